@@ -1,0 +1,108 @@
+//! Bytes at offsets, shared by threads: what every reader right of here is handed.
+//!
+//! A source is never written to, has no cursor and is not mapped into memory (a file that shrinks under a
+//! mapping is a signal, under a read it is an error).
+
+mod cache;
+mod count;
+pub mod fault;
+mod file;
+mod memory;
+mod slice;
+
+use std::{io, sync::Arc};
+
+pub use cache::Cached;
+pub use count::{Counted, Counter};
+pub use file::open;
+pub use memory::Memory;
+pub use slice::Slice;
+
+use crate::{error::FormatError, num};
+
+/// Read-only bytes that many threads may read at once. Exact reads, no cursor.
+pub trait ReadAt: Send + Sync {
+    /// The number of bytes; it does not change.
+    fn size(&self) -> u64;
+
+    /// Fills all of `buf` from `offset`, or fails: with `UnexpectedEof` if the source ends before, in which
+    /// case the content of `buf` is unspecified.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// A hint that this range is read soon, so that slow storage can begin. Never an error.
+    fn will_need(&self, _offset: u64, _length: u64) {}
+}
+
+/// A source that is shared: a disk by its volumes, a volume by its files.
+pub type Source = Arc<dyn ReadAt>;
+
+impl<T: ReadAt + ?Sized> ReadAt for Arc<T> {
+    fn size(&self) -> u64 {
+        (**self).size()
+    }
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        (**self).read_at(buf, offset)
+    }
+    fn will_need(&self, offset: u64, length: u64) {
+        (**self).will_need(offset, length);
+    }
+}
+
+/// Reads `length` bytes of `structure` at `offset` into memory. The caller bounds `length`.
+pub fn read_vec(
+    source: &dyn ReadAt,
+    structure: &'static str,
+    offset: u64,
+    length: usize,
+) -> Result<Vec<u8>, FormatError> {
+    let mut buf = Vec::new();
+    buf.try_reserve_exact(length)
+        .map_err(|_| FormatError::limit(format!("{structure} of {length} bytes does not fit in memory")))?;
+    buf.resize(length, 0);
+    source.read_at(&mut buf, offset).map_err(FormatError::reading(structure, offset))?;
+    Ok(buf)
+}
+
+/// Reads all of a source that holds at most `limit` bytes.
+pub fn read_all(source: &dyn ReadAt, structure: &'static str, limit: u64) -> Result<Vec<u8>, FormatError> {
+    let size = source.size();
+    if size > limit {
+        return Err(FormatError::limit(format!("{structure} has {size} bytes, more than {limit}")));
+    }
+    read_vec(source, structure, 0, num::to_usize(size))
+}
+
+/// The error for a read that passes the end of a source of `size` bytes, if it does.
+pub fn check_range(size: u64, offset: u64, length: usize) -> io::Result<()> {
+    match offset.checked_add(num::to_u64(length)) {
+        Some(end) if end <= size => Ok(()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            format!("{length} bytes at {offset:#x} pass the end at {size:#x}"),
+        )),
+    }
+}
+
+/// A source read from front to back, for decoders that want `std::io::Read`.
+pub struct Stream<'a> {
+    source: &'a dyn ReadAt,
+    position: u64,
+}
+
+impl<'a> Stream<'a> {
+    /// Begins at the first byte.
+    pub fn new(source: &'a dyn ReadAt) -> Self {
+        Self { source, position: 0 }
+    }
+}
+
+impl io::Read for Stream<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.source.size().saturating_sub(self.position);
+        let length = left.min(num::to_u64(buf.len()));
+        let Some(part) = buf.get_mut(..num::to_usize(length)) else { return Ok(0) };
+        self.source.read_at(part, self.position)?;
+        self.position = self.position.saturating_add(length);
+        Ok(part.len())
+    }
+}

@@ -1,0 +1,216 @@
+//! File systems: a volume's bytes in, files out.
+//!
+//! A reader implements [`FileSystem`], addressed by inode as the formats are. Paths, `..` and symbolic links
+//! are resolved once, in [`Root`], inside the guest and never on the host. [`FILE_SYSTEMS`] lists the readers.
+
+mod handle;
+pub mod host;
+pub mod memory;
+mod path;
+mod root;
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use handle::Handle;
+pub use path::GuestPath;
+pub use root::{Mount, Root};
+
+use crate::{
+    block::{ReadAt, Source},
+    error::FormatError,
+};
+
+/// An inode's number within its file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ino(pub u64);
+
+/// What an inode is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A character device; with device number 0:0 an overlay whiteout.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+impl FileKind {
+    /// The kind in the `S_IFMT` bits of a Unix mode.
+    pub fn from_mode(mode: u32) -> Option<Self> {
+        Some(match mode & 0o170_000 {
+            0o100_000 => Self::Regular,
+            0o040_000 => Self::Directory,
+            0o120_000 => Self::Symlink,
+            0o020_000 => Self::CharDevice,
+            0o060_000 => Self::BlockDevice,
+            0o010_000 => Self::Fifo,
+            0o140_000 => Self::Socket,
+            _ => return None,
+        })
+    }
+
+    /// The letter with which `ls -l` shows it.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Regular => '-',
+            Self::Directory => 'd',
+            Self::Symlink => 'l',
+            Self::CharDevice => 'c',
+            Self::BlockDevice => 'b',
+            Self::Fifo => 'p',
+            Self::Socket => 's',
+        }
+    }
+}
+
+/// A device number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Device {
+    /// The driver.
+    pub major: u32,
+    /// The device of that driver.
+    pub minor: u32,
+}
+
+/// A point in time since 1970-01-01 UTC; seconds before it are negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp {
+    /// Whole seconds.
+    pub seconds: i64,
+    /// Nanoseconds after them, below 1,000,000,000.
+    pub nanos: u32,
+}
+
+/// An inode's attributes, as `stat(2)` gives them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// The inode.
+    pub ino: Ino,
+    /// What it is.
+    pub kind: FileKind,
+    /// Permission, set-id and sticky bits (`mode & 0o7777`).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Hard links.
+    pub links: u64,
+    /// Bytes of data (of the target, for a symbolic link).
+    pub size: u64,
+    /// The device number of a device, else 0:0.
+    pub rdev: Device,
+    /// Last change of the data.
+    pub mtime: Timestamp,
+}
+
+/// One name in a directory. Readers whose directories do not hold the kind look it up themselves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirEntry {
+    /// The name: any bytes but NUL and `/`.
+    pub name: Vec<u8>,
+    /// What it names.
+    pub ino: Ino,
+    /// What that is.
+    pub kind: FileKind,
+}
+
+/// A directory's entries without `.` and `..`, in the order of the disk, and what of it could not be read:
+/// a damaged block loses its own entries only.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The entries that were read.
+    pub entries: Vec<DirEntry>,
+    /// The parts that were not.
+    pub damage: Vec<FormatError>,
+}
+
+/// An extended attribute: its full name (`trusted.overlay.opaque`) and value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Xattr {
+    /// The name with its namespace prefix.
+    pub name: Vec<u8>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// A file system, read-only. Methods may be called from many threads at once.
+pub trait FileSystem: Send + Sync {
+    /// The root directory.
+    fn root(&self) -> Ino;
+
+    /// An inode's attributes.
+    fn stat(&self, ino: Ino) -> Result<Stat, FormatError>;
+
+    /// The inode of one name, `None` if the directory lacks it.
+    fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError>;
+
+    /// All entries of a directory.
+    fn read_dir(&self, dir: Ino) -> Result<Listing, FormatError>;
+
+    /// Several directories, in the order given; a reader that knows where they lie reads them in the order
+    /// of the disk.
+    fn read_dirs(&self, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
+        dirs.iter().map(|dir| self.read_dir(*dir)).collect()
+    }
+
+    /// A symbolic link's target.
+    fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError>;
+
+    /// All extended attributes, in any order.
+    fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError>;
+
+    /// One extended attribute's value.
+    fn xattr(&self, ino: Ino, name: &[u8]) -> Result<Option<Vec<u8>>, FormatError> {
+        Ok(self.xattrs(ino)?.into_iter().find(|x| x.name == name).map(|x| x.value))
+    }
+
+    /// A regular file's bytes. Nothing is read before the source is.
+    fn open(&self, ino: Ino) -> Result<Source, FormatError>;
+}
+
+/// A file system that was opened, and what is to be said about it.
+pub struct Opened {
+    /// The reader.
+    pub fs: Arc<dyn FileSystem>,
+    /// The driver's name, as `mount -t` spells it (`ext4`).
+    pub kind: &'static str,
+    /// The volume's UUID in its usual spelling, if it has one.
+    pub uuid: Option<String>,
+    /// The volume's label, if it has one.
+    pub label: Option<String>,
+    /// What does not stop the reading but must be told (a journal that could not be replayed).
+    pub notes: Vec<FormatError>,
+}
+
+/// A file system driver: one row of [`FILE_SYSTEMS`].
+pub struct Driver {
+    /// As `mount -t` spells it; ext2, ext3 and ext4 are one driver.
+    pub name: &'static str,
+    /// Whether the source begins like one of these. Reads little, never fails.
+    pub probe: fn(&dyn ReadAt) -> bool,
+    /// Opens it.
+    pub open: fn(Source) -> Result<Opened, FormatError>,
+}
+
+/// The file systems that icecore reads.
+pub static FILE_SYSTEMS: &[Driver] = &[];
+
+/// Opens the file system that a volume holds, `None` if it is none that icecore reads.
+pub fn open(source: &Source) -> Option<Result<Opened, FormatError>> {
+    let driver = FILE_SYSTEMS.iter().find(|driver| (driver.probe)(source))?;
+    Some((driver.open)(Arc::clone(source)))
+}

@@ -1,0 +1,102 @@
+//! A package as its own package manager knows it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! kinds {
+    ($($variant:ident $purl:literal $meaning:literal)*) => {
+        /// Which package manager's: the purl type.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum PackageKind {
+            $(
+                #[doc = $meaning]
+                #[serde(rename = $purl)]
+                $variant,
+            )*
+        }
+
+        impl PackageKind {
+            /// The purl type.
+            pub fn text(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $purl,)*
+                }
+            }
+
+            /// The kind that a purl type names.
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($purl => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Apk "apk" "Alpine and its relatives."
+    Deb "deb" "Debian and its relatives."
+    Rpm "rpm" "Red Hat, SUSE, Amazon and others."
+    Npm "npm" "Node.js."
+    Pypi "pypi" "Python."
+}
+
+impl PackageKind {
+    /// Whether a distribution's package manager installs these (as opposed to a language's).
+    pub fn is_os(self) -> bool {
+        matches!(self, Self::Apk | Self::Deb | Self::Rpm)
+    }
+}
+
+/// The source package that a binary package was built from, where the two have names of their own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct SourcePackage {
+    /// Its name.
+    pub name: String,
+    /// Its version, which may differ from the binary package's.
+    pub version: String,
+}
+
+/// An installed package. Versions are what the guest's own tool prints.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Package {
+    /// The package manager.
+    pub kind: PackageKind,
+    /// The name as installed (`@scope/name` for npm).
+    pub name: String,
+    /// The version (`epoch:version-release` for rpm, the epoch only if the package has one).
+    pub version: String,
+    /// The architecture in the package manager's own word.
+    pub arch: Option<String>,
+    /// The source package, if the database names one.
+    pub source: Option<SourcePackage>,
+    /// The licence, as declared.
+    pub license: Option<String>,
+    /// Who built it (rpm `Vendor`, dpkg `Maintainer`): tells a distribution's packages from others'.
+    pub vendor: Option<String>,
+    /// The rpm module it belongs to (`name:stream:version:context`).
+    pub module: Option<String>,
+    /// Where it came from, if not from the package manager's default (pip's `direct_url`).
+    pub origin: Option<String>,
+    /// A copy inside another package (pip's `_vendor`), not one that the ecosystem installed.
+    pub vendored: bool,
+}
+
+impl Package {
+    /// A package with nothing but its identity.
+    pub fn new(kind: PackageKind, name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            version: version.into(),
+            arch: None,
+            source: None,
+            license: None,
+            vendor: None,
+            module: None,
+            origin: None,
+            vendored: false,
+        }
+    }
+}

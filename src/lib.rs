@@ -1,0 +1,21 @@
+//! icecore opens the disk snapshot of a container node offline, in user space and read-only, rebuilds every
+//! image that the node held, and reports its packages, its known vulnerabilities, and whatever could not be
+//! examined.
+//!
+//! Data flows one way, and each room imports only rooms before it: [`block`] (bytes), `disk` (disk image
+//! formats), `volume` (partitions), [`fs`] (file systems), `node` (a machine), `store` (container runtimes),
+//! `layer` and `image`, [`inventory`] (packages), `vuln` (advisories), `report`, `scan`. `ARCHITECTURE.md`
+//! says what each is for.
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
+
+pub mod block;
+pub mod error;
+pub mod fs;
+pub mod gap;
+pub mod inventory;
+pub mod limits;
+mod num;
+
+pub use error::FormatError;
+pub use gap::Gap;

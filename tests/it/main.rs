@@ -1,0 +1,16 @@
+//! One integration binary: what the units cannot show by themselves.
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "the lints guard the library against hostile disks; tests read their own files and fail loudly"
+)]
+
+mod rooms;
