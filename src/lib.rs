@@ -10,12 +10,16 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
 pub mod block;
+pub mod database;
+mod digest;
 pub mod error;
 pub mod fs;
 pub mod gap;
 pub mod inventory;
 pub mod limits;
 mod num;
+pub mod store;
 
+pub use digest::{BadDigest, Digest};
 pub use error::FormatError;
 pub use gap::Gap;

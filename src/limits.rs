@@ -21,3 +21,11 @@ pub const DISKS: usize = 64;
 pub const PARTITIONS: usize = 1024;
 /// Files in a chain of backing files.
 pub const BACKING_CHAIN: usize = 64;
+/// Bytes of a bolt database; containerd's are 1 to 20 MiB.
+pub const BOLT_BYTES: u64 = 256 << 20;
+/// Nesting of pages and buckets in a bolt database; real ones stay below 12.
+pub const BOLT_DEPTH: usize = 64;
+/// Nesting of image indexes.
+pub const INDEX_DEPTH: usize = 8;
+/// Manifests that one reference leads to.
+pub const INDEX_MANIFESTS: usize = 4096;

@@ -1,0 +1,245 @@
+//! Containers and pods: records of `meta.db`, with the CRI plugin's JSON in their extensions and its status
+//! files beside.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Containerd, any, go_time};
+use crate::{
+    Digest, Gap,
+    database::bolt::Bucket,
+    error::FormatError,
+    gap::Scope,
+    store::{Container, Contents, Image, Pod, PodRef, State},
+};
+
+const CRI: &str = "io.containerd.grpc.v1.cri";
+
+/// The envelope of the CRI plugin's extensions.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Versioned<T> {
+    metadata: T,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct CriContainer {
+    #[serde(rename = "SandboxID")]
+    sandbox: String,
+    config: CriConfig,
+    image_ref: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct CriSandbox {
+    config: CriConfig,
+}
+
+/// `ContainerConfig` and `PodSandboxConfig` of the CRI API, as far as they are alike.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct CriConfig {
+    metadata: CriMetadata,
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct CriMetadata {
+    name: String,
+    namespace: String,
+    uid: String,
+}
+
+/// The CRI plugin's `status` file.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct CriStatus {
+    created_at: i64,
+    started_at: i64,
+    finished_at: i64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Spec {
+    process: Process,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Process {
+    args: Vec<String>,
+}
+
+/// Adds the containers and pods of every namespace to `contents`, whose images are known already.
+pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
+    let resolver = Resolver::new(&contents.images);
+    let mut containers = Vec::new();
+    let mut pods: BTreeMap<String, Pod> = BTreeMap::new();
+    for (namespace, bucket) in containerd.namespaces() {
+        for (id, record) in bucket.bucket("containers").map(|all| &all.buckets).into_iter().flatten() {
+            let id = String::from_utf8_lossy(id).into_owned();
+            let mut lost = |error: FormatError, effect: &str| {
+                contents.gaps.push(Gap::from_error(&error, Scope::Container, &id, effect));
+            };
+            if let Some(pod) = sandbox(&id, record, &resolver, &mut lost) {
+                pods.insert(id.clone(), pod);
+                continue;
+            }
+            containers.push(container(containerd, &namespace, &id, record, &resolver, &mut lost));
+        }
+    }
+    for (container, sandbox) in &mut containers {
+        if let Some(pod) = pods.get_mut(sandbox) {
+            pod.containers.push(container.id.clone());
+            container.pod.get_or_insert_with(|| pod.id.clone());
+        }
+    }
+    contents.containers = containers.into_iter().map(|(container, _)| container).collect();
+    contents.containers.sort_by(|a, b| a.id.cmp(&b.id));
+    contents.pods = pods.into_values().collect();
+    contents.pods.sort();
+}
+
+/// The pod of a sandbox container, `None` for other containers.
+fn sandbox(
+    id: &str,
+    record: &Bucket,
+    resolver: &Resolver,
+    lost: &mut impl FnMut(FormatError, &str),
+) -> Option<Pod> {
+    let labels = record.bucket("labels").map(Bucket::texts).unwrap_or_default();
+    if labels.get("io.cri-containerd.kind").map(String::as_str) != Some("sandbox") {
+        return None;
+    }
+    let metadata: CriSandbox = match extension(record, "io.cri-containerd.sandbox.metadata") {
+        Ok(metadata) => metadata.unwrap_or_default(),
+        Err(error) => {
+            lost(error, "the pod's name and labels are taken from the container's labels");
+            CriSandbox::default()
+        }
+    };
+    let CriConfig { metadata, labels: pod_labels } = metadata.config;
+    let or_label = |value: String, key: &str| {
+        if value.is_empty() { labels.get(key).cloned().unwrap_or_default() } else { value }
+    };
+    Some(Pod {
+        id: PodRef {
+            namespace: or_label(metadata.namespace, "io.kubernetes.pod.namespace"),
+            name: or_label(metadata.name, "io.kubernetes.pod.name"),
+            uid: or_label(metadata.uid, "io.kubernetes.pod.uid"),
+        },
+        sandbox: id.to_owned(),
+        sandbox_image: resolver.find(&record.text("image").unwrap_or_default()),
+        labels: pod_labels,
+        containers: Vec::new(),
+    })
+}
+
+/// A container and the id of the sandbox that it runs in (empty outside a pod).
+fn container(
+    containerd: &Containerd,
+    namespace: &str,
+    id: &str,
+    record: &Bucket,
+    resolver: &Resolver,
+    lost: &mut impl FnMut(FormatError, &str),
+) -> (Container, String) {
+    let metadata: CriContainer = match extension(record, "io.cri-containerd.container.metadata") {
+        Ok(metadata) => metadata.unwrap_or_default(),
+        Err(error) => {
+            lost(error, "the container's pod is taken from its labels");
+            CriContainer::default()
+        }
+    };
+    let spec: Option<Spec> =
+        match record.value("spec").map(|any| any::json(any, "OCI runtime spec")).transpose() {
+            Ok(spec) => spec,
+            Err(error) => {
+                lost(error, "the container's command is not reported");
+                None
+            }
+        };
+    let state = state(containerd, id).unwrap_or_else(|error| {
+        lost(error, "the container's state is not reported");
+        State::Unknown
+    });
+    let labels = record.bucket("labels").map(Bucket::texts).unwrap_or_default();
+    let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
+    let pod = PodRef {
+        namespace: label("io.kubernetes.pod.namespace"),
+        name: label("io.kubernetes.pod.name"),
+        uid: label("io.kubernetes.pod.uid"),
+    };
+    let image_name = record.text("image").unwrap_or_default();
+    let image = resolver.find(&metadata.image_ref).or_else(|| resolver.find(&image_name));
+    let names = [metadata.config.metadata.name, label("io.kubernetes.container.name"), label("nerdctl/name")];
+    let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned());
+    let snapshot = record.text("snapshotter").zip(record.text("snapshotKey"));
+    let container = Container {
+        id: id.to_owned(),
+        name,
+        namespace: namespace.to_owned(),
+        image,
+        image_name,
+        state,
+        created: record.value("createdat").and_then(go_time),
+        pod: (!pod.uid.is_empty()).then_some(pod),
+        command: spec.map(|spec| spec.process.args).unwrap_or_default(),
+        snapshot: snapshot.filter(|(snapshotter, key)| !snapshotter.is_empty() && !key.is_empty()),
+    };
+    let sandbox = record.text("sandboxid").filter(|id| !id.is_empty()).unwrap_or(metadata.sandbox);
+    (container, sandbox)
+}
+
+fn extension<T: for<'de> Deserialize<'de>>(
+    record: &Bucket,
+    name: &'static str,
+) -> Result<Option<T>, FormatError> {
+    let Some(any) = record.bucket("extensions").and_then(|all| all.value(name)) else { return Ok(None) };
+    any::json::<Versioned<T>>(any, name).map(|versioned| Some(versioned.metadata))
+}
+
+fn state(containerd: &Containerd, id: &str) -> Result<State, FormatError> {
+    const NAME: &str = "CRI container status";
+    let path = format!("{CRI}/containers/{id}/status");
+    let Some(bytes) = containerd.root.read(path.as_bytes(), NAME)? else { return Ok(State::Unknown) };
+    let status: CriStatus = serde_json::from_slice(&bytes)
+        .map_err(|error| FormatError::corrupt(NAME, 0, format!("{path} of {}: {error}", containerd.place)))?;
+    Ok(match status {
+        CriStatus { finished_at: 1.., .. } => State::Exited,
+        CriStatus { started_at: 1.., .. } => State::Running,
+        CriStatus { created_at: 1.., .. } => State::Created,
+        _ => State::Unknown,
+    })
+}
+
+/// Finds an image by any name that a runtime records for it.
+struct Resolver {
+    by_name: BTreeMap<String, Digest>,
+}
+
+impl Resolver {
+    fn new(images: &[Image]) -> Self {
+        let mut by_name = BTreeMap::new();
+        for image in images {
+            for name in &image.references {
+                by_name.insert(name.clone(), image.id.clone());
+            }
+            for digest in &image.manifests {
+                by_name.entry(digest.to_string()).or_insert_with(|| image.id.clone());
+            }
+            by_name.insert(image.id.to_string(), image.id.clone());
+        }
+        Self { by_name }
+    }
+
+    fn find(&self, name: &str) -> Option<Digest> {
+        let by_digest = || self.by_name.get(name.split_once('@')?.1);
+        self.by_name.get(name).or_else(by_digest).cloned()
+    }
+}

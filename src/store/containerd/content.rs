@@ -1,0 +1,56 @@
+//! The content store: `io.containerd.content.v1.content/blobs/sha256/<hex>`.
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Digest,
+    block::{self, Source},
+    error::FormatError,
+    fs::{FileKind, Root},
+    gap::Code,
+    limits,
+};
+
+const BLOBS: &str = "io.containerd.content.v1.content/blobs/sha256";
+
+pub(super) struct ContentStore {
+    root: Root,
+}
+
+impl ContentStore {
+    pub(super) fn new(root: Root) -> Self {
+        Self { root }
+    }
+
+    /// A blob's bytes, unchecked; `None` if it is not there.
+    pub(super) fn open(&self, digest: &Digest) -> Result<Option<Source>, FormatError> {
+        match self.root.find_no_follow(format!("{BLOBS}/{}", digest.hex()).as_bytes())? {
+            Some(file) if file.stat()?.kind == FileKind::Regular => Ok(Some(file.open()?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A JSON blob, its digest checked.
+    pub(super) fn json<T: DeserializeOwned>(
+        &self,
+        digest: &Digest,
+        structure: &'static str,
+    ) -> Result<T, FormatError> {
+        let Some(source) = self.open(digest)? else {
+            return Err(FormatError::Unsupported {
+                code: Code::BlobMissing,
+                what: format!("{structure} {digest} is not in the content store"),
+            });
+        };
+        let bytes = block::read_all(&source, structure, limits::TEXT_FILE_BYTES)?;
+        let actual = Digest::of(&bytes);
+        if actual != *digest {
+            return Err(FormatError::Unsupported {
+                code: Code::BlobDigestMismatch,
+                what: format!("{structure} {digest} of {} bytes has digest {actual}", bytes.len()),
+            });
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|error| FormatError::corrupt(structure, 0, format!("{digest}: {error}")))
+    }
+}

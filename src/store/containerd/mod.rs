@@ -1,0 +1,174 @@
+//! containerd 1.4 to 2.x: `meta.db` (what there is), the content store (blobs), the snapshotters (unpacked
+//! layers). The layout is that of containerd's `docs/ops.md` and of disks written by it.
+
+mod any;
+mod containers;
+mod content;
+mod images;
+mod snapshots;
+
+use self::{content::ContentStore, snapshots::Snapshots};
+use super::{Blob, Container, Contents, LayerRef, LayerSources, Store};
+use crate::{
+    FormatError, Gap,
+    database::bolt::{self, Bucket},
+    fs::{Handle, Root},
+    gap::{Code, Scope},
+};
+
+const META_DB: &str = "io.containerd.metadata.v1.bolt/meta.db";
+
+/// A containerd root directory, opened.
+pub struct Containerd {
+    root: Root,
+    /// Where the root directory is on the node, for messages.
+    place: String,
+    /// `v1` of `meta.db`: a bucket a namespace.
+    meta: Bucket,
+    content: ContentStore,
+    snapshots: Snapshots,
+    gaps: Vec<Gap>,
+}
+
+/// Opens the root directory of a containerd (`/var/lib/containerd`), `None` if it holds no `meta.db`.
+pub fn open(dir: &Handle) -> Result<Option<Containerd>, FormatError> {
+    let root = Root::below(dir);
+    let place = dir.path.to_string();
+    let Some(file) = root.find(META_DB.as_bytes())? else { return Ok(None) };
+    let database = bolt::read(file.open()?)?;
+    let mut gaps: Vec<Gap> = database
+        .damage
+        .iter()
+        .map(|error| {
+            let effect = "images, containers or snapshots that only this page names are missing";
+            Gap::from_error(error, Scope::Runtime, &place, effect).at(META_DB)
+        })
+        .collect();
+    let Some(meta) = database.root.buckets.get(b"v1".as_slice()).cloned() else {
+        return Err(FormatError::corrupt("containerd meta.db", 0, "no bucket v1"));
+    };
+    if let Some(version) = meta.value("version").and_then(varint)
+        && !(1..=4).contains(&version)
+    {
+        let detail = format!("meta.db has schema version {version}, known are 1 to 4");
+        gaps.push(Gap::new(
+            Code::UnsupportedFeature,
+            Scope::Runtime,
+            &place,
+            detail,
+            "some of its state may be missing",
+        ));
+    }
+    let snapshots = Snapshots::open(&root, &place, &meta, &mut gaps);
+    let content = ContentStore::new(root.clone());
+    Ok(Some(Containerd { root, place, meta, content, snapshots, gaps }))
+}
+
+impl Containerd {
+    /// The namespaces: `k8s.io`, `moby`, `default`, …
+    fn namespaces(&self) -> impl Iterator<Item = (String, &Bucket)> {
+        self.meta.buckets.iter().map(|(name, bucket)| (String::from_utf8_lossy(name).into_owned(), bucket))
+    }
+}
+
+impl Store for Containerd {
+    fn runtime(&self) -> &'static str {
+        "containerd"
+    }
+
+    fn contents(&self) -> Contents {
+        let mut contents = Contents { gaps: self.gaps.clone(), ..Contents::default() };
+        contents.images = images::read(self, &mut contents.gaps);
+        containers::read(self, &mut contents);
+        contents
+    }
+
+    fn layer(&self, layer: &LayerRef) -> LayerSources {
+        let mut sources = LayerSources::default();
+        let subject = layer.diff_id.to_string();
+        match self.snapshots.committed(&layer.chain_id) {
+            Ok(Some((directory, size))) => {
+                sources.snapshot = Some(directory);
+                sources.snapshot_size = size;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let effect = "the layer is read from its blob, if that is there";
+                let code = if matches!(error, FormatError::Unsupported { .. }) {
+                    error.code()
+                } else {
+                    Code::SnapshotMissing
+                };
+                sources.gaps.push(Gap { code, ..Gap::from_error(&error, Scope::Layer, &subject, effect) });
+            }
+        }
+        if let Some(descriptor) = &layer.blob {
+            match self.content.open(&descriptor.digest) {
+                Ok(Some(bytes)) => {
+                    let media_type = descriptor.media_type.clone();
+                    sources.blob = Some(Blob { digest: descriptor.digest.clone(), media_type, bytes });
+                }
+                // Discarded after unpacking, as managed Kubernetes does: no gap while the snapshot is there.
+                Ok(None) => {}
+                Err(error) => {
+                    let effect = "the layer is read from its snapshot, if that is there";
+                    sources.gaps.push(Gap::from_error(&error, Scope::Layer, &subject, effect));
+                }
+            }
+        }
+        sources
+    }
+
+    fn writable_layer(&self, container: &Container) -> Option<Handle> {
+        let (snapshotter, key) = container.snapshot.as_ref()?;
+        self.snapshots.active(&container.namespace, snapshotter, key)
+    }
+}
+
+/// A Go varint as `encoding/binary` writes it: zigzag.
+fn varint(bytes: &[u8]) -> Option<i64> {
+    let raw = uvarint(bytes)?;
+    let half = i64::try_from(raw >> 1).ok()?;
+    Some(if raw & 1 == 0 { half } else { !half })
+}
+
+/// A Go unsigned varint.
+fn uvarint(bytes: &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for (byte, shift) in bytes.iter().zip((0u32..64).step_by(7)) {
+        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// A Go `time.Time` as its `MarshalBinary` writes it: a version, seconds since year 1, nanoseconds, minutes
+/// of the zone. As RFC 3339 in UTC, whole seconds.
+fn go_time(bytes: &[u8]) -> Option<String> {
+    const YEAR_1_TO_1970: i64 = 62_135_596_800;
+    let (version, rest) = bytes.split_first()?;
+    if !matches!(version, 1 | 2) {
+        return None;
+    }
+    let seconds = i64::from_be_bytes(*rest.first_chunk()?).checked_sub(YEAR_1_TO_1970)?;
+    let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+    // The zero time means "not set".
+    (time.year() > 1).then(|| time.format(&time::format_description::well_known::Rfc3339).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_encodings() {
+        assert_eq!(varint(&[6]), Some(3));
+        assert_eq!(varint(&[5]), Some(-3));
+        assert_eq!(uvarint(&[0x96, 0x01]), Some(150));
+        assert_eq!(uvarint(&[0x80; 11]), None);
+        let bytes = [1, 0, 0, 0, 0x0e, 0xdc, 0x7a, 0x15, 0x80, 0, 0, 0, 0, 0xff, 0xff];
+        assert_eq!(go_time(&bytes).as_deref(), Some("2023-08-24T14:32:00Z"));
+    }
+}

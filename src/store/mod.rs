@@ -1,0 +1,67 @@
+//! Container runtimes' state: a state directory in, images, layers, containers and pods out.
+//!
+//! A store names what it cannot read in gaps and goes on: one image without its manifest does not hide the
+//! others.
+
+mod container;
+pub mod containerd;
+mod image;
+pub mod oci;
+
+pub use container::{Container, Pod, PodRef, State};
+pub use image::{Image, LayerRef};
+
+use crate::{Digest, Gap, block::Source, fs::Handle};
+
+/// All that a store knows, each list sorted by id.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// The images.
+    pub images: Vec<Image>,
+    /// The containers, without the sandboxes of pods.
+    pub containers: Vec<Container>,
+    /// The pods.
+    pub pods: Vec<Pod>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+/// Where the files of a layer are to be had. Managed Kubernetes throws unpacked blobs away, and a snapshot
+/// may hold files whose data never reached the disk, so either may be missing.
+#[derive(Default)]
+pub struct LayerSources {
+    /// The unpacked layer: an overlay upper directory.
+    pub snapshot: Option<Handle>,
+    /// Bytes of disk that the snapshot took when it was unpacked, if the runtime recorded it.
+    pub snapshot_size: Option<u64>,
+    /// The layer as it was pulled.
+    pub blob: Option<Blob>,
+    /// Why one of them is not there although the runtime's metadata names it.
+    pub gaps: Vec<Gap>,
+}
+
+/// A layer blob: a tar, usually compressed.
+#[derive(Clone)]
+pub struct Blob {
+    /// The digest that its bytes must have.
+    pub digest: Digest,
+    /// Its media type, as the manifest tells.
+    pub media_type: String,
+    /// Its bytes.
+    pub bytes: Source,
+}
+
+/// A runtime's state directory, opened.
+pub trait Store: Send + Sync {
+    /// The runtime's name (`containerd`).
+    fn runtime(&self) -> &'static str;
+
+    /// Everything that it holds.
+    fn contents(&self) -> Contents;
+
+    /// Where a layer of one of its images is.
+    fn layer(&self, layer: &LayerRef) -> LayerSources;
+
+    /// The directory with what a container changed, `None` if it has none on this disk.
+    fn writable_layer(&self, container: &Container) -> Option<Handle>;
+}
