@@ -29,3 +29,23 @@ pub const BOLT_DEPTH: usize = 64;
 pub const INDEX_DEPTH: usize = 8;
 /// Manifests that one reference leads to.
 pub const INDEX_MANIFESTS: usize = 4096;
+/// Directories that are read at once, in the order of the disk.
+pub const DIRECTORY_BATCH: usize = 4096;
+/// Entries of one layer or root file system.
+pub const TREE_ENTRIES: u64 = 50_000_000;
+/// Gaps of one layer that are listed one by one.
+pub const GAPS_PER_LAYER: usize = 1000;
+/// Bytes of a pax or GNU extension header in a tar.
+pub const TAR_EXTENSION_BYTES: u64 = 1 << 20;
+/// Bytes of a layer blob's files that are kept in memory while its packages are read.
+pub const TAR_KEPT_BYTES: u64 = 256 << 20;
+/// Members of one layer blob.
+pub const TAR_MEMBERS: u64 = 10_000_000;
+/// A layer unpacks to at most this many times its compressed size, …
+pub const LAYER_RATIO: u64 = 200;
+/// … plus this many bytes: a small blob may be all zeros.
+pub const LAYER_SLACK: u64 = 1 << 30;
+/// The largest zstd window, as a power of two: what `zstd --long` needs by default.
+pub const ZSTD_WINDOW_LOG: u32 = 27;
+/// Bytes of one entry of the layer cache, unpacked.
+pub const CACHE_ENTRY_BYTES: u64 = 1 << 30;

@@ -84,19 +84,19 @@ pub fn check_range(size: u64, offset: u64, length: usize) -> io::Result<()> {
 }
 
 /// A source read from front to back, for decoders that want `std::io::Read`.
-pub struct Stream<'a> {
-    source: &'a dyn ReadAt,
+pub struct Stream {
+    source: Source,
     position: u64,
 }
 
-impl<'a> Stream<'a> {
+impl Stream {
     /// Begins at the first byte.
-    pub fn new(source: &'a dyn ReadAt) -> Self {
+    pub fn new(source: Source) -> Self {
         Self { source, position: 0 }
     }
 }
 
-impl io::Read for Stream<'_> {
+impl io::Read for Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let left = self.source.size().saturating_sub(self.position);
         let length = left.min(num::to_u64(buf.len()));

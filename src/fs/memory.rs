@@ -77,8 +77,10 @@ impl Tree {
             && old.stat.kind == FileKind::Directory
             && entry.stat.kind == FileKind::Directory
         {
+            // An opaque marker may precede the directory that it is in.
             old.stat = Stat { ino: old.stat.ino, ..entry.stat };
-            old.xattrs = entry.xattrs;
+            old.xattrs.retain(|mark| entry.xattrs.iter().all(|new| new.name != mark.name));
+            old.xattrs.extend(entry.xattrs);
             return;
         }
         let node = self.add_node(entry);
@@ -98,6 +100,15 @@ impl Tree {
         let dir = self.directory(&parent);
         self.name(dir, path.name(), node);
         true
+    }
+
+    /// Adds an extended attribute to the directory at `path`, which is made if it is not there.
+    pub fn mark(&mut self, path: &GuestPath, xattr: Xattr) {
+        let dir = self.directory(path);
+        if let Some(dir) = self.nodes.get_mut(dir) {
+            dir.xattrs.retain(|old| old.name != xattr.name);
+            dir.xattrs.push(xattr);
+        }
     }
 
     /// Removes a name and what only it reaches.

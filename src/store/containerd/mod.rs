@@ -168,7 +168,8 @@ mod tests {
         assert_eq!(varint(&[5]), Some(-3));
         assert_eq!(uvarint(&[0x96, 0x01]), Some(150));
         assert_eq!(uvarint(&[0x80; 11]), None);
-        let bytes = [1, 0, 0, 0, 0x0e, 0xdc, 0x7a, 0x15, 0x80, 0, 0, 0, 0, 0xff, 0xff];
+        let seconds: i64 = 62_135_596_800 + 1_692_887_520;
+        let bytes = [&[1][..], &seconds.to_be_bytes(), &[0, 0, 0, 0, 0xff, 0xff]].concat();
         assert_eq!(go_time(&bytes).as_deref(), Some("2023-08-24T14:32:00Z"));
     }
 }

@@ -1,0 +1,163 @@
+//! The fold: which facts of which layer are still true in the image.
+//!
+//! A file's facts hold if no layer above hides its path. Two cases are not decided by facts alone and are
+//! read from the merged tree: a file whose neighbours come from another layer (a database whose write-ahead
+//! log was changed on top of it), and an os-release that is a link to an unusual place.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::merge;
+use crate::{
+    Gap,
+    fs::{GuestPath, Handle, Root},
+    gap::Scope,
+    inventory::{Extraction, Os, Package},
+    layer::{self, FileFacts, LayerFacts, OsFile, Paths},
+};
+
+/// A package of an image, and where it shows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Located {
+    /// The file that shows it.
+    pub path: GuestPath,
+    /// The number of the layer that has this file, base 0.
+    pub layer: usize,
+    /// The package.
+    pub package: Package,
+}
+
+/// What an image holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Its distribution, if it tells one.
+    pub os: Option<Os>,
+    /// Its packages, sorted by path.
+    pub packages: Vec<Located>,
+    /// What the fold itself could not decide.
+    pub gaps: Vec<Gap>,
+}
+
+/// Folds the facts of layers, base first. `trees` gives the layers' trees for the cases that facts cannot
+/// decide; `subject` is the image, for gaps.
+pub fn fold(layers: &[Arc<LayerFacts>], subject: &str, trees: &dyn Fn() -> Vec<Handle>) -> Inventory {
+    let mut inventory = Inventory::default();
+    let mut split = BTreeMap::new();
+    for (number, facts) in layers.iter().enumerate() {
+        let above = layers.get(number.saturating_add(1)..).unwrap_or_default();
+        for file in &facts.files {
+            if above.iter().any(|upper| upper.hides(&file.path.0)) {
+                continue;
+            }
+            if is_split(layers, number, file) {
+                split.insert(file.path.0.clone(), (number, file.extractor.clone()));
+                continue;
+            }
+            inventory.packages.extend(file.packages.iter().map(|package| Located {
+                path: file.path.0.clone(),
+                layer: number,
+                package: package.clone(),
+            }));
+        }
+    }
+    let os = os(layers);
+    if !split.is_empty() || matches!(os, Found::Elsewhere(_)) {
+        let merged = merge(&trees());
+        let root = Root::new(merged);
+        for (path, (number, extractor)) in split {
+            reread(&root, &path, number, &extractor, subject, &mut inventory);
+        }
+        if let Found::Elsewhere(target) = &os {
+            match root.read(target.as_bytes(), "os-release") {
+                Ok(text) => inventory.os = text.map(|text| Os::parse(&String::from_utf8_lossy(&text))),
+                Err(error) => {
+                    let effect = "the image's distribution is not known";
+                    inventory.gaps.push(Gap::from_error(&error, Scope::Image, subject, effect));
+                }
+            }
+        }
+    }
+    if let Found::Here(os) = os {
+        inventory.os = Some(os);
+    }
+    inventory.packages.sort();
+    inventory
+}
+
+/// Whether a file and its neighbours come from different layers.
+fn is_split(layers: &[Arc<LayerFacts>], number: usize, file: &FileFacts) -> bool {
+    let dir = file.path.0.parent().unwrap_or_default();
+    file.companions.iter().any(|name| {
+        let path = dir.join(name.as_bytes());
+        let own = layers.get(number).is_some_and(|facts| facts.shadow.has_other_than_directory(&path));
+        owner(layers, &path) != own.then_some(number)
+    })
+}
+
+/// The layer whose file shows at `path`.
+fn owner(layers: &[Arc<LayerFacts>], path: &GuestPath) -> Option<usize> {
+    let top = layers.iter().enumerate().rev().find(|(_, facts)| facts.hides(path));
+    top.filter(|(_, facts)| facts.shadow.has_other_than_directory(path)).map(|(number, _)| number)
+}
+
+fn reread(
+    root: &Root,
+    path: &GuestPath,
+    number: usize,
+    extractor: &str,
+    subject: &str,
+    into: &mut Inventory,
+) {
+    let effect = "packages that this file shows are missing";
+    let found = root.find_no_follow(path.as_bytes()).and_then(|file| match file {
+        Some(file) => layer::extract_one(root, &file, extractor),
+        None => Ok(Extraction::default()),
+    });
+    match found {
+        Ok(extraction) => {
+            for error in &extraction.damage {
+                into.gaps.push(Gap::from_error(error, Scope::Image, subject, effect).at(path.to_string()));
+            }
+            into.packages.extend(extraction.packages.into_iter().map(|package| Located {
+                path: path.clone(),
+                layer: number,
+                package,
+            }));
+        }
+        Err(error) => {
+            into.gaps.push(Gap::from_error(&error, Scope::Image, subject, effect).at(path.to_string()))
+        }
+    }
+}
+
+enum Found {
+    Here(Os),
+    /// Behind a link to a place of which no facts are kept.
+    Elsewhere(GuestPath),
+    Nowhere,
+}
+
+fn os(layers: &[Arc<LayerFacts>]) -> Found {
+    for file in Os::FILES {
+        match os_at(layers, &GuestPath::new(file)) {
+            Some(OsFile::File(_, os)) => return Found::Here(os.clone()),
+            Some(OsFile::Link(_, Paths(target))) => match os_at(layers, target) {
+                Some(OsFile::File(_, os)) => return Found::Here(os.clone()),
+                _ => return Found::Elsewhere(target.clone()),
+            },
+            None => {}
+        }
+    }
+    Found::Nowhere
+}
+
+fn os_at<'a>(layers: &'a [Arc<LayerFacts>], path: &GuestPath) -> Option<&'a OsFile> {
+    for facts in layers.iter().rev() {
+        if let Some(found) = facts.os.iter().find(|file| file.path() == path) {
+            return Some(found);
+        }
+        if facts.hides(path) {
+            return None;
+        }
+    }
+    None
+}

@@ -1,0 +1,268 @@
+//! A layer's tree, walked once: names first, then the files that an extractor wants, in disk order.
+
+use std::cell::RefCell;
+
+use super::{FileFacts, INDIRECT, LayerFacts, OPAQUE, OsFile, Paths};
+use crate::{
+    Gap,
+    block::{self, ReadAt, Source},
+    error::FormatError,
+    fs::{Device, FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root},
+    gap::{Code, Scope},
+    inventory::{EXTRACTORS, Extraction, Extractor, File, Os},
+    limits,
+};
+
+/// How a tree is walked.
+#[derive(Debug, Clone, Copy)]
+pub struct Walk<'a> {
+    /// What gaps are of: a layer's digest, a container's id, the node.
+    pub subject: &'a str,
+    /// What kind of thing that is.
+    pub scope: Scope,
+    /// Directories that are not entered: a node's runtime state, other mounts.
+    pub skip: &'a [GuestPath],
+}
+
+/// A file that is read after the walk.
+struct Wanted {
+    path: GuestPath,
+    dir: Ino,
+    ino: Ino,
+    purpose: Purpose,
+}
+
+#[derive(Clone, Copy)]
+enum Purpose {
+    Extract(&'static dyn Extractor),
+    Os,
+    OsLink,
+}
+
+/// The facts of the tree below `top`.
+pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
+    let mut walker =
+        Walker { fs: top.fs.as_ref(), top: top.ino, walk, facts: LayerFacts::default(), wanted: Vec::new() };
+    walker.tree();
+    walker.read_wanted();
+    let mut facts = walker.facts;
+    facts.shadow.seal();
+    facts.files.sort_by(|a, b| a.path.cmp(&b.path));
+    facts.os.sort_by(|a, b| a.path().cmp(b.path()));
+    facts.whiteouts.sort();
+    facts.opaque.sort();
+    facts.gaps.sort();
+    facts
+}
+
+/// Extracts one file of a tree again, its neighbours as the tree shows them.
+pub fn extract_one(root: &Root, file: &Handle, extractor: &str) -> Result<Extraction, FormatError> {
+    let Some(extractor) = EXTRACTORS.iter().find(|known| known.name() == extractor) else {
+        return Err(FormatError::unsupported(format!("no extractor {extractor:?}")));
+    };
+    let dir = file.path.parent().unwrap_or_default();
+    let companion = |name: &str| match root.find_no_follow(dir.join(name.as_bytes()).as_bytes())? {
+        Some(found) if found.stat()?.kind == FileKind::Regular => found.open().map(Some),
+        _ => Ok(None),
+    };
+    extractor.extract(&File::new(&file.path, &file.open()?, &companion))
+}
+
+struct Walker<'a> {
+    fs: &'a dyn FileSystem,
+    top: Ino,
+    walk: Walk<'a>,
+    facts: LayerFacts,
+    wanted: Vec<Wanted>,
+}
+
+impl Walker<'_> {
+    /// Breadth first, so that a reader sees many directories at once and reads them in the disk's order.
+    fn tree(&mut self) {
+        let mut level = vec![(GuestPath::ROOT, self.top)];
+        let mut depth = 0usize;
+        while !level.is_empty() {
+            if depth > limits::PATH_DEPTH {
+                let detail = format!("directories nested deeper than {}", limits::PATH_DEPTH);
+                self.gap(&FormatError::limit(detail), None, "what lies deeper is not searched for packages");
+                return;
+            }
+            depth = depth.saturating_add(1);
+            let mut next = Vec::new();
+            for batch in level.chunks(limits::DIRECTORY_BATCH) {
+                let inos: Vec<Ino> = batch.iter().map(|(_, ino)| *ino).collect();
+                for ((path, ino), listing) in batch.iter().zip(self.fs.read_dirs(&inos)) {
+                    match listing {
+                        Ok(listing) => self.directory(path, *ino, listing, &mut next),
+                        Err(error) => {
+                            self.gap(&error, Some(path), "what lies below is not searched for packages");
+                        }
+                    }
+                }
+            }
+            level = next;
+        }
+    }
+
+    fn directory(&mut self, path: &GuestPath, ino: Ino, listing: Listing, next: &mut Vec<(GuestPath, Ino)>) {
+        for error in &listing.damage {
+            self.gap(error, Some(path), "entries of this directory may be missing");
+        }
+        self.overlay_attributes(path, ino);
+        for entry in listing.entries {
+            let here = path.join(&entry.name);
+            self.facts.entries = self.facts.entries.saturating_add(1);
+            if self.facts.entries > limits::TREE_ENTRIES {
+                let error = FormatError::limit(format!("more than {} entries", limits::TREE_ENTRIES));
+                self.gap(&error, Some(path), "the rest of the tree is not searched for packages");
+                next.clear();
+                return;
+            }
+            if entry.kind == FileKind::CharDevice && self.is_whiteout(&here, entry.ino) {
+                self.facts.whiteouts.push(Paths(here));
+                continue;
+            }
+            self.facts.shadow.add(&here, entry.kind);
+            match entry.kind {
+                FileKind::Directory if self.walk.skip.contains(&here) => {}
+                FileKind::Directory => next.push((here, entry.ino)),
+                kind => self.consider(here, ino, entry.ino, kind),
+            }
+        }
+    }
+
+    fn consider(&mut self, path: GuestPath, dir: Ino, ino: Ino, kind: FileKind) {
+        let is_os = Os::FILES.iter().any(|file| path.as_bytes() == file.as_bytes());
+        let purpose = match kind {
+            FileKind::Regular if is_os => Some(Purpose::Os),
+            FileKind::Symlink if is_os => Some(Purpose::OsLink),
+            kind => EXTRACTORS.iter().find(|e| e.wants(&path, kind)).map(|e| Purpose::Extract(*e)),
+        };
+        if let Some(purpose) = purpose {
+            self.wanted.push(Wanted { path, dir, ino, purpose });
+        }
+    }
+
+    fn is_whiteout(&mut self, path: &GuestPath, ino: Ino) -> bool {
+        match self.fs.stat(ino) {
+            Ok(stat) => stat.rdev == Device::default(),
+            Err(error) => {
+                self.gap(&error, Some(path), "a removed file may still be reported");
+                false
+            }
+        }
+    }
+
+    fn overlay_attributes(&mut self, path: &GuestPath, ino: Ino) {
+        let xattrs = match self.fs.xattrs(ino) {
+            Ok(xattrs) => xattrs,
+            Err(error) => return self.gap(&error, Some(path), "removed files may still be reported"),
+        };
+        for xattr in xattrs {
+            if OPAQUE.contains(&xattr.name.as_slice()) && xattr.value == b"y" {
+                self.facts.opaque.push(Paths(path.clone()));
+            } else if INDIRECT.contains(&xattr.name.as_slice()) {
+                let what = format!("overlay attribute {}", String::from_utf8_lossy(&xattr.name));
+                let effect = "what it redirects to is not seen here";
+                self.gap(&FormatError::unsupported(what), Some(path), effect);
+            }
+        }
+    }
+
+    /// Files are read by inode number, which is close to the order of the disk.
+    fn read_wanted(&mut self) {
+        let mut wanted = std::mem::take(&mut self.wanted);
+        wanted.sort_by_key(|wanted| wanted.ino);
+        for Wanted { path, dir, ino, purpose } in wanted {
+            self.facts.opened = self.facts.opened.saturating_add(1);
+            let done = match purpose {
+                Purpose::Extract(extractor) => self.extract(&path, dir, ino, extractor),
+                Purpose::Os => self.os(&path, ino),
+                Purpose::OsLink => self.os_link(&path, ino),
+            };
+            if let Err(error) = done {
+                self.gap(&error, Some(&path), "packages that this file shows are missing");
+            }
+        }
+    }
+
+    fn extract(
+        &mut self,
+        path: &GuestPath,
+        dir: Ino,
+        ino: Ino,
+        extractor: &dyn Extractor,
+    ) -> Result<(), FormatError> {
+        let mut facts = FileFacts {
+            path: Paths(path.clone()),
+            extractor: extractor.name().to_owned(),
+            companions: Vec::new(),
+            packages: Vec::new(),
+        };
+        let asked = RefCell::new(Vec::new());
+        let companion = |name: &str| {
+            asked.borrow_mut().push(name.to_owned());
+            self.neighbour(dir, name)
+        };
+        let extraction =
+            self.fs.open(ino).and_then(|content| extractor.extract(&File::new(path, &content, &companion)));
+        facts.companions = asked.into_inner();
+        facts.companions.sort();
+        facts.companions.dedup();
+        let result = match extraction {
+            Ok(extraction) => {
+                facts.packages = extraction.packages;
+                for error in &extraction.damage {
+                    self.gap(error, Some(path), "packages that these records show are missing");
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        // A file that cannot be read still replaces what lies below it.
+        self.facts.files.push(facts);
+        result
+    }
+
+    fn neighbour(&self, dir: Ino, name: &str) -> Result<Option<Source>, FormatError> {
+        let Some(ino) = self.fs.lookup(dir, name.as_bytes())? else { return Ok(None) };
+        if self.fs.stat(ino)?.kind == FileKind::Regular { self.fs.open(ino).map(Some) } else { Ok(None) }
+    }
+
+    fn os(&mut self, path: &GuestPath, ino: Ino) -> Result<(), FormatError> {
+        let content = self.fs.open(ino)?;
+        let bytes = block::read_all(&content, "os-release", limits::TEXT_FILE_BYTES)?;
+        // An empty file says nothing: it is either a mask or data that never reached the disk.
+        if content.size() > 0 {
+            self.facts
+                .os
+                .push(OsFile::File(Paths(path.clone()), Os::parse(&String::from_utf8_lossy(&bytes))));
+        }
+        Ok(())
+    }
+
+    fn os_link(&mut self, path: &GuestPath, ino: Ino) -> Result<(), FormatError> {
+        let target = self.fs.read_link(ino)?;
+        let base = if target.starts_with(b"/") { GuestPath::ROOT } else { path.parent().unwrap_or_default() };
+        let target = GuestPath::new([base.as_bytes(), b"/", &target].concat());
+        self.facts.os.push(OsFile::Link(Paths(path.clone()), Paths(target)));
+        Ok(())
+    }
+
+    fn gap(&mut self, error: &FormatError, path: Option<&GuestPath>, effect: &str) {
+        if self.facts.gaps.len() >= limits::GAPS_PER_LAYER {
+            if let Some(last) = self.facts.gaps.last_mut()
+                && last.code != Code::LimitReached
+            {
+                let detail = format!("more than {} gaps; the rest are not listed", limits::GAPS_PER_LAYER);
+                *last = Gap::new(Code::LimitReached, self.walk.scope, self.walk.subject, detail, effect);
+            }
+            return;
+        }
+        let gap = Gap::from_error(error, self.walk.scope, self.walk.subject, effect);
+        self.facts.gaps.push(match path {
+            Some(path) => gap.at(path.to_string()),
+            None => gap,
+        });
+    }
+}

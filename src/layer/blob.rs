@@ -1,0 +1,199 @@
+//! A layer blob as a file system: the tar's names in memory, with whiteouts and opaque directories as an
+//! overlay directory has them (OCI image-spec, layer.md), and the data of the files that will be read.
+
+use std::{
+    collections::HashSet,
+    io::{self, Read},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    OPAQUE,
+    stream::{Compression, Decoded},
+    tar::{Member, Members},
+};
+use crate::{
+    Digest,
+    block::{self, Memory, ReadAt, Source},
+    error::FormatError,
+    fs::{
+        FileKind, FileSystem, GuestPath, Xattr,
+        memory::{Entry, Tree},
+    },
+    gap::Code,
+    limits, num,
+};
+
+/// A blob's tree.
+pub struct BlobTree {
+    /// The files.
+    pub fs: Arc<dyn FileSystem>,
+    /// What is to be told: the digest does not match, the archive ends too early.
+    pub notes: Vec<FormatError>,
+}
+
+/// Reads a blob once, front to back. The data of the files that `keep` wants stay in memory (within
+/// [`limits::TAR_KEPT_BYTES`]); other files are decompressed again when they are read.
+pub fn open_blob(
+    source: &Source,
+    digest: &Digest,
+    diff_id: &Digest,
+    keep: &dyn Fn(&GuestPath, FileKind) -> bool,
+) -> Result<BlobTree, FormatError> {
+    let compression = Compression::detect(source)?;
+    let mut members = Members::new(Decoded::new(source, compression)?);
+    let again = Arc::new(Again { source: Arc::clone(source), compression, decoder: Mutex::new(None) });
+    let mut builder =
+        Builder { tree: Tree::default(), own: HashSet::new(), kept: 0, names: 0, notes: Vec::new() };
+    loop {
+        match members.next() {
+            Ok(Some(member)) => {
+                if let Err(error) = builder.add(member, &mut members, &again, keep) {
+                    builder.notes.push(error);
+                    break;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                builder.notes.push(error);
+                break;
+            }
+        }
+    }
+    match members.into_inner().finish() {
+        Ok((blob, tar)) => {
+            let whole = builder.notes.is_empty();
+            builder.check("layer blob", digest, &blob);
+            if whole {
+                builder.check("layer tar", diff_id, &tar);
+            }
+        }
+        Err(error) => builder.notes.push(FormatError::reading("layer blob", 0)(error)),
+    }
+    Ok(BlobTree { fs: builder.tree.build(), notes: builder.notes })
+}
+
+struct Builder {
+    tree: Tree,
+    /// What this layer put there itself: an opaque marker hides what is below, not what the layer adds.
+    own: HashSet<GuestPath>,
+    kept: u64,
+    names: u64,
+    notes: Vec<FormatError>,
+}
+
+impl Builder {
+    fn add(
+        &mut self,
+        member: Member,
+        members: &mut Members<Decoded>,
+        again: &Arc<Again>,
+        keep: &dyn Fn(&GuestPath, FileKind) -> bool,
+    ) -> Result<(), FormatError> {
+        self.names = self.names.saturating_add(1);
+        if self.names > limits::TAR_MEMBERS {
+            return Err(FormatError::limit(format!("a layer of more than {} members", limits::TAR_MEMBERS)));
+        }
+        match member {
+            Member::HardLink { path, existing } => {
+                if !self.tree.hard_link(&path, &existing) {
+                    let problem = format!("{path} links to {existing}, which the archive does not hold");
+                    self.notes.push(FormatError::corrupt("tar hard link", 0, problem));
+                }
+            }
+            Member::Entry { path, stat, target, xattrs, offset } => {
+                if path.components().count() > limits::PATH_DEPTH {
+                    return Err(FormatError::limit(format!(
+                        "a tar member deeper than {}",
+                        limits::PATH_DEPTH
+                    )));
+                }
+                if let Some(name) = path.name().strip_prefix(b".wh.") {
+                    self.whiteout(&path, name);
+                    return Ok(());
+                }
+                let content: Option<Source> = if stat.kind == FileKind::Regular {
+                    let total = self.kept.saturating_add(stat.size);
+                    if keep(&path, stat.kind) && total <= limits::TAR_KEPT_BYTES {
+                        self.kept = total;
+                        Some(Arc::new(Memory::new(members.data(stat.size)?)))
+                    } else {
+                        Some(Arc::new(Packed { again: Arc::clone(again), offset, size: stat.size }))
+                    }
+                } else {
+                    None
+                };
+                self.tree.insert(&path, Entry { stat, target, content, xattrs });
+                self.own.insert(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn whiteout(&mut self, path: &GuestPath, name: &[u8]) {
+        let dir = path.parent().unwrap_or_default();
+        match name {
+            b".wh..opq" => {
+                let xattr = Xattr { name: OPAQUE[0].to_vec(), value: b"y".to_vec() };
+                self.tree.mark(&dir, xattr);
+            }
+            // AUFS's own bookkeeping (`.wh..wh.plnk`, `.wh..wh.aufs`).
+            name if name.starts_with(b".wh.") => {}
+            // Of a whiteout and a file of one name in one layer, the file stays.
+            name if name.is_empty() || self.own.contains(&dir.join(name)) => {}
+            name => self.tree.insert(&dir.join(name), Entry::new(FileKind::CharDevice)),
+        }
+    }
+
+    fn check(&mut self, what: &str, expected: &Digest, actual: &Digest) {
+        if expected != actual {
+            self.notes.push(FormatError::Unsupported {
+                code: Code::BlobDigestMismatch,
+                what: format!("{what} {expected} has digest {actual}"),
+            });
+        }
+    }
+}
+
+/// Decompresses a blob again for files that were not kept. One decoder is shared: files read in the order of
+/// the archive cost one pass.
+struct Again {
+    source: Source,
+    compression: Compression,
+    decoder: Mutex<Option<(Decoded, u64)>>,
+}
+
+impl Again {
+    fn read(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let mut held = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut decoder, at) = match held.take() {
+            Some((decoder, at)) if at <= offset => (decoder, at),
+            _ => (Decoded::new(&self.source, self.compression)?, 0),
+        };
+        let skip = offset.saturating_sub(at);
+        if io::copy(&mut decoder.by_ref().take(skip), &mut io::sink())? < skip {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        decoder.read_exact(buf)?;
+        *held = Some((decoder, offset.saturating_add(num::to_u64(buf.len()))));
+        Ok(())
+    }
+}
+
+/// The data of a member that was not kept.
+struct Packed {
+    again: Arc<Again>,
+    offset: u64,
+    size: u64,
+}
+
+impl ReadAt for Packed {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        block::check_range(self.size, offset, buf.len())?;
+        self.again.read(buf, self.offset.saturating_add(offset))
+    }
+}

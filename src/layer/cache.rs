@@ -1,0 +1,79 @@
+//! Layer facts kept between runs. The key is the layer's DiffID and the version of everything that made the
+//! facts; a file is written beside, synced and renamed, so many processes can share a directory.
+//!
+//! A cache is a promise by whoever writes to its directory: facts of an unpacked layer are as true as the
+//! disk they came from. Nodes that do not trust each other use different directories.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::LayerFacts;
+use crate::{
+    Digest,
+    block::{self, ReadAt},
+    inventory::EXTRACTORS,
+    limits, num,
+};
+
+/// Raised when the form of [`LayerFacts`] changes.
+const FORM: u32 = 1;
+
+/// A directory of layer facts.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    dir: PathBuf,
+    version: String,
+}
+
+impl Cache {
+    /// Uses this directory, which is made when the first layer is kept.
+    pub fn new(dir: &Path) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(FORM.to_le_bytes());
+        for extractor in EXTRACTORS {
+            hash.update(extractor.name());
+            hash.update(extractor.version().to_le_bytes());
+        }
+        let version = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Self { dir: dir.to_owned(), version }
+    }
+
+    /// The facts of a layer, `None` if they are not here or not whole.
+    pub fn load(&self, diff_id: &Digest) -> Option<LayerFacts> {
+        let source = block::open(&self.path(diff_id)).ok()?;
+        if source.size() > limits::CACHE_ENTRY_BYTES {
+            return None;
+        }
+        let packed = block::read_all(&source, "cache entry", limits::CACHE_ENTRY_BYTES).ok()?;
+        let capacity = zstd::zstd_safe::get_frame_content_size(&packed).ok().flatten()?;
+        if capacity > limits::CACHE_ENTRY_BYTES {
+            return None;
+        }
+        let json = zstd::bulk::decompress(&packed, num::to_usize(capacity)).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+
+    /// Keeps the facts of a layer.
+    #[expect(clippy::disallowed_methods, reason = "the door to the cache that the caller named")]
+    pub fn store(&self, diff_id: &Digest, facts: &LayerFacts) -> std::io::Result<()> {
+        let path = self.path(diff_id);
+        let dir = path.parent().unwrap_or(&self.dir);
+        std::fs::create_dir_all(dir)?;
+        let packed = zstd::bulk::compress(&serde_json::to_vec(facts)?, 3)?;
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(&packed)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn path(&self, diff_id: &Digest) -> PathBuf {
+        let hex = diff_id.hex();
+        let folder = hex.get(..2).unwrap_or_default();
+        self.dir.join(&self.version).join(folder).join(format!("{hex}.json.zst"))
+    }
+}

@@ -1,0 +1,77 @@
+//! What is known of a layer once it was read: enough to fold an image without reading it again.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Paths, Shadow};
+use crate::{
+    Gap,
+    fs::GuestPath,
+    inventory::{Os, Package},
+};
+
+/// A layer's facts. Paths are relative to the layer's root, lists sorted by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerFacts {
+    /// Files that an extractor wanted, also those in which it found nothing: they replace what lies below.
+    pub files: Vec<FileFacts>,
+    /// The os-release files.
+    pub os: Vec<OsFile>,
+    /// Paths that are removed from the layers below.
+    pub whiteouts: Vec<Paths>,
+    /// Directories of which the layers below show nothing.
+    pub opaque: Vec<Paths>,
+    /// Every path that the layer has.
+    pub shadow: Shadow,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    /// Entries seen.
+    pub entries: u64,
+    /// Files opened.
+    pub opened: u64,
+}
+
+/// One file that an extractor wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// Where it is.
+    pub path: Paths,
+    /// The extractor's name.
+    pub extractor: String,
+    /// Names of neighbours that the extractor read or missed: the answer holds only while these come from
+    /// the same layer.
+    pub companions: Vec<String>,
+    /// Its packages.
+    pub packages: Vec<Package>,
+}
+
+/// An os-release file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OsFile {
+    /// A regular file with what it says.
+    File(Paths, Os),
+    /// A symbolic link and its target from the root.
+    Link(Paths, Paths),
+}
+
+impl OsFile {
+    /// Where it is.
+    pub fn path(&self) -> &GuestPath {
+        match self {
+            Self::File(path, _) | Self::Link(path, _) => &path.0,
+        }
+    }
+}
+
+impl LayerFacts {
+    /// Whether this layer hides what a layer below has at `path`: it has something there itself, or one of
+    /// the directories above is replaced, removed or opaque.
+    pub fn hides(&self, path: &GuestPath) -> bool {
+        let whiteout = |path: &GuestPath| self.whiteouts.binary_search_by(|w| w.0.cmp(path)).is_ok();
+        let opaque = |path: &GuestPath| self.opaque.binary_search_by(|o| o.0.cmp(path)).is_ok();
+        if whiteout(path) || self.shadow.has(path) {
+            return true;
+        }
+        path.ancestors()
+            .any(|above| whiteout(&above) || opaque(&above) || self.shadow.has_other_than_directory(&above))
+    }
+}

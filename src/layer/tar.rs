@@ -1,0 +1,291 @@
+//! Members of a tar (POSIX pax interchange format; GNU long names). The header's fields are read by the
+//! `tar` crate; the sequence is read here, so that every extension header is bounded.
+
+use std::io::{self, Read};
+
+use tar::{EntryType, Header, PaxExtensions};
+
+use crate::{
+    error::FormatError,
+    fs::Ino,
+    fs::{Device, FileKind, GuestPath, Stat, Timestamp, Xattr},
+    limits, num,
+};
+
+const BLOCK: u64 = 512;
+const NAME: &str = "tar header";
+
+/// What a member is.
+pub(super) enum Member {
+    /// A file, directory, link or device, with the offset of its data.
+    Entry { path: GuestPath, stat: Stat, target: Vec<u8>, xattrs: Vec<Xattr>, offset: u64 },
+    /// Another name of an earlier member.
+    HardLink { path: GuestPath, existing: GuestPath },
+}
+
+/// Reads members from front to back.
+pub(super) struct Members<R> {
+    inner: R,
+    /// Bytes read so far.
+    position: u64,
+    /// Where the next header is.
+    next: u64,
+}
+
+/// What extension headers said about the member that follows them.
+#[derive(Default)]
+struct Extensions {
+    path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    size: Option<u64>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    mtime: Option<Timestamp>,
+    sparse: bool,
+    xattrs: Vec<Xattr>,
+}
+
+impl<R: Read> Members<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, position: 0, next: 0 }
+    }
+
+    /// What is left of the stream.
+    pub(super) fn into_inner(self) -> R {
+        self.inner
+    }
+
+    /// The next member, `None` at the end of the archive.
+    pub(super) fn next(&mut self) -> Result<Option<Member>, FormatError> {
+        let mut extensions = Extensions::default();
+        loop {
+            let at = self.next;
+            self.skip_to(at)?;
+            let mut block = [0; 512];
+            match self.fill(&mut block) {
+                Ok(()) => {}
+                // Archives without their two empty blocks are common.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.position == at => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(FormatError::reading(NAME, at)(error)),
+            }
+            if block.iter().all(|byte| *byte == 0) {
+                return Ok(None);
+            }
+            let header = checked(&block, at)?;
+            let corrupt = |error: io::Error| FormatError::corrupt(NAME, at, error.to_string());
+            let size = match extensions.size {
+                Some(size) => size,
+                None => header.entry_size().map_err(corrupt)?,
+            };
+            let kind = header.entry_type();
+            let stored = if has_data(kind) { size } else { 0 };
+            let padded =
+                stored.checked_next_multiple_of(BLOCK).and_then(|length| length.checked_add(self.position));
+            self.next = padded.ok_or_else(|| FormatError::corrupt(NAME, at, format!("size {size}")))?;
+            match kind {
+                EntryType::GNULongName => extensions.path = Some(until_nul(&self.extension(at, size)?)),
+                EntryType::GNULongLink => extensions.link = Some(until_nul(&self.extension(at, size)?)),
+                EntryType::XHeader => {
+                    let bytes = self.extension(at, size)?;
+                    extensions.read(&bytes, at)?;
+                }
+                EntryType::XGlobalHeader => {}
+                EntryType::GNUSparse => {
+                    return Err(FormatError::unsupported(format!(
+                        "a GNU sparse member of a tar at offset {at:#x}"
+                    )));
+                }
+                _ if extensions.sparse => {
+                    return Err(FormatError::unsupported(format!(
+                        "a pax sparse member of a tar at offset {at:#x}"
+                    )));
+                }
+                _ => match self.member(&header, extensions, stored, at)? {
+                    Some(member) => return Ok(Some(member)),
+                    None => extensions = Extensions::default(),
+                },
+            }
+        }
+    }
+
+    /// The data of the member that was returned last, of `size` bytes.
+    pub(super) fn data(&mut self, size: u64) -> Result<Vec<u8>, FormatError> {
+        let at = self.position;
+        let mut data = Vec::new();
+        data.try_reserve_exact(num::to_usize(size.min(limits::TAR_KEPT_BYTES))).map_err(|_| {
+            FormatError::limit(format!("a tar member of {size} bytes does not fit in memory"))
+        })?;
+        let read = self.inner.by_ref().take(size).read_to_end(&mut data);
+        self.position = self.position.saturating_add(num::to_u64(data.len()));
+        read.map_err(FormatError::reading("tar member", at))?;
+        if num::to_u64(data.len()) < size {
+            let problem = format!("{} of {size} bytes, then the archive ends", data.len());
+            return Err(FormatError::corrupt("tar member", at, problem));
+        }
+        Ok(data)
+    }
+
+    fn member(
+        &self,
+        header: &Header,
+        extensions: Extensions,
+        size: u64,
+        at: u64,
+    ) -> Result<Option<Member>, FormatError> {
+        let corrupt = |error: io::Error| FormatError::corrupt(NAME, at, error.to_string());
+        let path = GuestPath::new(extensions.path.unwrap_or_else(|| header.path_bytes().into_owned()));
+        let link = extensions.link.or_else(|| header.link_name_bytes().map(|name| name.into_owned()));
+        let target = link.unwrap_or_default();
+        let kind = match header.entry_type() {
+            EntryType::Link => return Ok(Some(Member::HardLink { path, existing: GuestPath::new(target) })),
+            EntryType::Symlink => FileKind::Symlink,
+            EntryType::Directory => FileKind::Directory,
+            EntryType::Char => FileKind::CharDevice,
+            EntryType::Block => FileKind::BlockDevice,
+            EntryType::Fifo => FileKind::Fifo,
+            EntryType::Regular | EntryType::Continuous => FileKind::Regular,
+            // An unknown type is passed over, as POSIX lets readers treat it; it has no name in a layer.
+            _ => return Ok(None),
+        };
+        let seconds = i64::try_from(header.mtime().map_err(corrupt)?).unwrap_or(i64::MAX);
+        let number = |value: io::Result<Option<u32>>| value.ok().flatten().unwrap_or(0);
+        let id =
+            |value: io::Result<u64>| value.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(u32::MAX);
+        let stat = Stat {
+            ino: Ino(0),
+            kind,
+            mode: header.mode().map_err(corrupt)? & 0o7777,
+            uid: extensions.uid.unwrap_or_else(|| id(header.uid())),
+            gid: extensions.gid.unwrap_or_else(|| id(header.gid())),
+            links: 1,
+            size: if kind == FileKind::Symlink { num::to_u64(target.len()) } else { size },
+            rdev: Device { major: number(header.device_major()), minor: number(header.device_minor()) },
+            mtime: extensions.mtime.unwrap_or(Timestamp { seconds, nanos: 0 }),
+        };
+        let xattrs = extensions.xattrs;
+        Ok(Some(Member::Entry { path, stat, target, xattrs, offset: self.position }))
+    }
+
+    fn extension(&mut self, at: u64, size: u64) -> Result<Vec<u8>, FormatError> {
+        if size > limits::TAR_EXTENSION_BYTES {
+            let bound = limits::TAR_EXTENSION_BYTES;
+            return Err(FormatError::limit(format!(
+                "a tar extension header of {size} bytes at {at:#x}, more than {bound}"
+            )));
+        }
+        self.data(size)
+    }
+
+    fn skip_to(&mut self, target: u64) -> Result<(), FormatError> {
+        let length = target.saturating_sub(self.position);
+        let at = self.position;
+        let skipped = io::copy(&mut self.inner.by_ref().take(length), &mut io::sink());
+        let skipped = skipped.map_err(FormatError::reading("tar member", at))?;
+        self.position = self.position.saturating_add(skipped);
+        if skipped < length {
+            let problem = format!("{skipped} of {length} bytes, then the archive ends");
+            return Err(FormatError::corrupt("tar member", at, problem));
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, buf: &mut [u8]) -> io::Result<()> {
+        while let Some(rest) =
+            buf.get_mut(num::to_usize(self.position % BLOCK)..).filter(|rest| !rest.is_empty())
+        {
+            let length = self.inner.read(rest)?;
+            self.position = self.position.saturating_add(num::to_u64(length));
+            if length == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if self.position.is_multiple_of(BLOCK) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Extensions {
+    fn read(&mut self, bytes: &[u8], at: u64) -> Result<(), FormatError> {
+        for record in PaxExtensions::new(bytes) {
+            let record = record.map_err(|error| FormatError::corrupt("pax header", at, error.to_string()))?;
+            let value = record.value_bytes();
+            let text = || record.value().ok();
+            match record.key_bytes() {
+                b"path" => self.path = Some(value.to_vec()),
+                b"linkpath" => self.link = Some(value.to_vec()),
+                b"size" => self.size = text().and_then(|value| value.parse().ok()),
+                b"uid" => self.uid = text().and_then(|value| value.parse().ok()),
+                b"gid" => self.gid = text().and_then(|value| value.parse().ok()),
+                b"mtime" => self.mtime = text().and_then(timestamp),
+                key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
+                key => {
+                    if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
+                        self.xattrs.push(Xattr { name: name.to_vec(), value: value.to_vec() });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `seconds[.fraction]`, possibly negative.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let (seconds, nanos) = (seconds.parse::<i64>().ok()?, digits.parse::<u32>().ok()?);
+    if text.starts_with('-') && nanos > 0 {
+        return Some(Timestamp {
+            seconds: seconds.checked_sub(1)?,
+            nanos: 1_000_000_000u32.checked_sub(nanos)?,
+        });
+    }
+    Some(Timestamp { seconds, nanos })
+}
+
+fn has_data(kind: EntryType) -> bool {
+    !matches!(
+        kind,
+        EntryType::Link
+            | EntryType::Symlink
+            | EntryType::Directory
+            | EntryType::Char
+            | EntryType::Block
+            | EntryType::Fifo
+    )
+}
+
+fn until_nul(bytes: &[u8]) -> Vec<u8> {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
+}
+
+/// A header whose checksum holds: the sum of its bytes, those of the checksum itself taken as spaces.
+fn checked(block: &[u8; 512], at: u64) -> Result<Header, FormatError> {
+    let header = Header::from_byte_slice(block).clone();
+    let field = 148..156;
+    let sum = block.iter().enumerate().fold(0u32, |sum, (number, byte)| {
+        sum.saturating_add(if field.contains(&number) { 32 } else { u32::from(*byte) })
+    });
+    match header.cksum() {
+        Ok(stored) if stored == sum => Ok(header),
+        Ok(stored) => Err(FormatError::corrupt(NAME, at, format!("checksum {stored}, computed {sum}"))),
+        Err(error) => Err(FormatError::corrupt(NAME, at, error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_1970_and_fractions() {
+        assert_eq!(timestamp("1.5"), Some(Timestamp { seconds: 1, nanos: 500_000_000 }));
+        assert_eq!(timestamp("-1.25"), Some(Timestamp { seconds: -2, nanos: 750_000_000 }));
+        assert_eq!(timestamp("7"), Some(Timestamp { seconds: 7, nanos: 0 }));
+        assert_eq!(timestamp("x"), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! The zero-length trap: a disk copied soon after a pull may hold layers whose names are all there and whose
+//! files are all empty, because their data never left the node's memory. The journal replays names and sizes
+//! that it was given; nothing in the file system is damaged.
+
+use crate::{
+    fs::{FileKind, FileSystem, Handle, Ino},
+    limits,
+};
+
+/// What the sizes of a directory's files say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Emptiness {
+    /// Regular files looked at.
+    pub files: u64,
+    /// Of these, the empty ones.
+    pub empty: u64,
+    /// Bytes in all files, each rounded up to whole blocks of 4 KiB.
+    pub bytes: u64,
+}
+
+impl Emptiness {
+    /// Whether the directory holds less than was unpacked into it. `recorded` is what the runtime measured
+    /// then: without it, only a majority of empty files is telling.
+    pub fn is_suspicious(&self, recorded: Option<u64>) -> bool {
+        if self.empty == 0 {
+            return false;
+        }
+        match recorded {
+            // Directories, links and the file system's own blocks make up for a few per cent either way.
+            Some(recorded) => self.bytes.saturating_mul(100) < recorded.saturating_mul(80),
+            None => self.empty.saturating_mul(2) > self.files,
+        }
+    }
+}
+
+/// Looks at the size of every regular file below a directory, in the order of the inodes.
+pub fn emptiness(top: &Handle) -> Emptiness {
+    let mut found = Emptiness::default();
+    let mut files: Vec<Ino> = Vec::new();
+    let mut level = vec![top.ino];
+    let mut depth = 0usize;
+    while !level.is_empty() && depth < limits::PATH_DEPTH {
+        depth = depth.saturating_add(1);
+        let mut next = Vec::new();
+        for listing in top.fs.read_dirs(&level) {
+            // Damage is a gap of the analysis already.
+            let Ok(listing) = listing else { continue };
+            for entry in listing.entries {
+                match entry.kind {
+                    FileKind::Directory => {
+                        next.push(entry.ino);
+                        found.bytes = found.bytes.saturating_add(4096);
+                    }
+                    FileKind::Regular => files.push(entry.ino),
+                    _ => {}
+                }
+            }
+        }
+        level = next;
+    }
+    files.sort_unstable();
+    files.dedup();
+    for ino in files {
+        let size = size(top.fs.as_ref(), ino);
+        found.files = found.files.saturating_add(1);
+        found.empty = found.empty.saturating_add(u64::from(size == 0));
+        found.bytes = found.bytes.saturating_add(size.checked_next_multiple_of(4096).unwrap_or(u64::MAX));
+    }
+    found
+}
+
+/// An inode that cannot be read holds nothing that could be analyzed.
+fn size(fs: &dyn FileSystem, ino: Ino) -> u64 {
+    fs.stat(ino).map_or(0, |stat| stat.size)
+}
