@@ -49,3 +49,15 @@ pub const LAYER_SLACK: u64 = 1 << 30;
 pub const ZSTD_WINDOW_LOG: u32 = 27;
 /// Bytes of one entry of the layer cache, unpacked.
 pub const CACHE_ENTRY_BYTES: u64 = 1 << 30;
+/// Packages of one file: several times the largest distribution.
+pub const PACKAGES: usize = 500_000;
+/// Damaged records of one file that are named one by one; the rest is told in one sentence.
+pub const DAMAGED_RECORDS: usize = 100;
+/// Bytes of a line that are kept; only what nobody asks for is longer in real databases.
+pub const LINE_BYTES: usize = 64 * 1024;
+/// Bytes of a text database (dpkg, apk) that are read.
+pub const TEXT_DATABASE_BYTES: u64 = 512 << 20;
+/// Bytes of the headers of a Python package's metadata.
+pub const METADATA_HEADER_BYTES: u64 = 1 << 20;
+/// Bytes of a `package.json`.
+pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;

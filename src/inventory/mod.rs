@@ -1,10 +1,20 @@
 //! Packages: one file in, what it says is installed out. An [`Extractor`] is handed a file and cannot tell a
 //! node from an image; [`EXTRACTORS`] lists them.
 
+mod apk;
+mod dpkg;
+mod extraction;
+mod fields;
 mod file;
+mod lines;
+mod node;
 mod os;
 mod package;
+mod python;
+#[cfg(test)]
+mod testing;
 
+pub use extraction::Extraction;
 pub use file::File;
 pub use os::Os;
 pub use package::{Package, PackageKind, SourcePackage};
@@ -13,15 +23,6 @@ use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
 };
-
-/// What one file says, and what of it could not be understood: one bad record loses that record only.
-#[derive(Debug, Default)]
-pub struct Extraction {
-    /// The packages.
-    pub packages: Vec<Package>,
-    /// The records that were not read.
-    pub damage: Vec<FormatError>,
-}
 
 /// Reads one ecosystem's evidence of installed packages. Pure: bytes in, packages out.
 pub trait Extractor: Sync {
@@ -44,4 +45,32 @@ pub trait Extractor: Sync {
 }
 
 /// The extractors, in the order in which they are tried; the first that wants a file gets it.
-pub static EXTRACTORS: &[&dyn Extractor] = &[];
+pub static EXTRACTORS: &[&dyn Extractor] = &[&dpkg::Dpkg, &apk::Apk, &python::Python, &node::Node];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_extractors_want_the_same_file_and_names_are_unique() {
+        for path in [
+            "var/lib/dpkg/status",
+            "var/lib/dpkg/status.d/libc6",
+            "lib/apk/db/installed",
+            "usr/lib/apk/db/installed",
+            "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
+            "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
+            "usr/lib/python3/dist-packages/a-1.egg-info",
+            "app/node_modules/a/package.json",
+        ] {
+            let path = GuestPath::new(path);
+            let wanting = EXTRACTORS.iter().filter(|e| e.wants(&path, FileKind::Regular));
+            assert_eq!(wanting.count(), 1, "{path}");
+            assert!(!EXTRACTORS.iter().any(|e| e.wants(&path, FileKind::Directory)), "{path}");
+        }
+        let mut names: Vec<_> = EXTRACTORS.iter().map(|e| e.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), EXTRACTORS.len());
+    }
+}

@@ -1,0 +1,192 @@
+//! dpkg's status database: deb-control(5), dpkg(1) "Package states". `var/lib/dpkg/status` holds a stanza
+//! a package; distroless images have one file a package in `var/lib/dpkg/status.d`, without states.
+
+use super::{
+    Extraction, Extractor, File, Package, PackageKind, SourcePackage,
+    fields::{Block, Blocks, Names},
+    lines::Lines,
+};
+use crate::{
+    error::FormatError,
+    fs::{FileKind, GuestPath},
+    limits,
+};
+
+const STATUS: &[u8] = b"var/lib/dpkg/status";
+const STATUS_D: &[u8] = b"var/lib/dpkg/status.d/";
+const STANZA: &str = "dpkg stanza";
+const FIELDS: &[&str] = &["Package", "Status", "Version", "Architecture", "Source", "Maintainer"];
+
+/// Debian's and its relatives' packages.
+pub(super) struct Dpkg;
+
+impl Extractor for Dpkg {
+    fn name(&self) -> &'static str {
+        "dpkg"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
+        let path = path.as_bytes();
+        kind == FileKind::Regular
+            && (path == STATUS
+                || path.strip_prefix(STATUS_D).is_some_and(|name| {
+                    !name.is_empty() && !name.contains(&b'/') && !name.ends_with(b".md5sums")
+                }))
+    }
+
+    fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
+        let stateful = file.path().as_bytes() == STATUS;
+        let lines = Lines::new(file.content(), "dpkg status", 64 * 1024, limits::TEXT_DATABASE_BYTES);
+        let mut blocks = Blocks::new(lines, STANZA, Names::AnyCase, FIELDS);
+        let mut found = Extraction::default();
+        loop {
+            match blocks.next() {
+                Ok(Some(block)) => {
+                    if !read_stanza(block, stateful, &mut found) {
+                        break;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    found.lose(error);
+                    break;
+                }
+            }
+        }
+        found.finish()
+    }
+}
+
+/// Reads one stanza; false if no more are to be read.
+fn read_stanza(mut stanza: Block, stateful: bool, found: &mut Extraction) -> bool {
+    let status = stanza.take("Status");
+    if !status.as_deref().is_none_or(is_on_disk) {
+        return true;
+    }
+    let (name, version) = (stanza.take("Package"), stanza.take("Version"));
+    let problem = if stateful { stanza.problem_or_cut(STANZA) } else { stanza.problem.take() };
+    let bad = problem.map(|problem| found.lose(problem)).is_some();
+    let (Some(name), Some(version)) = (name, version) else {
+        // A stanza that is known to be damaged is not reported a second time.
+        if !bad {
+            found.lose(FormatError::corrupt(STANZA, stanza.offset, "no Package or no Version"));
+        }
+        return true;
+    };
+    if stateful && status.is_none() {
+        let problem = format!("{name} has no Status; it is taken to be installed");
+        found.lose(FormatError::corrupt(STANZA, stanza.offset, problem));
+    }
+    let mut package = Package::new(PackageKind::Deb, name, version);
+    package.arch = stanza.take("Architecture");
+    package.vendor = stanza.take("Maintainer");
+    package.source = stanza.take("Source").map(|source| read_source(&source, &package.version));
+    found.add(package)
+}
+
+/// Whether a `want flag status` triple says that the package's files are there, be it half-way: everything
+/// but `not-installed` and `config-files`. A status word that dpkg does not know counts as there.
+fn is_on_disk(status: &str) -> bool {
+    !matches!(status.split_ascii_whitespace().nth(2), Some("not-installed" | "config-files"))
+}
+
+/// `name` or `name (version)`; without a version the source has the binary's.
+fn read_source(field: &str, version: &str) -> SourcePackage {
+    let (name, own) = field.split_once('(').unwrap_or((field, ""));
+    let own = own.trim().trim_end_matches(')').trim();
+    let version = if own.is_empty() { version } else { own };
+    SourcePackage { name: name.trim().to_owned(), version: version.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::testing;
+
+    fn extract(text: &str) -> Result<Extraction, FormatError> {
+        testing::extract(&Dpkg, "var/lib/dpkg/status", text.as_bytes(), &[])
+    }
+
+    #[test]
+    fn wants_the_database_and_nothing_beside_it() {
+        testing::wants(
+            &Dpkg,
+            &["var/lib/dpkg/status", "var/lib/dpkg/status.d/libc6", "var/lib/dpkg/status.d/libstdc++6"],
+            &[
+                "var/lib/dpkg/status-old",
+                "var/lib/dpkg/status.d/libc6.md5sums",
+                "var/lib/dpkg/status.d/a/b",
+                "var/lib/dpkg/available",
+                "home/var/lib/dpkg/status",
+            ],
+        );
+    }
+
+    #[test]
+    fn states_sources_and_architectures() {
+        let found = extract(
+            "Package: libc6\nStatus: install ok installed\nMaintainer: D <d@x>\nArchitecture: amd64\n\
+             Multi-Arch: same\nSource: glibc (2.36-9)\nVersion: 2.36-9+b1\nDescription: a\n Package: no\n\n\
+             Package: libc6\nStatus: hold ok unpacked\nArchitecture: i386\nSource: glibc\nVersion: 2.36-9\n\n\
+             Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n\
+             Package: never\nStatus: unknown ok not-installed\n\n\
+             Package: leaving\nStatus: deinstall ok installed\nVersion: 1:2\n",
+        )
+        .unwrap();
+        assert!(found.damage.is_empty());
+        let source = |version: &str| Some(SourcePackage { name: "glibc".into(), version: version.into() });
+        let deb = |name, version| Package::new(PackageKind::Deb, name, version);
+        let amd64 = Package {
+            arch: Some("amd64".into()),
+            vendor: Some("D <d@x>".into()),
+            source: source("2.36-9"),
+            ..deb("libc6", "2.36-9+b1")
+        };
+        let i386 = Package { arch: Some("i386".into()), source: source("2.36-9"), ..deb("libc6", "2.36-9") };
+        assert_eq!(found.packages, [amd64, i386, deb("leaving", "1:2")]);
+    }
+
+    #[test]
+    fn a_bad_stanza_loses_itself_only() {
+        let found = extract(
+            "Package: a\nStatus: install ok installed\n\njunk\nPackage: b\nVersion: 1\n\
+             Status: install ok installed\n\nPackage: c\nVersion: 2\n\nPackage: d\nVersion: 3",
+        )
+        .unwrap();
+        let names: Vec<_> = found.packages.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["b", "c", "d"]);
+        let damage: Vec<_> = found.damage.iter().map(FormatError::detail).collect();
+        assert_eq!(
+            damage,
+            [
+                "dpkg stanza at offset 0x0: no Package or no Version",
+                "dpkg stanza at offset 0x29: a line without a field: junk",
+                "dpkg stanza at offset 0x62: c has no Status; it is taken to be installed",
+                "dpkg stanza at offset 0x79: the file ends within a line",
+                "dpkg stanza at offset 0x79: d has no Status; it is taken to be installed",
+            ]
+        );
+        assert!(extract("").unwrap().packages.is_empty());
+        assert!(extract("Package: a\n").is_err());
+    }
+
+    #[test]
+    fn distroless_files_have_no_state() {
+        let path = "var/lib/dpkg/status.d/tzdata";
+        let text = b"Package: tzdata\nVersion: 2024a-0+deb12u1\nArchitecture: all";
+        let found = testing::extract(&Dpkg, path, text, &[]).unwrap();
+        assert!(found.damage.is_empty());
+        assert_eq!(found.packages[0].version, "2024a-0+deb12u1");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "(Package|Version|Status|x|:| |\n|a)*") {
+            let _ = extract(&text);
+        }
+    }
+}

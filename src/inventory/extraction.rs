@@ -1,0 +1,72 @@
+//! What one file says.
+
+use super::Package;
+use crate::{error::FormatError, limits};
+
+/// What one file says, and what of it could not be understood: one bad record loses that record only.
+#[derive(Debug, Default)]
+pub struct Extraction {
+    /// The packages, in the order of the file.
+    pub packages: Vec<Package>,
+    /// The records that were not read.
+    pub damage: Vec<FormatError>,
+}
+
+impl Extraction {
+    /// Takes a package. False if the file has too many, which is noted: the caller stops.
+    pub(super) fn add(&mut self, package: Package) -> bool {
+        if self.packages.len() >= limits::PACKAGES {
+            self.damage
+                .push(FormatError::limit(format!("more than {} packages in one file", limits::PACKAGES)));
+            return false;
+        }
+        self.packages.push(package);
+        true
+    }
+
+    /// Notes a record that was not read, or one sentence for all that follow too many of them.
+    pub(super) fn lose(&mut self, error: FormatError) {
+        match self.damage.len() {
+            n if n < limits::DAMAGED_RECORDS => self.damage.push(error),
+            n if n == limits::DAMAGED_RECORDS => self.damage.push(FormatError::limit(format!(
+                "more than {} damaged records in one file; the others are not named",
+                limits::DAMAGED_RECORDS
+            ))),
+            _ => {}
+        }
+    }
+
+    /// The extraction, or its first error if nothing at all could be read.
+    pub(super) fn finish(mut self) -> Result<Self, FormatError> {
+        if self.packages.is_empty() && !self.damage.is_empty() {
+            return Err(self.damage.swap_remove(0));
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::PackageKind;
+
+    #[test]
+    fn damage_is_bounded_and_told() {
+        let mut extraction = Extraction::default();
+        for n in 0..1000 {
+            extraction.lose(FormatError::corrupt("record", n, "bad"));
+        }
+        assert_eq!(extraction.damage.len(), limits::DAMAGED_RECORDS + 1);
+        assert!(extraction.damage.last().unwrap().detail().contains("more than 100"));
+        assert!(extraction.add(Package::new(PackageKind::Deb, "a", "1")));
+        assert!(extraction.finish().is_ok());
+    }
+
+    #[test]
+    fn nothing_but_damage_is_an_error() {
+        let mut extraction = Extraction::default();
+        extraction.lose(FormatError::corrupt("record", 7, "bad"));
+        assert_eq!(extraction.finish().unwrap_err().offset(), Some(7));
+        assert!(Extraction::default().finish().is_ok());
+    }
+}

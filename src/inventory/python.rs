@@ -1,0 +1,197 @@
+//! Python packages: the "Core metadata specifications" and "Recording installed projects" of packaging.python.org
+//! (`*.dist-info/METADATA`, PEP 610 `direct_url.json`), and setuptools' older `*.egg-info`.
+//! Only the headers are read, not the description after them.
+
+use serde::Deserialize;
+
+use super::{
+    Extraction, Extractor, File, Package, PackageKind,
+    fields::{Blocks, Names},
+    lines::Lines,
+};
+use crate::{
+    block,
+    error::FormatError,
+    fs::{FileKind, GuestPath},
+    limits,
+};
+
+const HEADERS: &str = "python metadata";
+const DIRECT_URL: &str = "direct_url.json";
+const FIELDS: &[&str] = &["Name", "Version", "License", "License-Expression"];
+
+/// Python's packages, under the names as written; PEP 503 normalisation belongs to matching.
+pub(super) struct Python;
+
+impl Extractor for Python {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
+        if kind != FileKind::Regular {
+            return false;
+        }
+        let mut above = path.components().rev();
+        match above.next() {
+            Some(b"METADATA") => above.next().is_some_and(|dir| dir.ends_with(b".dist-info")),
+            Some(b"PKG-INFO") => match above.next() {
+                Some(b"EGG-INFO") => above.next().is_some_and(|egg| egg.ends_with(b".egg")),
+                dir => dir.is_some_and(|dir| dir.ends_with(b".egg-info")),
+            },
+            name => name.is_some_and(|name| name.ends_with(b".egg-info")),
+        }
+    }
+
+    fn companions(&self) -> &'static [&'static str] {
+        &[DIRECT_URL]
+    }
+
+    fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
+        let lines = Lines::new(file.content(), HEADERS, 4096, limits::METADATA_HEADER_BYTES);
+        let block = Blocks::new(lines, HEADERS, Names::AnyCase, FIELDS).next()?;
+        let mut block = block.ok_or_else(|| FormatError::corrupt(HEADERS, 0, "no headers"))?;
+        let (Some(name), Some(version)) = (block.take("Name"), block.take("Version")) else {
+            return Err(FormatError::corrupt(HEADERS, block.offset, "no Name or no Version"));
+        };
+        let mut package = Package::new(PackageKind::Pypi, name, version);
+        let license = block.take("License-Expression").or_else(|| block.take("License"));
+        package.license = license.filter(|license| license != "UNKNOWN");
+        package.vendored = is_vendored(file.path());
+        let mut found = Extraction::default();
+        match read_origin(file) {
+            Ok(origin) => package.origin = origin,
+            Err(error) => found.lose(error),
+        }
+        found.add(package);
+        Ok(found)
+    }
+}
+
+/// Whether a package that was installed brought this one along: a `_vendor` directory anywhere, or a
+/// `vendor` one below the directory that packages are installed in.
+fn is_vendored(path: &GuestPath) -> bool {
+    path.components().any(|dir| dir == b"_vendor")
+        || path
+            .components()
+            .skip_while(|dir| !matches!(*dir, b"site-packages" | b"dist-packages"))
+            .any(|dir| dir == b"vendor")
+}
+
+/// PEP 610: where the package was installed from, if that was named on the command line.
+#[derive(Deserialize)]
+struct DirectUrl {
+    url: String,
+    vcs_info: Option<VcsInfo>,
+}
+
+#[derive(Deserialize)]
+struct VcsInfo {
+    vcs: String,
+    commit_id: String,
+}
+
+/// The origin as a requirement spells it: `git+URL@COMMIT`, or the URL.
+fn read_origin(file: &File<'_>) -> Result<Option<String>, FormatError> {
+    if file.path().name() != b"METADATA" {
+        return Ok(None);
+    }
+    let Some(source) = file.companion(DIRECT_URL)? else { return Ok(None) };
+    let bytes = block::read_all(&source, DIRECT_URL, limits::TEXT_FILE_BYTES)?;
+    let direct: DirectUrl = serde_json::from_slice(&bytes)
+        .map_err(|error| FormatError::corrupt(DIRECT_URL, 0, error.to_string()))?;
+    Ok(Some(match direct.vcs_info {
+        Some(vcs) => format!("{}+{}@{}", vcs.vcs, direct.url, vcs.commit_id),
+        None => direct.url,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        block::{Counted, Counter, Memory, Source},
+        inventory::testing,
+    };
+
+    const SITE: &str = "usr/lib/python3.11/site-packages";
+
+    #[test]
+    fn wants_metadata_of_every_layout() {
+        testing::wants(
+            &Python,
+            &[
+                "usr/lib/python3/dist-packages/six-1.16.dist-info/METADATA",
+                "app/x.egg-info/PKG-INFO",
+                "app/x-1-py3.11.egg-info",
+                "app/x-1-py2.7.egg/EGG-INFO/PKG-INFO",
+            ],
+            &["app/METADATA", "app/PKG-INFO", "EGG-INFO/PKG-INFO", "app/x.dist-info/RECORD", "METADATA"],
+        );
+    }
+
+    #[test]
+    fn headers_only() {
+        let text = "Metadata-Version: 2.1\r\nName: Foo.Bar\r\nVersion: 1.0rc1\r\nLicense: BSD\r\n        \r\n  \
+                    more\r\nClassifier: x\r\n\r\nName: no\r\n";
+        let found =
+            testing::extract(&Python, &format!("{SITE}/a.dist-info/METADATA"), text.as_bytes(), &[]).unwrap();
+        let package =
+            Package { license: Some("BSD".into()), ..Package::new(PackageKind::Pypi, "Foo.Bar", "1.0rc1") };
+        assert_eq!(found.packages, [package]);
+        assert!(testing::extract(&Python, "a.egg-info", b"Name: a\n\nVersion: 1\n", &[]).is_err());
+        assert!(testing::extract(&Python, "a.egg-info", b"", &[]).is_err());
+    }
+
+    #[test]
+    fn the_description_is_not_read() {
+        let counter = Arc::new(Counter::default());
+        let text = format!("Name: a\nVersion: 1\n\n{}", "x\n".repeat(100_000));
+        let content: Source =
+            Arc::new(Counted::new(Arc::new(Memory::new(text.into_bytes())), Arc::clone(&counter)));
+        let path = GuestPath::new("a.egg-info");
+        assert_eq!(Python.extract(&File::new(&path, &content, &|_| Ok(None))).unwrap().packages.len(), 1);
+        assert_eq!(counter.bytes(), 4096);
+    }
+
+    #[test]
+    fn origin_of_a_direct_install() {
+        let metadata = b"Name: a\nVersion: 1\n";
+        let path = format!("{SITE}/a-1.dist-info/METADATA");
+        let origin = |json: &str| {
+            let found = testing::extract(&Python, &path, metadata, &[(DIRECT_URL, json.as_bytes())]).unwrap();
+            (found.packages[0].origin.clone(), found.damage.len())
+        };
+        let git = r#"{"url":"https://x/y.git","vcs_info":{"vcs":"git","commit_id":"abc","requested_revision":"m"}}"#;
+        assert_eq!(origin(git), (Some("git+https://x/y.git@abc".into()), 0));
+        assert_eq!(origin(r#"{"url":"file:///src/a","dir_info":{}}"#), (Some("file:///src/a".into()), 0));
+        assert_eq!(origin("{"), (None, 1));
+    }
+
+    #[test]
+    fn vendored_copies_are_marked() {
+        for (path, vendored) in [
+            (format!("{SITE}/setuptools/_vendor/tomli-2.0.1.dist-info/METADATA"), true),
+            (format!("{SITE}/pkg_resources/_vendor/a.egg-info/PKG-INFO"), true),
+            (format!("{SITE}/x/vendor/a-1.dist-info/METADATA"), true),
+            (format!("{SITE}/a-1.dist-info/METADATA"), false),
+            (format!("app/vendor/{SITE}/a-1.dist-info/METADATA"), false),
+        ] {
+            assert_eq!(is_vendored(&GuestPath::new(&path)), vendored, "{path}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>, json: Vec<u8>) {
+            let _ = testing::extract(&Python, "a.dist-info/METADATA", &bytes, &[]);
+            let _ = testing::extract(&Python, "a.dist-info/METADATA", b"Name:a\nVersion:1", &[(DIRECT_URL, &json)]);
+        }
+    }
+}

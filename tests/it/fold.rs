@@ -1,0 +1,128 @@
+//! fold(layers) == walk(merged): the inventory of an image does not depend on how it is computed.
+
+use std::sync::Arc;
+
+use icecore::{
+    block::Memory,
+    fs::{
+        FileKind, FileSystem, GuestPath, Handle, Root, Xattr,
+        memory::{Entry, Tree},
+    },
+    gap::Scope,
+    image, layer,
+};
+use proptest::prelude::*;
+
+/// Few names, so that layers meet: directories, files and links of the same path in several layers.
+const PATHS: &[&str] = &[
+    "etc",
+    "etc/os-release",
+    "usr",
+    "usr/lib",
+    "usr/lib/os-release",
+    "lib",
+    "lib/apk",
+    "lib/apk/db",
+    "lib/apk/db/installed",
+    "srv",
+    "srv/node_modules",
+    "srv/node_modules/x",
+    "srv/node_modules/x/package.json",
+    "srv/node_modules/x/node_modules/y/package.json",
+];
+
+#[derive(Debug, Clone)]
+enum Step {
+    File(usize, u8),
+    Directory(usize, bool),
+    Link(usize, usize),
+    Whiteout(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let path = 0..PATHS.len();
+    prop_oneof![
+        4 => (path.clone(), 0u8..3).prop_map(|(path, version)| Step::File(path, version)),
+        2 => (path.clone(), any::<bool>()).prop_map(|(path, opaque)| Step::Directory(path, opaque)),
+        1 => (path.clone(), path.clone()).prop_map(|(path, target)| Step::Link(path, target)),
+        2 => path.prop_map(Step::Whiteout),
+    ]
+}
+
+fn content(path: &str, version: u8) -> String {
+    match path {
+        "lib/apk/db/installed" => format!("P:musl\nV:1.2.{version}-r0\nA:x86_64\n\n"),
+        path if path.ends_with("package.json") => format!("{{\"name\":\"x\",\"version\":\"{version}.0.0\"}}"),
+        path if path.ends_with("os-release") => format!("ID=alpine\nVERSION_ID=3.{version}\n"),
+        _ => String::new(),
+    }
+}
+
+fn build(steps: &[Step]) -> Handle {
+    let mut tree = Tree::default();
+    for step in steps {
+        let (path, entry) = match *step {
+            Step::File(path, version) => {
+                let content = content(PATHS[path], version);
+                let mut entry = Entry::new(FileKind::Regular);
+                entry.stat.size = content.len() as u64;
+                entry.content = Some(Arc::new(Memory::new(content.into_bytes())));
+                (path, entry)
+            }
+            Step::Directory(path, opaque) => {
+                let mut entry = Entry::new(FileKind::Directory);
+                if opaque {
+                    entry
+                        .xattrs
+                        .push(Xattr { name: b"trusted.overlay.opaque".to_vec(), value: b"y".to_vec() });
+                }
+                (path, entry)
+            }
+            Step::Link(path, target) => {
+                let mut entry = Entry::new(FileKind::Symlink);
+                entry.target = format!("/{}", PATHS[target]).into_bytes();
+                (path, entry)
+            }
+            Step::Whiteout(path) => (path, Entry::new(FileKind::CharDevice)),
+        };
+        tree.insert(&GuestPath::new(PATHS[path]), entry);
+    }
+    Root::new(tree.build()).top()
+}
+
+fn facts(top: &Handle) -> Arc<layer::LayerFacts> {
+    Arc::new(layer::analyze(top, layer::Walk { subject: "test", scope: Scope::Layer, skip: &[] }))
+}
+
+fn inventory(layers: &[Handle]) -> (image::Inventory, Vec<(GuestPath, icecore::inventory::Package)>) {
+    let facts: Vec<_> = layers.iter().map(facts).collect();
+    let inventory = image::fold(&facts, "test", &|| layers.to_vec());
+    let packages = inventory.packages.iter().map(|l| (l.path.clone(), l.package.clone())).collect();
+    (inventory, packages)
+}
+
+fn merged(layers: &[Handle]) -> Handle {
+    let fs: Arc<dyn FileSystem> = image::merge(layers);
+    Root::new(fs).top()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #[test]
+    fn fold_of_layers_is_walk_of_merged(layers in prop::collection::vec(prop::collection::vec(step(), 0..8), 1..5)) {
+        let layers: Vec<Handle> = layers.iter().map(|steps| build(steps)).collect();
+        let (folded, packages) = inventory(&layers);
+        let (walked, expected) = inventory(&[merged(&layers)]);
+        prop_assert_eq!(packages, expected);
+        prop_assert_eq!(folded.os, walked.os);
+    }
+}
+
+#[test]
+fn what_a_directory_hides_by_becoming_a_file_is_gone() {
+    let base = build(&[Step::File(12, 1), Step::File(8, 2)]);
+    let top = build(&[Step::File(9, 0)]);
+    let (_, packages) = inventory(&[base, top]);
+    let paths: Vec<String> = packages.iter().map(|(path, _)| path.to_string()).collect();
+    assert_eq!(paths, ["/lib/apk/db/installed"]);
+}
