@@ -19,8 +19,11 @@ pub mod image;
 pub mod inventory;
 pub mod layer;
 pub mod limits;
+pub mod node;
 mod num;
 pub mod store;
+
+pub mod volume;
 
 pub use digest::{BadDigest, Digest};
 pub use error::FormatError;

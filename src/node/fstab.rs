@@ -1,0 +1,67 @@
+//! `/etc/fstab` (fstab(5)): what is mounted where.
+
+use crate::fs::GuestPath;
+
+/// One line of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// What: `UUID=…`, `LABEL=…`, a device, or a directory for a bind mount.
+    pub(super) spec: String,
+    /// Where.
+    pub(super) at: GuestPath,
+    /// The file system's type.
+    pub(super) kind: String,
+    /// The options.
+    pub(super) options: Vec<String>,
+}
+
+impl Line {
+    pub(super) fn is_bind(&self) -> bool {
+        self.options.iter().any(|option| option == "bind" || option == "rbind")
+    }
+
+    /// Whether it is about a disk of this node: not memory, the network, or swap.
+    pub(super) fn is_disk(&self) -> bool {
+        let is_device = self.spec.contains('=') || self.spec.starts_with("/dev/");
+        !self.is_bind() && is_device && self.kind != "swap" && self.at != GuestPath::ROOT
+    }
+}
+
+/// The lines that name a file system, in order.
+pub(super) fn parse(text: &str) -> Vec<Line> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let parsed = lines.filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace().map(unescape);
+        let (spec, at, kind) = (fields.next()?, fields.next()?, fields.next()?);
+        let options = fields.next().unwrap_or_default().split(',').map(str::to_owned).collect();
+        at.starts_with('/').then(|| Line { spec, at: GuestPath::new(&at), kind, options })
+    });
+    parsed.collect()
+}
+
+/// Blanks are spelled `\040` and `\011`.
+fn unescape(field: &str) -> String {
+    field.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_matter() {
+        let lines = parse(
+            "# c\nUUID=a / ext4 defaults 0 1\nLABEL=d /mnt/my\\040disk ext4 nofail\n/x /y none bind\nproc /proc proc\n/dev/sdb1 none swap sw\n",
+        );
+        let shown: Vec<_> = lines.iter().map(|l| (l.at.to_string(), l.is_disk(), l.is_bind())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("/".to_owned(), false, false),
+                ("/mnt/my disk".to_owned(), true, false),
+                ("/y".to_owned(), false, true),
+                ("/proc".to_owned(), false, false),
+            ]
+        );
+    }
+}

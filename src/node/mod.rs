@@ -1,0 +1,25 @@
+//! Volumes in, a machine out: which is the root, what is mounted where, what operating system it is, where
+//! container runtimes keep their state, and whether the node is of a kind that is analyzed.
+
+mod fstab;
+mod machine;
+mod sites;
+
+pub use machine::{Machine, MountPoint, NodeVolume, assemble};
+pub use sites::{Runtime, Site};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::gap::Code;
+
+/// Why a node is skipped or a scan is not complete, with what shows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// The machine-readable reason.
+    pub code: Code,
+    /// In words.
+    pub detail: String,
+    /// What was seen, and where.
+    pub evidence: String,
+}

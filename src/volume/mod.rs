@@ -1,0 +1,95 @@
+//! The disks of a node in, its volumes out: partitions, or the whole disk where there is no partition table.
+
+mod gpt;
+mod mbr;
+mod signature;
+
+use std::sync::Arc;
+
+pub use signature::{Signature, signature};
+
+use crate::{
+    block::{ReadAt, Slice, Source},
+    error::FormatError,
+};
+
+/// A part of a disk that may hold a file system.
+#[derive(Clone)]
+pub struct Volume {
+    /// How reports and `--volume` name it: `disk0` for a whole disk, `disk0p1` for a partition.
+    pub id: String,
+    /// The number of the disk, in the order in which the disks were given.
+    pub disk: usize,
+    /// Where it begins on the disk, in bytes.
+    pub start: u64,
+    /// Its bytes.
+    pub source: Source,
+    /// What the partition table says, for a partition.
+    pub partition: Option<Partition>,
+}
+
+/// A partition table's entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Partition {
+    /// Its number, as the kernel counts.
+    pub number: u32,
+    /// The type: a GUID in upper case for GPT, two hexadecimal digits for MBR.
+    pub kind: String,
+    /// GPT's unique GUID in lower case, or MBR's `disk signature-number`: what fstab calls `PARTUUID`.
+    pub uuid: Option<String>,
+    /// GPT's name, what fstab calls `PARTLABEL`.
+    pub name: Option<String>,
+}
+
+/// A disk's volumes.
+pub struct Table {
+    /// `gpt`, `mbr` or `none`.
+    pub scheme: &'static str,
+    /// The volumes, in the order of their numbers.
+    pub volumes: Vec<Volume>,
+    /// What is to be told: a damaged header whose backup was used, an entry that reaches past the end.
+    pub notes: Vec<FormatError>,
+}
+
+/// An entry of a partition table: where it is, in bytes, and what the table says of it.
+struct Extent {
+    start: u64,
+    length: u64,
+    partition: Partition,
+}
+
+/// The volumes of disk number `disk`. A disk without partition table is one volume.
+pub fn volumes(source: &Source, disk: usize) -> Result<Table, FormatError> {
+    let mut notes = Vec::new();
+    let (scheme, extents) = match gpt::read(source, &mut notes)? {
+        Some(extents) => ("gpt", extents),
+        None => match mbr::read(source, &mut notes)? {
+            Some(extents) => ("mbr", extents),
+            None => {
+                let whole = Volume {
+                    id: format!("disk{disk}"),
+                    disk,
+                    start: 0,
+                    source: Arc::clone(source),
+                    partition: None,
+                };
+                return Ok(Table { scheme: "none", volumes: vec![whole], notes });
+            }
+        },
+    };
+    let mut volumes = Vec::new();
+    for Extent { start, length, partition } in extents {
+        let id = format!("disk{disk}p{}", partition.number);
+        if start.saturating_add(length) > source.size() {
+            let problem = format!(
+                "{id} ends at {:#x}, past the disk's end at {:#x}",
+                start.saturating_add(length),
+                source.size()
+            );
+            notes.push(FormatError::corrupt("partition entry", start, problem));
+        }
+        let source: Source = Arc::new(Slice::new(Arc::clone(source), start, length));
+        volumes.push(Volume { id, disk, start, source, partition: Some(partition) });
+    }
+    Ok(Table { scheme, volumes, notes })
+}
