@@ -12,6 +12,7 @@
 pub mod block;
 pub mod database;
 mod digest;
+pub mod disk;
 pub mod error;
 pub mod fs;
 pub mod gap;
@@ -23,6 +24,7 @@ pub mod node;
 mod num;
 pub mod store;
 
+pub mod report;
 pub mod volume;
 
 pub use digest::{BadDigest, Digest};

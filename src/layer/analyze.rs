@@ -20,7 +20,9 @@ pub struct Walk<'a> {
     pub subject: &'a str,
     /// What kind of thing that is.
     pub scope: Scope,
-    /// Directories that are not entered: a node's runtime state, other mounts.
+    /// Where the tree is in the whole, for a volume that is mounted in a node's tree.
+    pub at: &'a GuestPath,
+    /// Directories of the whole that are not entered: a node's runtime state, other mounts.
     pub skip: &'a [GuestPath],
 }
 
@@ -55,6 +57,24 @@ pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
     facts
 }
 
+/// Whether a walk reads the content of a file at this path.
+pub fn wants(path: &GuestPath, kind: FileKind) -> bool {
+    purpose(path, kind).is_some() || kind == FileKind::Regular && is_companion(path)
+}
+
+fn is_companion(path: &GuestPath) -> bool {
+    EXTRACTORS.iter().flat_map(|extractor| extractor.companions()).any(|name| path.name() == name.as_bytes())
+}
+
+fn purpose(path: &GuestPath, kind: FileKind) -> Option<Purpose> {
+    let is_os = Os::FILES.iter().any(|file| path.as_bytes() == file.as_bytes());
+    match kind {
+        FileKind::Regular if is_os => Some(Purpose::Os),
+        FileKind::Symlink if is_os => Some(Purpose::OsLink),
+        kind => EXTRACTORS.iter().find(|e| e.wants(path, kind)).map(|e| Purpose::Extract(*e)),
+    }
+}
+
 /// Extracts one file of a tree again, its neighbours as the tree shows them.
 pub fn extract_one(root: &Root, file: &Handle, extractor: &str) -> Result<Extraction, FormatError> {
     let Some(extractor) = EXTRACTORS.iter().find(|known| known.name() == extractor) else {
@@ -79,7 +99,7 @@ struct Walker<'a> {
 impl Walker<'_> {
     /// Breadth first, so that a reader sees many directories at once and reads them in the disk's order.
     fn tree(&mut self) {
-        let mut level = vec![(GuestPath::ROOT, self.top)];
+        let mut level = vec![(self.walk.at.clone(), self.top)];
         let mut depth = 0usize;
         while !level.is_empty() {
             if depth > limits::PATH_DEPTH {
@@ -132,13 +152,7 @@ impl Walker<'_> {
     }
 
     fn consider(&mut self, path: GuestPath, dir: Ino, ino: Ino, kind: FileKind) {
-        let is_os = Os::FILES.iter().any(|file| path.as_bytes() == file.as_bytes());
-        let purpose = match kind {
-            FileKind::Regular if is_os => Some(Purpose::Os),
-            FileKind::Symlink if is_os => Some(Purpose::OsLink),
-            kind => EXTRACTORS.iter().find(|e| e.wants(&path, kind)).map(|e| Purpose::Extract(*e)),
-        };
-        if let Some(purpose) = purpose {
+        if let Some(purpose) = purpose(&path, kind) {
             self.wanted.push(Wanted { path, dir, ino, purpose });
         }
     }
@@ -204,8 +218,11 @@ impl Walker<'_> {
             asked.borrow_mut().push(name.to_owned());
             self.neighbour(dir, name)
         };
-        let extraction =
-            self.fs.open(ino).and_then(|content| extractor.extract(&File::new(path, &content, &companion)));
+        let mut empty = false;
+        let extraction = self.fs.open(ino).and_then(|content| {
+            empty = content.size() == 0;
+            extractor.extract(&File::new(path, &content, &companion))
+        });
         facts.companions = asked.into_inner();
         facts.companions.sort();
         facts.companions.dedup();
@@ -219,6 +236,7 @@ impl Walker<'_> {
             }
             Err(error) => Err(error),
         };
+        self.facts.empty = self.facts.empty.saturating_add(u64::from(empty));
         // A file that cannot be read still replaces what lies below it.
         self.facts.files.push(facts);
         result
@@ -233,10 +251,11 @@ impl Walker<'_> {
         let content = self.fs.open(ino)?;
         let bytes = block::read_all(&content, "os-release", limits::TEXT_FILE_BYTES)?;
         // An empty file says nothing: it is either a mask or data that never reached the disk.
-        if content.size() > 0 {
-            self.facts
-                .os
-                .push(OsFile::File(Paths(path.clone()), Os::parse(&String::from_utf8_lossy(&bytes))));
+        if bytes.is_empty() {
+            self.facts.empty = self.facts.empty.saturating_add(1);
+        } else {
+            let os = Os::parse(&String::from_utf8_lossy(&bytes));
+            self.facts.os.push(OsFile::File(Paths(path.clone()), os));
         }
         Ok(())
     }

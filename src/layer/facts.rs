@@ -28,6 +28,10 @@ pub struct LayerFacts {
     pub entries: u64,
     /// Files opened.
     pub opened: u64,
+    /// Of these, the empty ones: no package database is, unless its data never reached the disk.
+    pub empty: u64,
+    /// Whether the facts come from a blob rather than from a directory.
+    pub from_blob: bool,
 }
 
 /// One file that an extractor wanted.

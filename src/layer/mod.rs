@@ -11,7 +11,7 @@ mod stream;
 mod tar;
 mod zero;
 
-pub use analyze::{Walk, analyze, extract_one};
+pub use analyze::{Walk, analyze, extract_one, wants};
 pub use blob::{BlobTree, open_blob};
 pub use cache::Cache;
 pub use facts::{FileFacts, LayerFacts, OsFile};

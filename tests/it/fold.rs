@@ -91,7 +91,10 @@ fn build(steps: &[Step]) -> Handle {
 }
 
 fn facts(top: &Handle) -> Arc<layer::LayerFacts> {
-    Arc::new(layer::analyze(top, layer::Walk { subject: "test", scope: Scope::Layer, skip: &[] }))
+    Arc::new(layer::analyze(
+        top,
+        layer::Walk { subject: "test", scope: Scope::Layer, at: &GuestPath::ROOT, skip: &[] },
+    ))
 }
 
 fn inventory(layers: &[Handle]) -> (image::Inventory, Vec<(GuestPath, icecore::inventory::Package)>) {

@@ -1,0 +1,15 @@
+//! The report: what was found and what could not be examined. Its types are its JSON, `icecore.report/1`;
+//! the formats are pure functions of it.
+
+mod ndjson;
+mod table;
+mod types;
+
+pub use ndjson::ndjson;
+pub use table::{Style, table};
+pub use types::*;
+
+/// The report's schema, as its `schema` field names it.
+pub const SCHEMA: &str = "icecore.report/1";
+/// A record's schema in NDJSON.
+pub const RECORD_SCHEMA: &str = "icecore.record/1";

@@ -1,0 +1,393 @@
+//! The report's nouns. Lists are sorted by stable keys; only `run` differs between two runs.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Gap,
+    gap::Code,
+    inventory::{Os, PackageKind, SourcePackage},
+};
+
+/// What a scan found, and what it could not examine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// `icecore.report/1`.
+    pub schema: String,
+    /// This run: left out of reproducible reports.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub run: Option<Run>,
+    /// How complete the rest is.
+    pub verdict: Verdict,
+    /// The machine.
+    pub node: Node,
+    /// Its images, by id.
+    pub images: Vec<Image>,
+    /// Its containers, by id.
+    pub containers: Vec<Container>,
+    /// Its pods, by namespace and name.
+    pub pods: Vec<Pod>,
+    /// What could not be examined.
+    pub gaps: Vec<Gap>,
+    /// Figures of the scan.
+    pub stats: Stats,
+}
+
+/// One run of icecore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// icecore's version.
+    pub version: String,
+    /// When it began (RFC 3339, UTC).
+    pub started: String,
+    /// When it ended.
+    pub finished: String,
+    /// The command line.
+    pub command: Vec<String>,
+    /// Which advisories it used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub database: Option<String>,
+}
+
+/// How complete a report is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything was examined.
+    Complete,
+    /// Gaps tell what was not.
+    Partial,
+    /// The node is of a kind that is not analyzed.
+    Skipped,
+    /// Nothing could be examined.
+    Failed,
+}
+
+/// The verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// How complete the report is.
+    pub status: Status,
+    /// Why it is not complete.
+    pub reasons: Vec<Reason>,
+}
+
+/// Why a verdict is what it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// The machine-readable reason.
+    pub code: Code,
+    /// In words.
+    pub detail: String,
+    /// What shows it.
+    pub evidence: String,
+}
+
+/// The machine that the disks belong to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Node {
+    /// The disks, in the order in which they were given.
+    pub disks: Vec<Disk>,
+    /// Their volumes.
+    pub volumes: Vec<Volume>,
+    /// What is mounted where.
+    pub mounts: Vec<Mount>,
+    /// Its operating system.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub os: Option<Os>,
+    /// Its host name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hostname: Option<String>,
+    /// The container runtimes' state directories.
+    pub runtimes: Vec<Runtime>,
+    /// Its own packages.
+    pub packages: Vec<Package>,
+    /// Findings of its own packages.
+    pub findings: Vec<Finding>,
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Disk {
+    /// `disk0`, in the order of the command line.
+    pub id: String,
+    /// The file's name without its directory.
+    pub name: String,
+    /// `raw`, `qcow2`, …, `directory`.
+    pub format: String,
+    /// The virtual disk's size in bytes.
+    pub size: u64,
+    /// `gpt`, `mbr`, `none`.
+    pub partition_table: String,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Volume {
+    /// `disk0p1`, or `disk0` for an unpartitioned disk.
+    pub id: String,
+    /// Its offset on the disk in bytes.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What it holds: a file system's name, another format's, or `unknown`.
+    pub content: String,
+    /// The file system's UUID.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub uuid: Option<String>,
+    /// The file system's label.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<String>,
+    /// The partition's name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub partition_name: Option<String>,
+    /// The partition's UUID.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub partition_uuid: Option<String>,
+}
+
+/// A volume's place in the machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Mount {
+    /// Where.
+    pub path: String,
+    /// Which volume.
+    pub volume: String,
+    /// By which line of fstab, or `root`.
+    pub spec: String,
+}
+
+/// A container runtime's state directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Runtime {
+    /// `containerd`, `docker`, `containers-storage`.
+    pub name: String,
+    /// The volume, if it is not mounted in the machine's tree.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub volume: Option<String>,
+    /// Where.
+    pub path: String,
+    /// Whether its images are in this report.
+    pub status: Status,
+}
+
+/// What an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Runs, or could.
+    Workload,
+    /// The sandbox of pods (`pause`).
+    Sandbox,
+    /// Runs only in the cluster's own namespaces.
+    Addon,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Image {
+    /// The digest of its configuration.
+    pub id: String,
+    /// Digests of its manifest and of the indexes that lead to it.
+    pub manifests: Vec<String>,
+    /// Its names.
+    pub references: Vec<String>,
+    /// `os/architecture[/variant]`.
+    pub platform: String,
+    /// When it was built.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<String>,
+    /// The configuration's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The build steps.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub history: Vec<History>,
+    /// Its layers, base first.
+    pub layers: Vec<Layer>,
+    /// What it is for.
+    pub role: Role,
+    /// Ids of the containers that run it.
+    pub used_by: Vec<String>,
+    /// Whether everything of it was examined.
+    pub status: Status,
+    /// Its distribution.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub os: Option<Os>,
+    /// Its packages.
+    pub packages: Vec<Package>,
+    /// Their findings.
+    pub findings: Vec<Finding>,
+}
+
+/// A build step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct History {
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<String>,
+    /// The command.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created_by: Option<String>,
+    /// Whether it made no layer.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub empty_layer: bool,
+}
+
+/// Where a layer was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerSource {
+    /// The unpacked directory.
+    Snapshot,
+    /// The pulled blob.
+    Blob,
+    /// Neither was there.
+    Missing,
+}
+
+/// A layer of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Layer {
+    /// The digest of its uncompressed tar.
+    pub diff_id: String,
+    /// The digest of the blob that was pulled.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<String>,
+    /// Where it was read from.
+    pub source: LayerSource,
+    /// The blob's size in bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub size: Option<u64>,
+    /// Whether everything of it was examined.
+    pub status: Status,
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Container {
+    /// The runtime's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The id of its image, or the name by which the runtime knew an image that is not on the disk.
+    pub image: String,
+    /// `created`, `running`, `exited`, `unknown`: the last state that reached the disk.
+    pub state: String,
+    /// The pod's UID.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pod: Option<String>,
+    /// The runtime's name.
+    pub runtime: String,
+    /// When it was created.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<String>,
+    /// The command line of its first process.
+    pub command: Vec<String>,
+    /// What it changed, `None` if its writable layer could not be read.
+    pub changes: Option<Changes>,
+    /// Packages that it has and its image lacks.
+    pub packages_added: Vec<Package>,
+    /// Packages that its image has and it lacks.
+    pub packages_removed: Vec<Package>,
+    /// Findings of the added packages.
+    pub findings: Vec<Finding>,
+}
+
+/// How a container's files differ from its image's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Changes {
+    /// Files that are new.
+    pub added: u64,
+    /// Files that were written again.
+    pub modified: u64,
+    /// Files and directories that were removed.
+    pub deleted: u64,
+}
+
+/// A pod.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Pod {
+    /// The Kubernetes namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Ids of its containers.
+    pub containers: Vec<String>,
+}
+
+/// A package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Package {
+    /// The purl type.
+    #[serde(rename = "type")]
+    pub kind: PackageKind,
+    /// Its name.
+    pub name: String,
+    /// Its version, as the guest's own tool prints it.
+    pub version: String,
+    /// Its architecture.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub arch: Option<String>,
+    /// Its package URL.
+    pub purl: String,
+    /// The source package.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<SourcePackage>,
+    /// Its licence, as declared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub license: Option<String>,
+    /// Who built it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vendor: Option<String>,
+    /// The rpm module.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub module: Option<String>,
+    /// Where it came from, if not from the package manager's default.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub origin: Option<String>,
+    /// Whether it is a copy inside another package.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub vendored: bool,
+    /// Where it shows.
+    pub locations: Vec<Location>,
+}
+
+/// Where a package shows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Location {
+    /// The file.
+    pub path: String,
+    /// The DiffID of the layer that has the file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layer: Option<String>,
+}
+
+/// Figures of a scan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// Bytes read from the disks; left out of reproducible reports, as threads may read a block twice.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes_read: Option<u64>,
+    /// Reads made; left out of reproducible reports.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reads: Option<u64>,
+    /// Names seen in directories.
+    pub files_seen: u64,
+    /// Files opened.
+    pub files_opened: u64,
+    /// Layers, each counted once.
+    pub layers: u64,
+    /// Of these, the ones whose facts came from the cache; left out of reproducible reports.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layers_cached: Option<u64>,
+    /// Images.
+    pub images: u64,
+    /// Packages of all images, containers and the node.
+    pub packages: u64,
+    /// Findings of all images, containers and the node.
+    pub findings: u64,
+}
