@@ -21,3 +21,9 @@ pub const DISKS: usize = 64;
 pub const PARTITIONS: usize = 1024;
 /// Files in a chain of backing files.
 pub const BACKING_CHAIN: usize = 64;
+/// Block groups of an ext4 file system: 128 TiB of blocks of 4 KiB.
+pub const EXT4_GROUPS: usize = 1 << 20;
+/// Bytes of metadata blocks that an ext4 reader keeps.
+pub const EXT4_CACHE_BYTES: usize = 16 << 20;
+/// Damaged places that are told of one directory or file; of more, the first are enough.
+pub const DAMAGE_NOTES: usize = 1000;

@@ -1,0 +1,23 @@
+//! ext2, ext3 and ext4: one reader, after the kernel's `Documentation/filesystems/ext4`.
+//!
+//! Opening reads the superblock and the group descriptors (a damaged one is replaced by a backup copy) and
+//! replays the journal in memory. After that an inode is found by its number, its blocks through a map, and
+//! everything that has a checksum is checked before it is believed.
+
+mod blocks;
+mod checksum;
+mod data;
+mod directory;
+mod extents;
+mod features;
+mod format;
+mod groups;
+mod indirect;
+mod inode;
+mod listing;
+mod map;
+mod reader;
+mod superblock;
+mod volume;
+
+pub use reader::{open, probe};
