@@ -25,5 +25,7 @@ pub const BACKING_CHAIN: usize = 64;
 pub const EXT4_GROUPS: usize = 1 << 20;
 /// Bytes of metadata blocks that an ext4 reader keeps.
 pub const EXT4_CACHE_BYTES: usize = 16 << 20;
+/// Blocks of an ext4 journal, and blocks that it revokes: 4 GiB in blocks of 4 KiB.
+pub const EXT4_JOURNAL_BLOCKS: usize = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;

@@ -14,6 +14,7 @@ pub(super) const SPARSE_SUPER2: u32 = 0x200;
 pub(super) const FILETYPE: u32 = 0x2;
 pub(super) const RECOVER: u32 = 0x4;
 pub(super) const META_BG: u32 = 0x10;
+pub(super) const EXTENTS: u32 = 0x40;
 pub(super) const SIXTY_FOUR_BIT: u32 = 0x80;
 pub(super) const MMP: u32 = 0x100;
 pub(super) const EA_INODE: u32 = 0x400;
@@ -33,7 +34,7 @@ const INCOMPAT: &[(u32, &str, bool)] = &[
     (RECOVER, "needs_recovery", true),
     (0x8, "journal_dev", false),
     (META_BG, "meta_bg", true),
-    (0x40, "extent", true),
+    (EXTENTS, "extent", true),
     (SIXTY_FOUR_BIT, "64bit", true),
     (MMP, "mmp", true),
     (0x200, "flex_bg", true),

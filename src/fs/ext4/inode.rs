@@ -22,6 +22,7 @@ pub(super) const ROOT: u32 = 2;
 const FIXED: usize = 128;
 const ENCRYPT: u32 = 0x800;
 const INDEX: u32 = 0x1000;
+const HUGE_FILE: u32 = 0x4_0000;
 const EXTENTS: u32 = 0x8_0000;
 const EA_INODE: u32 = 0x20_0000;
 const INLINE_DATA: u32 = 0x1000_0000;
@@ -82,6 +83,24 @@ impl Inode {
         Ok(Self { number, offset, raw, table, tail, extra_size, seed, size })
     }
 
+    /// An inode of 128 bytes that was put together from another structure.
+    pub(super) fn unchecked(number: u32, offset: u64, bytes: Vec<u8>) -> Result<Self, FormatError> {
+        let Ok((raw, _)) = RawInode::read_from_prefix(&bytes) else {
+            return Err(FormatError::corrupt(STRUCTURE, offset, format!("{} bytes", bytes.len())));
+        };
+        let size = join(raw.i_size_high.get(), raw.i_size_lo);
+        Ok(Self {
+            number,
+            offset,
+            raw,
+            table: bytes.into(),
+            tail: FIXED..FIXED,
+            extra_size: 0,
+            seed: None,
+            size,
+        })
+    }
+
     /// What it is.
     pub(super) fn kind(&self) -> Result<FileKind, FormatError> {
         let mode = self.raw.i_mode.get();
@@ -134,8 +153,14 @@ impl Inode {
         self.has(INLINE_DATA)
     }
 
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.has(ENCRYPT)
+    /// The error for names or data that fscrypt has encrypted.
+    pub(super) fn check_encryption(&self, what: &str) -> Result<(), FormatError> {
+        match self.has(ENCRYPT) {
+            true => {
+                Err(FormatError::unsupported(format!("ext4 encryption (fscrypt) of {what} {}", self.number)))
+            }
+            false => Ok(()),
+        }
     }
 
     pub(super) fn is_indexed(&self) -> bool {
@@ -147,9 +172,16 @@ impl Inode {
         self.has(EA_INODE)
     }
 
-    /// 512-byte sectors (with `huge_file`: of blocks, of which this is only compared with 0) that it occupies.
-    pub(super) fn sectors(&self) -> u64 {
-        join(self.raw.i_blocks_high.get(), self.raw.i_blocks_lo)
+    /// Whether a symbolic link's target lies in `i_block`, by the rules of the kernel's
+    /// `ext4_inode_is_fast_symlink`.
+    pub(super) fn is_fast_symlink(&self, superblock: &Superblock) -> bool {
+        if superblock.features.incompat(features::EA_INODE) {
+            return self.size < num::to_u64(self.raw.i_block.len());
+        }
+        let unit = if self.has(HUGE_FILE) { u64::from(superblock.block_size) } else { 512 };
+        let occupied = join(self.raw.i_blocks_high.get(), self.raw.i_blocks_lo).saturating_mul(unit);
+        let xattrs = if self.xattr_block() == 0 { 0 } else { superblock.cluster_size };
+        occupied == xattrs && !self.has_inline_data()
     }
 
     pub(super) fn corrupt(&self, problem: impl std::fmt::Display) -> FormatError {
@@ -180,7 +212,6 @@ fn check_checksum(seed: u32, raw: &RawInode, extra_size: u16, bytes: &[u8]) -> R
             (checksum::crc32c(sum, part(FIXED..bytes.len())) & 0xffff, u32::from(raw.i_checksum_lo.get()))
         }
     };
-    // A hole in a lazily written table: never used, nothing to check.
     match sum == seen {
         true => Ok(()),
         false => Err(format!("checksum {seen:#010x} instead of {sum:#010x}")),

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use super::{
     blocks::{self, Span},
     directory::{self, Entry, Rules},
+    inline,
     inode::Inode,
     map::{Map, Run},
     reader::number,
@@ -43,6 +44,15 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
     for (index, dir) in dirs.iter().enumerate() {
         open.push(number(*dir).and_then(|number| volume.inode(number)).and_then(|inode| {
             let mut open = start(volume, &inode)?;
+            if let Err(error) = inode.check_encryption("the names of directory") {
+                open.damage.push(error);
+                return Ok(open);
+            }
+            if inode.has_inline_data() {
+                let parts = inline::directory(&inode)?;
+                (0..).zip(&parts).for_each(|(part, block)| add(volume, &mut open, part, block, inode.offset));
+                return Ok(open);
+            }
             let map = map(volume, &inode, &mut open)?;
             runs.extend(map.runs.into_iter().flat_map(|run| split(volume, run)).map(|run| (run, index)));
             Ok(open)
@@ -232,36 +242,48 @@ fn finish(mut open: Open) -> Listing {
 /// answer: the name may have been there.
 pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Option<Ino>, FormatError> {
     let mut open = start(volume, dir)?;
+    dir.check_encryption("the names of directory")?;
+    if dir.has_inline_data() {
+        let parts = inline::directory(dir)?;
+        let found = parts.iter().find_map(|block| find(&mut open, block, dir.offset, name));
+        return answer(found, open);
+    }
     let map = map(volume, dir, &mut open)?;
-    let mut found = None;
-    for run in map.runs {
-        for (logical, physical) in (run.logical..run.logical_end()).zip(run.physical..) {
-            let offset = volume.superblock.offset(physical);
-            let block = volume.blocks.read(directory::STRUCTURE, physical);
-            let block =
-                block.and_then(|block| open.rules.check(&block, logical == 0, offset).map(|()| block));
-            match block {
-                Err(error) => damaged(&mut open, error),
-                Ok(block) => {
-                    let each = |entry: Entry<'_>| {
-                        let hit = entry.name == name;
-                        if hit {
-                            found = Some(Ino(u64::from(entry.inode)));
-                        }
-                        hit
-                    };
-                    let mut damage = Vec::new();
-                    open.rules.entries(&block, offset, each, &mut damage);
-                    damage.into_iter().for_each(|error| damaged(&mut open, error));
+    let blocks = map.runs.iter().flat_map(|run| (run.logical..run.logical_end()).zip(run.physical..));
+    for (logical, physical) in blocks {
+        let offset = volume.superblock.offset(physical);
+        let block = volume.blocks.read(directory::STRUCTURE, physical);
+        let block = block.and_then(|block| open.rules.check(&block, logical == 0, offset).map(|()| block));
+        match block {
+            Err(error) => damaged(&mut open, error),
+            Ok(block) => {
+                if let Some(found) = find(&mut open, &block, offset, name) {
+                    return Ok(Some(found));
                 }
-            }
-            if found.is_some() {
-                return Ok(found);
             }
         }
     }
-    match open.damage.into_iter().next() {
-        None => Ok(None),
-        Some(error) => Err(error),
+    answer(None, open)
+}
+
+fn answer(found: Option<Ino>, open: Open) -> Result<Option<Ino>, FormatError> {
+    match (found, open.damage.into_iter().next()) {
+        (None, Some(error)) => Err(error),
+        (found, _) => Ok(found),
     }
+}
+
+fn find(open: &mut Open, block: &[u8], offset: u64, name: &[u8]) -> Option<Ino> {
+    let mut found = None;
+    let each = |entry: Entry<'_>| {
+        let hit = entry.name == name;
+        if hit {
+            found = Some(Ino(u64::from(entry.inode)));
+        }
+        hit
+    };
+    let mut damage = Vec::new();
+    open.rules.entries(block, offset, each, &mut damage);
+    damage.into_iter().for_each(|error| damaged(open, error));
+    found
 }

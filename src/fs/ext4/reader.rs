@@ -5,13 +5,19 @@ use std::sync::Arc;
 use super::{
     blocks::Blocks,
     data::Data,
+    features,
     groups::Groups,
+    inline,
     inode::{Inode, ROOT},
-    listing, superblock,
+    journal::Journal,
+    listing,
+    overlay::Overlay,
+    replay, superblock,
     volume::Volume,
+    xattr,
 };
 use crate::{
-    block::{ReadAt, Source, read_vec},
+    block::{Memory, ReadAt, Source, read_vec},
     error::FormatError,
     fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr},
     limits, num,
@@ -25,20 +31,50 @@ pub fn probe(source: &dyn ReadAt) -> bool {
 
 /// Opens an ext2, ext3 or ext4 file system.
 pub fn open(source: Source) -> Result<Opened, FormatError> {
+    let mut notes = Vec::new();
+    let volume = volume(Arc::clone(&source), &mut notes)?;
+    let volume = match volume.superblock.features.incompat(features::RECOVER) {
+        true => recover(source, volume, &mut notes)?,
+        false => volume,
+    };
+    notes.extend(superblock::notes(&volume.superblock));
+    let label = String::from_utf8_lossy(&volume.superblock.label).into_owned();
+    Ok(Opened {
+        kind: "ext4",
+        uuid: volume.superblock.uuid_text(),
+        label: (!label.is_empty()).then_some(label),
+        notes,
+        fs: Arc::new(Ext4 { volume: Arc::new(volume) }),
+    })
+}
+
+fn volume(source: Source, notes: &mut Vec<FormatError>) -> Result<Volume, FormatError> {
     let bytes = read_vec(&source, "ext4 superblock", superblock::OFFSET, superblock::BYTES)?;
     let superblock = superblock::parse(&bytes, superblock::OFFSET)?;
-    let mut notes = superblock::notes(&superblock);
     let blocks = Blocks::new(source, superblock.block_size);
     let mut groups = Groups::read(&superblock, &blocks);
     notes.append(&mut groups.notes);
-    let label = String::from_utf8_lossy(&superblock.label).into_owned();
-    Ok(Opened {
-        kind: "ext4",
-        uuid: superblock.uuid_text(),
-        label: (!label.is_empty()).then_some(label),
-        notes,
-        fs: Arc::new(Ext4 { volume: Arc::new(Volume { superblock, groups, blocks }) }),
-    })
+    Ok(Volume { superblock, groups, blocks })
+}
+
+/// The volume as it is with its journal replayed; as it was, with a note, if that cannot be.
+fn recover(source: Source, volume: Volume, notes: &mut Vec<FormatError>) -> Result<Volume, FormatError> {
+    let replay = match Journal::open(&volume) {
+        Ok(None) => return Ok(volume),
+        Ok(Some(journal)) => replay::replay(&journal),
+        Err(error) => {
+            notes.push(replay::not_replayed("all", &error));
+            return Ok(volume);
+        }
+    };
+    notes.extend(replay.notes);
+    if replay.patches.is_empty() {
+        return Ok(volume);
+    }
+    let overlay: Source = Arc::new(Overlay::new(source, volume.superblock.block_size, replay.patches));
+    // What was said about damaged descriptors may be mended by the journal.
+    notes.retain(|note| matches!(note, FormatError::Unsupported { .. }));
+    self::volume(overlay, notes)
 }
 
 struct Ext4 {
@@ -83,18 +119,27 @@ impl FileSystem for Ext4 {
         if inode.kind()? != FileKind::Symlink {
             return Err(inode.corrupt("is not a symbolic link"));
         }
-        let size = num::to_usize(inode.size);
-        if inode.size < num::to_u64(inode.raw.i_block.len()) && !inode.has_extents() {
-            return Ok(inode.raw.i_block.get(..size).unwrap_or_default().to_vec());
-        }
+        inode.check_encryption("symbolic link")?;
         if inode.size > limits::SYMLINK_BYTES {
-            return Err(FormatError::limit(format!("symbolic link of {size} bytes")));
+            return Err(FormatError::limit(format!("symbolic link of {} bytes", inode.size)));
         }
-        read_vec(&Data::new(Arc::clone(&self.volume), inode), "symbolic link", 0, size)
+        let size = num::to_usize(inode.size);
+        let target = if inode.has_inline_data() {
+            inline::content(&inode)?
+        } else if inode.is_fast_symlink(&self.volume.superblock) {
+            let target = inode.raw.i_block.get(..size).map(<[u8]>::to_vec);
+            target.ok_or_else(|| inode.corrupt(format!("symbolic link of {size} bytes in i_block")))?
+        } else {
+            read_vec(&Data::new(Arc::clone(&self.volume), inode.clone()), "symbolic link", 0, size)?
+        };
+        match target.contains(&0) || target.is_empty() {
+            true => Err(inode.corrupt("the target of the symbolic link is empty or has a NUL")),
+            false => Ok(target),
+        }
     }
 
-    fn xattrs(&self, _ino: Ino) -> Result<Vec<Xattr>, FormatError> {
-        Ok(Vec::new())
+    fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
+        xattr::read(&self.volume, &self.inode(ino)?)
     }
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {
@@ -102,6 +147,10 @@ impl FileSystem for Ext4 {
         if inode.kind()? != FileKind::Regular {
             return Err(inode.corrupt("is not a regular file"));
         }
-        Ok(Arc::new(Data::new(Arc::clone(&self.volume), inode)))
+        inode.check_encryption("file")?;
+        match inode.has_inline_data() {
+            true => Ok(Arc::new(Memory::new(inline::content(&inode)?))),
+            false => Ok(Arc::new(Data::new(Arc::clone(&self.volume), inode))),
+        }
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Superblock {
     pub(super) label: Vec<u8>,
     /// The seed of metadata checksums, if the file system has them.
     pub(super) seed: Option<u32>,
+    /// The seed of the checksums of large attribute values, which do not depend on that feature.
+    pub(super) xattr_seed: u32,
     /// The journal's inode, 0 if it has none.
     pub(super) journal_inode: u32,
     /// The journal inode's `i_block` and size, kept for when that inode is damaged.
@@ -114,10 +116,9 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
     let inodes_per_group = NonZeroU32::new(raw.s_inodes_per_group.get())
         .filter(|inodes| inodes.get() <= block_size.saturating_mul(8))
         .ok_or_else(|| corrupt(format!("s_inodes_per_group {}", raw.s_inodes_per_group)))?;
-    let seed = match () {
-        () if !checksummed => None,
-        () if features.incompat(features::CSUM_SEED) => Some(raw.s_checksum_seed.get()),
-        () => Some(checksum::crc32c(checksum::START, &raw.s_uuid)),
+    let xattr_seed = match features.incompat(features::CSUM_SEED) {
+        true => raw.s_checksum_seed.get(),
+        false => checksum::crc32c(checksum::START, &raw.s_uuid),
     };
     let superblock = Superblock {
         features,
@@ -136,7 +137,8 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
         group: if dynamic { raw.s_block_group_nr.get() } else { 0 },
         uuid: raw.s_uuid,
         label: raw.s_volume_name.into_iter().take_while(|byte| *byte != 0).collect(),
-        seed,
+        seed: checksummed.then_some(xattr_seed),
+        xattr_seed,
         journal_inode: if features.compat(features::HAS_JOURNAL) { raw.s_journal_inum.get() } else { 0 },
         journal_backup: (raw.s_jnl_backup_type == 1).then(|| raw.s_jnl_blocks.map(|word| word.get())),
         errors: raw.s_state.get() & 2 != 0 || raw.s_error_count.get() != 0,
