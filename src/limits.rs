@@ -61,3 +61,11 @@ pub const TEXT_DATABASE_BYTES: u64 = 512 << 20;
 pub const METADATA_HEADER_BYTES: u64 = 1 << 20;
 /// Bytes of a `package.json`.
 pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;
+/// Block groups of an ext4 file system: 128 TiB of blocks of 4 KiB.
+pub const EXT4_GROUPS: usize = 1 << 20;
+/// Bytes of metadata blocks that an ext4 reader keeps.
+pub const EXT4_CACHE_BYTES: usize = 16 << 20;
+/// Blocks of an ext4 journal, and blocks that it revokes: 4 GiB in blocks of 4 KiB.
+pub const EXT4_JOURNAL_BLOCKS: usize = 1 << 20;
+/// Damaged places that are told of one directory or file; of more, the first are enough.
+pub const DAMAGE_NOTES: usize = 1000;

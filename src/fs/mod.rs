@@ -3,6 +3,7 @@
 //! A reader implements [`FileSystem`], addressed by inode as the formats are. Paths, `..` and symbolic links
 //! are resolved once, in [`Root`], inside the guest and never on the host. [`FILE_SYSTEMS`] lists the readers.
 
+pub mod ext4;
 mod handle;
 pub mod host;
 pub mod memory;
@@ -207,7 +208,7 @@ pub struct Driver {
 }
 
 /// The file systems that icecore reads.
-pub static FILE_SYSTEMS: &[Driver] = &[];
+pub static FILE_SYSTEMS: &[Driver] = &[Driver { name: "ext4", probe: ext4::probe, open: ext4::open }];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads.
 pub fn open(source: &Source) -> Option<Result<Opened, FormatError>> {

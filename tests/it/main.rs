@@ -14,4 +14,5 @@
 )]
 
 mod fold;
+mod ext4;
 mod rooms;

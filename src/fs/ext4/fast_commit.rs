@@ -1,0 +1,42 @@
+//! Fast commits (journal.rst, "Fast commits"): found, not replayed.
+
+use super::{checksum, journal::Journal};
+
+const PAD: u16 = 7;
+const TAIL: u16 = 8;
+const HEAD: u16 = 9;
+
+/// Whether the journal holds a complete fast commit on top of transaction `expected`.
+pub(super) fn present(journal: &Journal<'_>, expected: u32) -> bool {
+    let mut sum = 0;
+    for number in journal.end.saturating_add(1)..journal.length {
+        let Ok((block, _)) = journal.block(number) else { return false };
+        let mut rest = &block[..];
+        while let Some((tag, value, bytes, after)) = split(rest) {
+            let word = |at: usize| {
+                value.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_le_bytes(*bytes))
+            };
+            match tag {
+                // The head's features come before its transaction.
+                HEAD if word(4) != expected => return false,
+                TAIL => {
+                    let covered = bytes.get(..8).unwrap_or_default();
+                    return word(0) == expected && word(4) == checksum::crc32c(sum, covered);
+                }
+                1..=PAD | HEAD => sum = checksum::crc32c(sum, bytes),
+                _ => return false,
+            }
+            rest = after;
+        }
+    }
+    false
+}
+
+/// The first tag, its value, both together, and what follows.
+fn split(bytes: &[u8]) -> Option<(u16, &[u8], &[u8], &[u8])> {
+    let (header, _) = bytes.split_first_chunk::<4>()?;
+    let [tag_low, tag_high, length_low, length_high] = *header;
+    let length = usize::from(u16::from_le_bytes([length_low, length_high])).saturating_add(4);
+    let (whole, after) = bytes.split_at_checked(length)?;
+    Some((u16::from_le_bytes([tag_low, tag_high]), whole.get(4..)?, whole, after))
+}

@@ -1,0 +1,289 @@
+//! Directories, listed many at a time in the order of the disk.
+
+use std::cmp::Reverse;
+
+use super::{
+    blocks::{self, Span},
+    directory::{self, Entry, Rules},
+    inline,
+    inode::Inode,
+    map::{Map, Run},
+    reader::number,
+    volume::Volume,
+};
+use crate::{
+    error::FormatError,
+    fs::{DirEntry, FileKind, Ino, Listing},
+    limits, num,
+};
+
+/// Directories that are worked on at a time: their inodes stay in the cache meanwhile.
+const BATCH: usize = 1024;
+/// Bytes that one read fetches at most.
+const LONGEST: u64 = 1 << 20;
+/// Bytes that are read along rather than making a read of its own.
+const GAP: u64 = 16 << 10;
+
+/// Several directories, each in its place.
+pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
+    dirs.chunks(BATCH).flat_map(|batch| read_batch(volume, batch)).collect()
+}
+
+struct Open {
+    rules: Rules,
+    /// What was read so far, by the number of its block in the directory.
+    parts: Vec<(u64, Vec<DirEntry>)>,
+    entries: usize,
+    damage: Vec<FormatError>,
+}
+
+fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
+    load_inodes(volume, dirs);
+    let mut runs: Vec<(Run, usize)> = Vec::new();
+    let mut open: Vec<Result<Open, FormatError>> = Vec::with_capacity(dirs.len());
+    for (index, dir) in dirs.iter().enumerate() {
+        open.push(number(*dir).and_then(|number| volume.inode(number)).and_then(|inode| {
+            let mut open = start(volume, &inode)?;
+            if let Err(error) = inode.check_encryption("the names of directory") {
+                open.damage.push(error);
+                return Ok(open);
+            }
+            if inode.has_inline_data() {
+                let parts = inline::directory(&inode)?;
+                (0..).zip(&parts).for_each(|(part, block)| add(volume, &mut open, part, block, inode.offset));
+                return Ok(open);
+            }
+            let map = map(volume, &inode, &mut open)?;
+            runs.extend(map.runs.into_iter().flat_map(|run| split(volume, run)).map(|run| (run, index)));
+            Ok(open)
+        }));
+    }
+    runs.sort_unstable_by_key(|(run, _)| run.physical);
+    for group in join(volume, &runs) {
+        read_group(volume, group, &mut open);
+    }
+    open.into_iter().map(|open| open.map(finish)).collect()
+}
+
+/// Brings the inodes into the cache, in the order of the inode tables.
+fn load_inodes(volume: &Volume, dirs: &[Ino]) {
+    let place = |dir: &Ino| number(*dir).and_then(|number| volume.place(number)).ok();
+    let mut wanted: Vec<u64> = dirs.iter().filter_map(place).map(|place| place.block).collect();
+    wanted.sort_unstable();
+    let block_size = u64::from(volume.superblock.block_size);
+    let blocks = |bytes: u64| bytes.checked_div(block_size).unwrap_or(0);
+    let spans = blocks::spans(wanted, blocks(GAP), blocks(LONGEST).max(1));
+    if spans.len() > 1 {
+        spans.iter().for_each(|span| volume.blocks.will_need(*span));
+    }
+    volume.blocks.load(&spans);
+}
+
+/// What must be known before a directory's blocks are read.
+fn start(volume: &Volume, inode: &Inode) -> Result<Open, FormatError> {
+    if inode.kind()? != FileKind::Directory {
+        return Err(inode.corrupt("is not a directory"));
+    }
+    Ok(Open { rules: rules(volume, inode), parts: Vec::new(), entries: 0, damage: Vec::new() })
+}
+
+pub(super) fn rules(volume: &Volume, inode: &Inode) -> Rules {
+    Rules {
+        seed: inode.seed,
+        indexed: inode.is_indexed(),
+        file_types: volume.superblock.has_file_types(),
+        inodes: volume.superblock.inodes,
+    }
+}
+
+fn map(volume: &Volume, inode: &Inode, open: &mut Open) -> Result<Map, FormatError> {
+    if inode.size > limits::DIRECTORY_BYTES {
+        return Err(FormatError::limit(format!("directory {} has {} bytes", inode.number, inode.size)));
+    }
+    let count = inode.size.div_ceil(u64::from(volume.superblock.block_size));
+    let mut map = Map::of(volume, inode, 0..count);
+    open.damage.append(&mut map.damage);
+    let mapped = map.runs.iter().fold(0, |sum: u64, run| sum.saturating_add(run.count));
+    if mapped != count && open.damage.is_empty() {
+        let problem = format!("directory with holes: {mapped} of {count} blocks");
+        open.damage.push(inode.corrupt(problem));
+    }
+    Ok(map)
+}
+
+/// Parts of a run that one read fetches.
+fn split(volume: &Volume, run: Run) -> impl Iterator<Item = Run> + use<> {
+    let longest = LONGEST.checked_div(u64::from(volume.superblock.block_size)).unwrap_or(0).max(1);
+    (0..run.count.div_ceil(longest)).map(move |part| {
+        let skipped = part.saturating_mul(longest);
+        Run {
+            logical: run.logical.saturating_add(skipped),
+            physical: run.physical.saturating_add(skipped),
+            count: run.count.saturating_sub(skipped).min(longest),
+        }
+    })
+}
+
+/// Groups of runs near each other, sorted by place, each with the span that one read fetches.
+fn join<'a>(volume: &Volume, runs: &'a [(Run, usize)]) -> Vec<(Span, &'a [(Run, usize)])> {
+    let block_size = u64::from(volume.superblock.block_size);
+    let blocks = |bytes: u64| bytes.checked_div(block_size).unwrap_or(0);
+    let (gap, longest) = (blocks(GAP), blocks(LONGEST).max(1));
+    let mut groups = Vec::new();
+    let mut rest = runs;
+    while let Some((first, _)) = rest.first() {
+        let mut span = Span { start: first.physical, count: first.count };
+        let fits = |(run, _): &&(Run, usize)| {
+            let end = run.physical.saturating_add(run.count).max(span.end());
+            let count = end.saturating_sub(span.start);
+            let near = run.physical <= span.end().saturating_add(gap) && count <= longest.max(span.count);
+            if near {
+                span.count = count;
+            }
+            near
+        };
+        let length = rest.iter().take_while(fits).count().max(1);
+        let (group, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        groups.push((span, group));
+        rest = after;
+    }
+    groups
+}
+
+fn read_group(
+    volume: &Volume,
+    (span, runs): (Span, &[(Run, usize)]),
+    open: &mut [Result<Open, FormatError>],
+) {
+    let size = num::index(volume.superblock.block_size);
+    let whole = volume.blocks.read_span(span).ok();
+    for (run, index) in runs {
+        let Some(Ok(open)) = open.get_mut(*index) else { continue };
+        for (logical, physical) in (run.logical..run.logical_end()).zip(run.physical..) {
+            let start = num::to_usize(physical.saturating_sub(span.start)).saturating_mul(size);
+            let part = whole.as_ref().and_then(|whole| whole.get(start..start.saturating_add(size)));
+            match part {
+                Some(block) => read_block(volume, open, logical, physical, block),
+                // A read that fails loses only the blocks that it must.
+                None => match volume.blocks.read(directory::STRUCTURE, physical) {
+                    Ok(block) => read_block(volume, open, logical, physical, &block),
+                    Err(error) => damaged(open, error),
+                },
+            }
+        }
+    }
+}
+
+fn read_block(volume: &Volume, open: &mut Open, logical: u64, physical: u64, block: &[u8]) {
+    let offset = volume.superblock.offset(physical);
+    match open.rules.check(block, logical == 0, offset) {
+        Ok(()) => add(volume, open, logical, block, offset),
+        Err(error) => damaged(open, error),
+    }
+}
+
+fn add(volume: &Volume, open: &mut Open, logical: u64, block: &[u8], offset: u64) {
+    let mut damage = Vec::new();
+    let mut entries = Vec::new();
+    let mut kinds_missing = false;
+    let each = |entry: Entry<'_>| {
+        kinds_missing |= entry.kind.is_none();
+        let ino = Ino(u64::from(entry.inode));
+        let kind = entry.kind.unwrap_or(FileKind::Regular);
+        entries.push((DirEntry { name: entry.name.to_vec(), ino, kind }, entry.kind.is_some()));
+        false
+    };
+    open.rules.entries(block, offset, each, &mut damage);
+    damage.into_iter().for_each(|error| damaged(open, error));
+    if kinds_missing {
+        look_up_kinds(volume, open, &mut entries);
+    }
+    open.entries = open.entries.saturating_add(entries.len());
+    if open.entries > limits::DIRECTORY_ENTRIES {
+        return damaged(open, FormatError::limit(format!("more than {} entries", limits::DIRECTORY_ENTRIES)));
+    }
+    open.parts.push((logical, entries.into_iter().map(|(entry, _)| entry).collect()));
+}
+
+/// The kinds that the entries do not hold, from the inodes in the order of the disk; an entry whose inode
+/// cannot be read is damage.
+fn look_up_kinds(volume: &Volume, open: &mut Open, entries: &mut Vec<(DirEntry, bool)>) {
+    let missing: Vec<Ino> = entries.iter().filter(|(_, known)| !known).map(|(entry, _)| entry.ino).collect();
+    load_inodes(volume, &missing);
+    entries.retain_mut(|(entry, known)| {
+        if *known {
+            return true;
+        }
+        match number(entry.ino).and_then(|number| volume.inode(number)?.kind()) {
+            Ok(kind) => entry.kind = kind,
+            Err(error) => {
+                damaged(open, error);
+                return false;
+            }
+        }
+        true
+    });
+}
+
+fn damaged(open: &mut Open, error: FormatError) {
+    if open.damage.len() < limits::DAMAGE_NOTES {
+        open.damage.push(error);
+    }
+}
+
+fn finish(mut open: Open) -> Listing {
+    open.parts.sort_unstable_by_key(|(logical, _)| Reverse(*logical));
+    let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
+    entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
+    Listing { entries, damage: open.damage }
+}
+
+/// The inode of one name. If the name was not found and a part of the directory is damaged, the damage is the
+/// answer: the name may have been there.
+pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Option<Ino>, FormatError> {
+    let mut open = start(volume, dir)?;
+    dir.check_encryption("the names of directory")?;
+    if dir.has_inline_data() {
+        let parts = inline::directory(dir)?;
+        let found = parts.iter().find_map(|block| find(&mut open, block, dir.offset, name));
+        return answer(found, open);
+    }
+    let map = map(volume, dir, &mut open)?;
+    let blocks = map.runs.iter().flat_map(|run| (run.logical..run.logical_end()).zip(run.physical..));
+    for (logical, physical) in blocks {
+        let offset = volume.superblock.offset(physical);
+        let block = volume.blocks.read(directory::STRUCTURE, physical);
+        let block = block.and_then(|block| open.rules.check(&block, logical == 0, offset).map(|()| block));
+        match block {
+            Err(error) => damaged(&mut open, error),
+            Ok(block) => {
+                if let Some(found) = find(&mut open, &block, offset, name) {
+                    return Ok(Some(found));
+                }
+            }
+        }
+    }
+    answer(None, open)
+}
+
+fn answer(found: Option<Ino>, open: Open) -> Result<Option<Ino>, FormatError> {
+    match (found, open.damage.into_iter().next()) {
+        (None, Some(error)) => Err(error),
+        (found, _) => Ok(found),
+    }
+}
+
+fn find(open: &mut Open, block: &[u8], offset: u64, name: &[u8]) -> Option<Ino> {
+    let mut found = None;
+    let each = |entry: Entry<'_>| {
+        let hit = entry.name == name;
+        if hit {
+            found = Some(Ino(u64::from(entry.inode)));
+        }
+        hit
+    };
+    let mut damage = Vec::new();
+    open.rules.entries(block, offset, each, &mut damage);
+    damage.into_iter().for_each(|error| damaged(open, error));
+    found
+}

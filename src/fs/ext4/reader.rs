@@ -1,0 +1,156 @@
+//! The driver: opens a volume and answers for its files.
+
+use std::sync::Arc;
+
+use super::{
+    blocks::Blocks,
+    data::Data,
+    features,
+    groups::Groups,
+    inline,
+    inode::{Inode, ROOT},
+    journal::Journal,
+    listing,
+    overlay::Overlay,
+    replay, superblock,
+    volume::Volume,
+    xattr,
+};
+use crate::{
+    block::{Memory, ReadAt, Source, read_vec},
+    error::FormatError,
+    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr},
+    limits, num,
+};
+
+/// Whether the source begins like an ext2, ext3 or ext4 file system.
+pub fn probe(source: &dyn ReadAt) -> bool {
+    let mut bytes = [0; superblock::BYTES];
+    source.read_at(&mut bytes, superblock::OFFSET).is_ok() && superblock::has_magic(&bytes)
+}
+
+/// Opens an ext2, ext3 or ext4 file system.
+pub fn open(source: Source) -> Result<Opened, FormatError> {
+    let mut notes = Vec::new();
+    let volume = volume(Arc::clone(&source), &mut notes)?;
+    let volume = match volume.superblock.features.incompat(features::RECOVER) {
+        true => recover(source, volume, &mut notes)?,
+        false => volume,
+    };
+    notes.extend(superblock::notes(&volume.superblock));
+    let label = String::from_utf8_lossy(&volume.superblock.label).into_owned();
+    Ok(Opened {
+        kind: "ext4",
+        uuid: volume.superblock.uuid_text(),
+        label: (!label.is_empty()).then_some(label),
+        notes,
+        fs: Arc::new(Ext4 { volume: Arc::new(volume) }),
+    })
+}
+
+fn volume(source: Source, notes: &mut Vec<FormatError>) -> Result<Volume, FormatError> {
+    let bytes = read_vec(&source, "ext4 superblock", superblock::OFFSET, superblock::BYTES)?;
+    let superblock = superblock::parse(&bytes, superblock::OFFSET)?;
+    let blocks = Blocks::new(source, superblock.block_size);
+    let mut groups = Groups::read(&superblock, &blocks);
+    notes.append(&mut groups.notes);
+    Ok(Volume { superblock, groups, blocks })
+}
+
+/// The volume as it is with its journal replayed; as it was, with a note, if that cannot be.
+fn recover(source: Source, volume: Volume, notes: &mut Vec<FormatError>) -> Result<Volume, FormatError> {
+    let replay = match Journal::open(&volume) {
+        Ok(None) => return Ok(volume),
+        Ok(Some(journal)) => replay::replay(&journal),
+        Err(error) => {
+            notes.push(replay::not_replayed("all", &error));
+            return Ok(volume);
+        }
+    };
+    notes.extend(replay.notes);
+    if replay.patches.is_empty() {
+        return Ok(volume);
+    }
+    let overlay: Source = Arc::new(Overlay::new(source, volume.superblock.block_size, replay.patches));
+    // What was said about damaged descriptors may be mended by the journal.
+    notes.retain(|note| matches!(note, FormatError::Unsupported { .. }));
+    self::volume(overlay, notes)
+}
+
+struct Ext4 {
+    volume: Arc<Volume>,
+}
+
+/// An inode's number as ext4 has it.
+pub(super) fn number(ino: Ino) -> Result<u32, FormatError> {
+    u32::try_from(ino.0).map_err(|_| FormatError::corrupt("ext4 inode", 0, format!("number {}", ino.0)))
+}
+
+impl Ext4 {
+    fn inode(&self, ino: Ino) -> Result<Inode, FormatError> {
+        self.volume.inode(number(ino)?)
+    }
+}
+
+impl FileSystem for Ext4 {
+    fn root(&self) -> Ino {
+        Ino(u64::from(ROOT))
+    }
+
+    fn stat(&self, ino: Ino) -> Result<Stat, FormatError> {
+        self.inode(ino)?.stat()
+    }
+
+    fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError> {
+        listing::look_up(&self.volume, &self.inode(dir)?, name)
+    }
+
+    fn read_dir(&self, dir: Ino) -> Result<Listing, FormatError> {
+        let listing = listing::read(&self.volume, &[dir]).pop();
+        listing.unwrap_or_else(|| Ok(Listing::default()))
+    }
+
+    fn read_dirs(&self, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
+        listing::read(&self.volume, dirs)
+    }
+
+    fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError> {
+        let inode = self.inode(ino)?;
+        if inode.kind()? != FileKind::Symlink {
+            return Err(inode.corrupt("is not a symbolic link"));
+        }
+        inode.check_encryption("symbolic link")?;
+        if inode.size > limits::SYMLINK_BYTES {
+            return Err(FormatError::limit(format!("symbolic link of {} bytes", inode.size)));
+        }
+        let size = num::to_usize(inode.size);
+        let target = if inode.has_inline_data() {
+            inline::content(&inode)?
+        } else if inode.is_fast_symlink(&self.volume.superblock) {
+            let target = inode.raw.i_block.get(..size).map(<[u8]>::to_vec);
+            target.ok_or_else(|| inode.corrupt(format!("symbolic link of {size} bytes in i_block")))?
+        } else {
+            read_vec(&Data::new(Arc::clone(&self.volume), inode.clone()), "symbolic link", 0, size)?
+        };
+        match target.contains(&0) || target.is_empty() {
+            true => Err(inode.corrupt("the target of the symbolic link is empty or has a NUL")),
+            false => Ok(target),
+        }
+    }
+
+    fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
+        xattr::read(&self.volume, &self.inode(ino)?)
+    }
+
+    fn open(&self, ino: Ino) -> Result<Source, FormatError> {
+        let inode = self.inode(ino)?;
+        if inode.kind()? != FileKind::Regular {
+            return Err(inode.corrupt("is not a regular file"));
+        }
+        inode.check_encryption("file")?;
+        match inode.has_inline_data() {
+            true => Ok(Arc::new(Memory::new(inline::content(&inode)?))),
+            false => Ok(Arc::new(Data::new(Arc::clone(&self.volume), inode))),
+        }
+    }
+}

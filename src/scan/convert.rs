@@ -1,0 +1,43 @@
+//! From what the rooms know to what the report says.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    image::Located,
+    inventory::{Os, Package, purl},
+    report,
+};
+
+/// Packages as the report lists them: one entry for equal packages at several places.
+pub(super) fn packages(
+    located: &[Located],
+    os: Option<&Os>,
+    layer_id: &dyn Fn(usize) -> Option<String>,
+) -> Vec<report::Package> {
+    let mut by_package: BTreeMap<&Package, Vec<report::Location>> = BTreeMap::new();
+    for Located { path, layer, package } in located {
+        let location = report::Location { path: path.to_string(), layer: layer_id(*layer) };
+        by_package.entry(package).or_default().push(location);
+    }
+    by_package
+        .into_iter()
+        .map(|(package, mut locations)| {
+            locations.sort();
+            locations.dedup();
+            report::Package {
+                kind: package.kind,
+                name: package.name.clone(),
+                version: package.version.clone(),
+                arch: package.arch.clone(),
+                purl: purl(package, os),
+                source: package.source.clone(),
+                license: package.license.clone(),
+                vendor: package.vendor.clone(),
+                module: package.module.clone(),
+                origin: package.origin.clone(),
+                vendored: package.vendored,
+                locations,
+            }
+        })
+        .collect()
+}

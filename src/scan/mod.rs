@@ -1,0 +1,26 @@
+//! A scan: disks in, a report out. The only room with threads.
+
+mod containers;
+mod convert;
+mod images;
+mod layers;
+mod open;
+mod run;
+mod view;
+
+pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};
+pub use run::{Options, Outcome, inspect, scan};
+pub use view::{Where, view};
+
+/// Told what a scan is doing, for a progress display. All methods may be called from many threads.
+pub trait Progress: Sync {
+    /// A stage begins, with the number of steps that it has.
+    fn stage(&self, _name: &'static str, _steps: u64) {}
+    /// A step of the stage is done.
+    fn step(&self) {}
+}
+
+/// No display.
+pub struct Silent;
+
+impl Progress for Silent {}
