@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
 pub mod block;
+pub mod database;
 pub mod error;
 pub mod fs;
 pub mod gap;
