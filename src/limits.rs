@@ -69,3 +69,19 @@ pub const EXT4_CACHE_BYTES: usize = 16 << 20;
 pub const EXT4_JOURNAL_BLOCKS: usize = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
+/// Bytes of a SQLite write-ahead log.
+pub const SQLITE_WAL_BYTES: u64 = 1 << 30;
+/// Pages of one SQLite table.
+pub const SQLITE_PAGES: usize = 4 << 20;
+/// Depth of a SQLite b-tree: the library's own bound.
+pub const SQLITE_DEPTH: usize = 20;
+/// Bytes of one SQLite row: the largest rpm headers have a few MiB.
+pub const SQLITE_ROW_BYTES: u64 = 64 << 20;
+/// Bytes of one rpm header in a Berkeley DB or ndb database, as for [`SQLITE_ROW_BYTES`].
+pub const RPM_HEADER_BYTES: u64 = 64 << 20;
+/// Entries of one rpm header: rpm's own bound.
+pub const RPM_HEADER_ENTRIES: u32 = 65_535;
+/// Bytes of a string of an rpm header that is reported.
+pub const RPM_STRING_BYTES: usize = 64 * 1024;
+/// Bytes of text that the packages of one file have together.
+pub const PACKAGE_TEXT_BYTES: usize = 128 << 20;

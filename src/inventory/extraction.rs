@@ -10,18 +10,24 @@ pub struct Extraction {
     pub packages: Vec<Package>,
     /// The records that were not read.
     pub damage: Vec<FormatError>,
+    /// Bytes of text that the packages have.
+    text: usize,
 }
 
 impl Extraction {
     /// Takes a package. False if the file has too many, which is noted: the caller stops.
     pub(super) fn add(&mut self, package: Package) -> bool {
-        if self.packages.len() >= limits::PACKAGES {
-            self.damage
-                .push(FormatError::limit(format!("more than {} packages in one file", limits::PACKAGES)));
-            return false;
-        }
-        self.packages.push(package);
-        true
+        self.text = self.text.saturating_add(text(&package));
+        let problem = if self.packages.len() >= limits::PACKAGES {
+            format!("more than {} packages in one file", limits::PACKAGES)
+        } else if self.text > limits::PACKAGE_TEXT_BYTES {
+            format!("packages of one file with more than {} bytes of text", limits::PACKAGE_TEXT_BYTES)
+        } else {
+            self.packages.push(package);
+            return true;
+        };
+        self.damage.push(FormatError::limit(problem));
+        false
     }
 
     /// Notes a record that was not read, or one sentence for all that follow too many of them.
@@ -43,6 +49,13 @@ impl Extraction {
         }
         Ok(self)
     }
+}
+
+fn text(package: &Package) -> usize {
+    let Package { name, version, arch, source, license, vendor, module, origin, .. } = package;
+    let source = source.iter().flat_map(|source| [&source.name, &source.version]);
+    let others = [arch, license, vendor, module, origin].into_iter().flatten();
+    [name, version].into_iter().chain(source).chain(others).map(String::len).sum()
 }
 
 #[cfg(test)]

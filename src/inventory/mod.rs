@@ -11,6 +11,7 @@ mod node;
 mod os;
 mod package;
 mod python;
+mod rpm;
 #[cfg(test)]
 mod testing;
 
@@ -45,7 +46,7 @@ pub trait Extractor: Sync {
 }
 
 /// The extractors, in the order in which they are tried; the first that wants a file gets it.
-pub static EXTRACTORS: &[&dyn Extractor] = &[&dpkg::Dpkg, &apk::Apk, &python::Python, &node::Node];
+pub static EXTRACTORS: &[&dyn Extractor] = &[&dpkg::Dpkg, &apk::Apk, &rpm::Rpm, &python::Python, &node::Node];
 
 #[cfg(test)]
 mod tests {
@@ -57,6 +58,9 @@ mod tests {
             "var/lib/dpkg/status",
             "var/lib/dpkg/status.d/libc6",
             "lib/apk/db/installed",
+            "var/lib/rpm/rpmdb.sqlite",
+            "var/lib/rpm/Packages",
+            "usr/lib/sysimage/rpm/Packages.db",
             "usr/lib/apk/db/installed",
             "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
             "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",

@@ -1,0 +1,88 @@
+//! SQLite 3 database files: "Database File Format" (sqlite.org/fileformat2.html), read-only, with the
+//! write-ahead log beside the file merged. Tables with row ids only; only the pages of what is asked for are
+//! read. A rollback journal that a crash left is not applied.
+
+mod header;
+mod pager;
+mod record;
+mod rows;
+mod wal;
+
+pub use record::{Row, Value};
+pub use rows::Rows;
+pub use wal::Wal;
+
+use crate::{block::Source, error::FormatError};
+use pager::Pager;
+
+/// The page of the schema's own table (section 2.6).
+const SCHEMA_ROOT: u32 = 1;
+
+/// An open database.
+pub struct Database {
+    pager: Pager,
+}
+
+/// A table of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// The page that its rows hang from.
+    pub root: u32,
+    /// The statement that made it: names the columns, in the order in which [`Row::value`] counts them.
+    pub sql: String,
+}
+
+impl Database {
+    /// Opens a database file; pages that the write-ahead log has committed are seen instead of the file's.
+    pub fn open(source: Source, wal: Option<Wal>) -> Result<Self, FormatError> {
+        Ok(Self { pager: Pager::open(source, wal)? })
+    }
+
+    /// The tables that hold rows. An error is a part of the schema that could not be read.
+    pub fn tables(&self) -> impl Iterator<Item = Result<Table, FormatError>> + '_ {
+        let rows = (self.pager.count() > 0).then(|| Rows::new(&self.pager, SCHEMA_ROOT));
+        rows.into_iter().flatten().filter_map(|row| row.and_then(|row| read_table(&row)).transpose())
+    }
+
+    /// A table by its name (without case, as in SQL), `None` if there is none.
+    pub fn table(&self, name: &str) -> Result<Option<Table>, FormatError> {
+        let mut damage = None;
+        for table in self.tables() {
+            match table {
+                Ok(table) if table.name.eq_ignore_ascii_case(name) => return Ok(Some(table)),
+                Ok(_) => {}
+                Err(error) => {
+                    damage.get_or_insert(error);
+                }
+            }
+        }
+        damage.map_or(Ok(None), Err)
+    }
+
+    /// A table's rows, by row id. An error is a part of the table that could not be read; the rest follows.
+    pub fn rows(&self, table: &Table) -> Rows<'_> {
+        Rows::new(&self.pager, table.root)
+    }
+}
+
+/// A row of `sqlite_schema` (type, name, tbl_name, rootpage, sql), if it is a table with pages of its own.
+fn read_table(row: &Row) -> Result<Option<Table>, FormatError> {
+    let text = |column| Ok::<_, FormatError>(row.text(column)?.unwrap_or_default());
+    if text(0)? != "table" {
+        return Ok(None);
+    }
+    match row.value(3)? {
+        // Views and virtual tables have no pages.
+        Value::Null | Value::Integer(0) => Ok(None),
+        Value::Integer(root) => {
+            let root = u32::try_from(root).map_err(|_| row.corrupt(format!("root page {root}")))?;
+            Ok(Some(Table { name: text(1)?, root, sql: text(4)? }))
+        }
+        other => Err(row.corrupt(format!("root page {other:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! rpm's database of installed packages in its three forms: SQLite (`rpmdb.sqlite`), ndb (`Packages.db`) and
+//! Berkeley DB (`Packages`). Each holds a header a package.
+//!
+//! What `rpm -qa` lists as `gpg-pubkey` are keys that packages are checked with, and no packages. The source
+//! package is what the `SOURCERPM` file name says; file names carry no epoch, so its version has none.
+
+mod header;
+
+use header::Header;
+
+use super::{Extraction, Extractor, File, Package, PackageKind, SourcePackage};
+use crate::{
+    database::{bdb, ndb, sqlite},
+    error::FormatError,
+    fs::{FileKind, GuestPath},
+};
+
+const SQLITE: &str = "rpmdb.sqlite";
+const WAL: &str = "rpmdb.sqlite-wal";
+const NDB: &str = "Packages.db";
+const BDB: &str = "Packages";
+/// Where distributions keep the database.
+const PLACES: [&[u8]; 3] = [b"var/lib/rpm/", b"usr/lib/sysimage/rpm/", b"usr/share/rpm/"];
+
+/// Red Hat's, SUSE's and their relatives' packages.
+pub(super) struct Rpm;
+
+impl Extractor for Rpm {
+    fn name(&self) -> &'static str {
+        "rpm"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
+        let name = |place: &&[u8]| path.as_bytes().strip_prefix(*place);
+        kind == FileKind::Regular
+            && PLACES
+                .iter()
+                .find_map(name)
+                .is_some_and(|name| [SQLITE, NDB, BDB].iter().any(|known| known.as_bytes() == name))
+    }
+
+    fn companions(&self) -> &'static [&'static str] {
+        &[WAL]
+    }
+
+    fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
+        let mut found = Extraction::default();
+        match file.path().name() {
+            name if name == SQLITE.as_bytes() => read_sqlite(file, &mut found)?,
+            name if name == NDB.as_bytes() => read_ndb(file, &mut found)?,
+            _ => read_bdb(file, &mut found)?,
+        }
+        found.finish()
+    }
+}
+
+fn read_sqlite(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> {
+    let wal = file.companion(WAL).and_then(|wal| wal.map_or(Ok(None), |wal| sqlite::Wal::read(&wal)));
+    // A log that cannot be read loses what was written last, not what the database has.
+    let wal = wal.unwrap_or_else(|error| {
+        found.lose(error);
+        None
+    });
+    let database = sqlite::Database::open(file.content().clone(), wal)?;
+    let table = database.table("Packages")?;
+    let table = table.ok_or_else(|| FormatError::corrupt("sqlite schema", 0, "no table Packages"))?;
+    for row in database.rows(&table) {
+        // Columns: hnum, blob.
+        let header = row.and_then(|row| match row.value(1)? {
+            sqlite::Value::Blob(blob) => read_header(blob, row.offset()),
+            other => Err(row.corrupt(format!("the header is {other:?}"))),
+        });
+        if !take(header, found) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn read_ndb(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> {
+    for blob in ndb::Packages::open(file.content().clone())?.blobs() {
+        let header = blob.and_then(|blob| {
+            if !blob.intact {
+                let problem = format!("checksum of package {}; it was read all the same", blob.index);
+                found.lose(FormatError::corrupt("ndb blob", blob.offset, problem));
+            }
+            read_header(&blob.bytes, blob.offset)
+        });
+        if !take(header, found) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn read_bdb(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> {
+    for entry in bdb::Hash::open(file.content().clone())?.entries() {
+        let header = match entry {
+            // Key 0 holds the number that the next package will get.
+            Ok(entry) if entry.key == [0; 4] => continue,
+            Ok(entry) => read_header(&entry.value, entry.offset),
+            Err(error) => Err(error),
+        };
+        if !take(header, found) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Adds what a header says; false if no more are to be read.
+fn take(header: Result<Option<Package>, FormatError>, found: &mut Extraction) -> bool {
+    match header {
+        Ok(Some(package)) => found.add(package),
+        Ok(None) => true,
+        Err(error) => {
+            found.lose(error);
+            true
+        }
+    }
+}
+
+/// The package of a header, `None` for a key.
+fn read_header(bytes: &[u8], offset: u64) -> Result<Option<Package>, FormatError> {
+    let header = Header::parse(bytes, offset)?;
+    let needed = |tag, name: &str| header.string(tag)?.ok_or_else(|| header.corrupt(format!("no {name}")));
+    let name = needed(header::NAME, "NAME")?;
+    if name == "gpg-pubkey" {
+        return Ok(None);
+    }
+    let (version, release) = (needed(header::VERSION, "VERSION")?, needed(header::RELEASE, "RELEASE")?);
+    let version = match header.int32(header::EPOCH)? {
+        Some(epoch) => format!("{epoch}:{version}-{release}"),
+        None => format!("{version}-{release}"),
+    };
+    let mut package = Package::new(PackageKind::Rpm, name, version);
+    package.arch = header.string(header::ARCH)?;
+    package.source = header.string(header::SOURCERPM)?.as_deref().and_then(source);
+    package.license = header.string(header::LICENSE)?;
+    package.vendor = header.string(header::VENDOR)?;
+    package.module = header.string(header::MODULARITYLABEL)?;
+    Ok(Some(package))
+}
+
+/// `name-version-release.src.rpm`, taken apart from the right: names have hyphens, versions have none.
+fn source(file: &str) -> Option<SourcePackage> {
+    let stem = file.strip_suffix(".rpm")?;
+    let stem = stem.strip_suffix(".src").or_else(|| stem.strip_suffix(".nosrc"))?;
+    let (rest, _release) = stem.rsplit_once('-')?;
+    let (name, _version) = rest.rsplit_once('-')?;
+    let version = stem.get(name.len().checked_add(1)?..)?;
+    Some(SourcePackage { name: name.to_owned(), version: version.to_owned() })
+}
+
+#[cfg(test)]
+mod tests;
