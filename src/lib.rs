@@ -22,6 +22,7 @@ pub mod layer;
 pub mod limits;
 pub mod node;
 mod num;
+pub mod scan;
 pub mod store;
 
 pub mod report;

@@ -1,3 +1,9 @@
-//! The `icecore` command.
+//! The `icecore` command. It sees the library's public interface only.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

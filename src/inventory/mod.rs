@@ -10,6 +10,7 @@ mod lines;
 mod node;
 mod os;
 mod package;
+mod purl;
 mod python;
 mod rpm;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use extraction::Extraction;
 pub use file::File;
 pub use os::Os;
 pub use package::{Package, PackageKind, SourcePackage};
+pub use purl::purl;
 
 use crate::{
     error::FormatError,

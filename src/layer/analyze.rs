@@ -26,6 +26,14 @@ pub struct Walk<'a> {
     pub skip: &'a [GuestPath],
 }
 
+impl<'a> Walk<'a> {
+    /// A tree of its own, all of it.
+    pub fn whole(subject: &'a str, scope: Scope) -> Self {
+        static ROOT: GuestPath = GuestPath::ROOT;
+        Self { subject, scope, at: &ROOT, skip: &[] }
+    }
+}
+
 /// A file that is read after the walk.
 struct Wanted {
     path: GuestPath,

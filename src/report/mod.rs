@@ -5,11 +5,23 @@ mod ndjson;
 mod table;
 mod types;
 
-pub use ndjson::ndjson;
+pub use ndjson::{Record, ndjson};
 pub use table::{Style, table};
 pub use types::*;
+
+pub use crate::Gap;
 
 /// The report's schema, as its `schema` field names it.
 pub const SCHEMA: &str = "icecore.report/1";
 /// A record's schema in NDJSON.
 pub const RECORD_SCHEMA: &str = "icecore.record/1";
+
+/// The JSON Schema of a report.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Report)
+}
+
+/// The JSON Schema of an NDJSON record.
+pub fn record_schema() -> schemars::Schema {
+    schemars::schema_for!(Record<'static>)
+}

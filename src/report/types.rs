@@ -391,3 +391,7 @@ pub struct Stats {
     /// Findings of all images, containers and the node.
     pub findings: u64,
 }
+
+/// TEMP.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {}

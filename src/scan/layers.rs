@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{OpenStore, Progress};
 use crate::{
     Digest, FormatError, Gap,
-    fs::{GuestPath, Handle, Root},
+    fs::{Handle, Root},
     gap::{Code, Scope},
     layer::{self, Cache, LayerFacts, Walk},
     report::LayerSource,
@@ -84,7 +84,8 @@ impl Analyzed {
             match (self.source, sources.snapshot, sources.blob) {
                 (LayerSource::Snapshot, Some(dir), _) => Some(dir),
                 (_, _, Some(blob)) => {
-                    let tree = layer::open_blob(&blob.bytes, &blob.digest, &layer.diff_id, &|_, _| false).ok()?;
+                    let tree =
+                        layer::open_blob(&blob.bytes, &blob.digest, &layer.diff_id, &|_, _| false).ok()?;
                     Some(Root::new(tree.fs).top())
                 }
                 (_, dir, None) => dir,
@@ -114,7 +115,7 @@ impl Job<'_> {
         let sources = self.store.layer(self.layer);
         let mut gaps = sources.gaps;
         if let Some(dir) = sources.snapshot {
-            let facts = layer::analyze(&dir, walk(&subject));
+            let facts = layer::analyze(&dir, Walk::whole(&subject, Scope::Layer));
             // Only a layer with an empty package file is worth the look at every inode.
             let emptiness = (facts.empty > 0).then(|| layer::emptiness(&dir));
             let lost = emptiness.filter(|found| found.is_suspicious(sources.snapshot_size));
@@ -154,9 +155,11 @@ impl Job<'_> {
         };
         match readable {
             Ok(tree) => {
-                let mut facts = layer::analyze(&Root::new(tree.fs).top(), walk(&subject));
+                let mut facts =
+                    layer::analyze(&Root::new(tree.fs).top(), Walk::whole(&subject, Scope::Layer));
                 facts.from_blob = true;
-                let notes = tree.notes.iter().map(|note| Gap::from_error(note, Scope::Layer, &subject, effect));
+                let notes =
+                    tree.notes.iter().map(|note| Gap::from_error(note, Scope::Layer, &subject, effect));
                 // The gaps so far are about the snapshot, which the blob stands in for.
                 Some(Analyzed::new(facts, LayerSource::Blob, notes.collect()))
             }
@@ -166,8 +169,4 @@ impl Job<'_> {
             }
         }
     }
-}
-
-fn walk(subject: &str) -> Walk<'_> {
-    Walk { subject, scope: Scope::Layer, at: &GuestPath::ROOT, skip: &[] }
 }

@@ -156,7 +156,12 @@ impl Opening<'_> {
             Ok(table) => {
                 self.disks.push(self.described(number, path, disk.format, size, table.scheme));
                 for note in &table.notes {
-                    self.gaps.push(Gap::from_error(note, Scope::Disk, &id, "partitions may be missing or cut"));
+                    self.gaps.push(Gap::from_error(
+                        note,
+                        Scope::Disk,
+                        &id,
+                        "partitions may be missing or cut",
+                    ));
                 }
                 for volume in table.volumes {
                     self.volume(volume);
@@ -207,7 +212,12 @@ impl Opening<'_> {
                 record.uuid.clone_from(&opened.uuid);
                 record.label.clone_from(&opened.label);
                 for note in &opened.notes {
-                    self.gaps.push(Gap::from_error(note, Scope::Volume, &volume.id, "the volume is read as it is"));
+                    self.gaps.push(Gap::from_error(
+                        note,
+                        Scope::Volume,
+                        &volume.id,
+                        "the volume is read as it is",
+                    ));
                 }
                 self.file_systems.push(NodeVolume { volume, opened });
             }
@@ -294,7 +304,13 @@ fn stores(machine: &Machine, gaps: &mut Vec<Gap>) -> (Vec<report::Runtime>, Vec<
                 }
                 Ok(None) => {
                     let detail = "the state directory holds no meta.db";
-                    gaps.push(Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, subject, detail, effect));
+                    gaps.push(Gap::new(
+                        Code::RuntimeStateUnreadable,
+                        Scope::Runtime,
+                        subject,
+                        detail,
+                        effect,
+                    ));
                 }
                 Err(error) => {
                     let gap = Gap::from_error(&error, Scope::Runtime, subject, effect);

@@ -62,7 +62,7 @@ fn line(file: &Handle) -> String {
 fn sha256(source: &Source) -> String {
     let mut hash = Sha256::new();
     let mut buf = vec![0; 1 << 20];
-    let mut stream = Stream::new(source);
+    let mut stream = Stream::new(Arc::clone(source));
     loop {
         let n = stream.read(&mut buf).unwrap();
         if n == 0 {

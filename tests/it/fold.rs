@@ -91,10 +91,7 @@ fn build(steps: &[Step]) -> Handle {
 }
 
 fn facts(top: &Handle) -> Arc<layer::LayerFacts> {
-    Arc::new(layer::analyze(
-        top,
-        layer::Walk { subject: "test", scope: Scope::Layer, at: &GuestPath::ROOT, skip: &[] },
-    ))
+    Arc::new(layer::analyze(top, layer::Walk::whole("test", Scope::Layer)))
 }
 
 fn inventory(layers: &[Handle]) -> (image::Inventory, Vec<(GuestPath, icecore::inventory::Package)>) {

@@ -13,6 +13,6 @@
     reason = "the lints guard the library against hostile disks; tests read their own files and fail loudly"
 )]
 
-mod fold;
 mod ext4;
+mod fold;
 mod rooms;

@@ -103,7 +103,7 @@ impl Rules {
             false => usize::from(u16::from_le_bytes([raw.name_len, raw.file_type])),
         };
         let needed = name_length.saturating_add(HEADER).max(SHORTEST);
-        if length % 4 != 0 || length < needed || length > rest.len() {
+        if !length.is_multiple_of(4) || length < needed || length > rest.len() {
             return Err(format!("entry of {length} bytes with a name of {name_length}"));
         }
         let inode = raw.inode.get();

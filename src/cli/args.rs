@@ -1,0 +1,230 @@
+//! The command line's words.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use icecore::scan::{Inputs, Where};
+
+/// Reads the disk snapshot of a container node offline and reports every image on it.
+#[derive(Parser)]
+#[command(name = "icecore", version, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Report the packages, vulnerabilities and gaps of a node's disks
+    Scan(ScanArgs),
+    /// Show what is on the disks: volumes, file systems, OS, runtimes, images, containers
+    Inspect(InspectArgs),
+    /// List a directory
+    Ls(LsArgs),
+    /// Show a file's attributes
+    Stat(FileArgs),
+    /// Write a file's content to standard output
+    Cat(FileArgs),
+    /// Print `sha256  size  path` of a file, or of every file below a directory
+    Hash(FileArgs),
+    /// Print the JSON Schema of an output
+    Schema(SchemaArgs),
+    /// Print a completion script
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// The disks of one node.
+#[derive(Args)]
+pub(crate) struct DiskArgs {
+    /// Disk images, block devices or directories: the disks of one node
+    #[arg(required = true, value_name = "DISK")]
+    disks: Vec<PathBuf>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// How disk images are read.
+#[derive(Args)]
+pub(crate) struct FormatArgs {
+    /// The format of the disk images, where it is not to be detected
+    #[arg(long, value_name = "FORMAT", env = "ICECORE_DISK_FORMAT")]
+    disk_format: Option<String>,
+    /// The internal snapshot of the disk image to read, by id or name
+    #[arg(long, value_name = "NAME", env = "ICECORE_DISK_SNAPSHOT")]
+    disk_snapshot: Option<String>,
+    /// A file that a disk image may refer to (backing file, extent, parent); repeatable
+    #[arg(long, value_name = "FILE")]
+    backing: Vec<PathBuf>,
+}
+
+impl FormatArgs {
+    fn inputs(&self, disks: &[PathBuf]) -> Inputs {
+        Inputs {
+            disks: disks.to_vec(),
+            format: self.disk_format.clone(),
+            backing: self.backing.clone(),
+            snapshot: self.disk_snapshot.clone(),
+        }
+    }
+}
+
+impl DiskArgs {
+    pub(crate) fn inputs(&self) -> Inputs {
+        self.format.inputs(&self.disks)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Args)]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    pub(crate) disks: DiskArgs,
+    /// The format of the report on standard output
+    #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
+    pub(crate) format: Format,
+    /// Write the report in a format to a file; repeatable
+    #[arg(short, long, value_name = "FORMAT=FILE", value_parser = output)]
+    pub(crate) output: Vec<(Format, PathBuf)>,
+    /// Only the inventory, no vulnerabilities
+    #[arg(long, env = "ICECORE_NO_VULNERABILITIES")]
+    pub(crate) no_vulnerabilities: bool,
+    /// Only images whose name or digest fits this pattern (`*` and `?`)
+    #[arg(long, value_name = "GLOB", env = "ICECORE_IMAGES")]
+    pub(crate) images: Option<String>,
+    /// Leave out what containers changed
+    #[arg(long, env = "ICECORE_NO_CONTAINERS")]
+    pub(crate) no_containers: bool,
+    /// Leave out the node's own packages
+    #[arg(long, env = "ICECORE_NO_NODE")]
+    pub(crate) no_node: bool,
+    /// Keep the results of layers in this directory and use those that are there
+    #[arg(long, value_name = "DIR", env = "ICECORE_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Threads; all cores if absent
+    #[arg(long, value_name = "N", env = "ICECORE_THREADS")]
+    pub(crate) threads: Option<usize>,
+    /// Leave out what differs between two runs over the same disk
+    #[arg(long, env = "ICECORE_REPRODUCIBLE")]
+    pub(crate) reproducible: bool,
+    /// Show progress on standard error
+    #[arg(long, default_value = "auto", env = "ICECORE_PROGRESS")]
+    pub(crate) progress: When,
+    /// No progress, no summary
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+fn output(text: &str) -> Result<(Format, PathBuf), String> {
+    let (format, file) = text.split_once('=').ok_or("expected FORMAT=FILE")?;
+    Ok((Format::from_str(format, true)?, file.into()))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Ndjson,
+}
+
+#[derive(Args)]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) disks: DiskArgs,
+    /// The format of the report
+    #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
+    pub(crate) format: Format,
+}
+
+/// Which files are looked at.
+#[derive(Args)]
+#[group(multiple = false)]
+pub(crate) struct WhereArgs {
+    /// A volume, by the id that `inspect` prints
+    #[arg(long, value_name = "ID")]
+    volume: Option<String>,
+    /// A reconstructed image
+    #[arg(long, value_name = "REF|DIGEST")]
+    image: Option<String>,
+    /// A layer
+    #[arg(long, value_name = "DIGEST")]
+    layer: Option<String>,
+    /// A container's view: its image with its changes
+    #[arg(long, value_name = "ID")]
+    container: Option<String>,
+}
+
+impl WhereArgs {
+    pub(crate) fn place(&self) -> Where {
+        let Self { volume, image, layer, container } = self;
+        let named = [
+            volume.clone().map(Where::Volume),
+            image.clone().map(Where::Image),
+            layer.clone().map(Where::Layer),
+            container.clone().map(Where::Container),
+        ];
+        named.into_iter().flatten().next().unwrap_or(Where::Node)
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct FileArgs {
+    #[command(flatten)]
+    pub(crate) place: WhereArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    /// The disks of one node, then a path
+    #[arg(required = true, num_args = 2.., value_names = ["DISK", "PATH"])]
+    words: Vec<PathBuf>,
+}
+
+impl FileArgs {
+    pub(crate) fn inputs(&self) -> Inputs {
+        self.format.inputs(self.words.split_last().map_or(&[], |(_, disks)| disks))
+    }
+
+    pub(crate) fn path(&self) -> &[u8] {
+        use std::os::unix::ffi::OsStrExt;
+        self.words.last().map_or(b"/", |path| path.as_os_str().as_bytes())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct LsArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    /// Also everything below
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+    /// With mode, owner, size and time
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SchemaArgs {
+    /// Which output
+    pub(crate) what: Schema,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Schema {
+    Report,
+    Record,
+}
+
+#[derive(Args)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,243 @@
+//! `ls`, `stat`, `cat` and `hash`.
+
+use std::io::{self, BufWriter, Write};
+
+use icecore::{
+    FormatError,
+    block::{ReadAt, Stream},
+    fs::{FileKind, GuestPath, Handle, Root, Stat},
+    scan,
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Done,
+    args::{FileArgs, LsArgs},
+    exit::{Exit, Failure},
+};
+
+/// What was asked for, and the tree that it is in.
+fn open(args: &FileArgs, follow: bool) -> Result<(Root, Handle), Failure> {
+    let node = scan::open(&args.inputs())?;
+    let root = scan::view(&node, &args.place.place())?;
+    let path = args.path();
+    let found = if follow { root.find(path)? } else { root.find_no_follow(path)? };
+    let found =
+        found.ok_or_else(|| Failure::usage(anyhow::anyhow!("{}: not there", GuestPath::new(path))))?;
+    Ok((root, found))
+}
+
+pub(crate) fn cat(args: &FileArgs) -> Done {
+    let (_, file) = open(args, true)?;
+    if file.stat()?.kind != FileKind::Regular {
+        return Err(Failure::usage(anyhow::anyhow!("{}: not a regular file", file.path)));
+    }
+    io::copy(&mut Stream::new(file.open()?), &mut io::stdout().lock()).map_err(reading)?;
+    Ok(Exit::Complete)
+}
+
+/// An error that crossed a reader of bytes keeps its family.
+fn reading(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Failure::io(error);
+    }
+    FormatError::reading("file", 0)(error).into()
+}
+
+pub(crate) fn stat(args: &FileArgs) -> Done {
+    let (_, file) = open(args, false)?;
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &attributes(&file)?).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(Exit::Complete)
+}
+
+fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {
+    let stat = file.stat()?;
+    let mut value = json!({
+        "path": file.path.to_string(),
+        "kind": stat.kind,
+        "mode": format!("{:04o}", stat.mode),
+        "uid": stat.uid,
+        "gid": stat.gid,
+        "links": stat.links,
+        "size": stat.size,
+        "mtime": format!("{}.{:09}", stat.mtime.seconds, stat.mtime.nanos),
+    });
+    if matches!(stat.kind, FileKind::CharDevice | FileKind::BlockDevice) {
+        value["rdev"] = json!(format!("{}:{}", stat.rdev.major, stat.rdev.minor));
+    }
+    if stat.kind == FileKind::Symlink {
+        value["target"] = json!(String::from_utf8_lossy(&file.fs.read_link(file.ino)?));
+    }
+    let mut xattrs = file.fs.xattrs(file.ino)?;
+    xattrs.sort();
+    if !xattrs.is_empty() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let all =
+            xattrs.iter().map(|x| (String::from_utf8_lossy(&x.name).into_owned(), json!(hex(&x.value))));
+        value["xattrs"] = all.collect::<serde_json::Map<_, _>>().into();
+    }
+    Ok(value)
+}
+
+/// A line of output and whether everything could be read so far.
+struct Lines {
+    out: BufWriter<io::StdoutLock<'static>>,
+    complete: bool,
+}
+
+impl Lines {
+    fn new() -> Self {
+        Self { out: BufWriter::new(io::stdout().lock()), complete: true }
+    }
+
+    fn lost(&mut self, path: &GuestPath, error: &FormatError) {
+        self.complete = false;
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(io::stderr(), "icecore: {path}: {}", error.detail());
+    }
+
+    fn done(mut self) -> Done {
+        self.out.flush()?;
+        Ok(if self.complete { Exit::Complete } else { Exit::Partial })
+    }
+}
+
+pub(crate) fn ls(args: &LsArgs) -> Done {
+    let (root, top) = open(&args.file, false)?;
+    let mut lines = Lines::new();
+    if top.is_dir()? {
+        walk(&root, &top, args.recursive, &mut lines, &mut |lines, file, kind| {
+            list(args, lines, file, kind)
+        })?;
+    } else {
+        let kind = top.stat()?.kind;
+        list(args, &mut lines, &top, kind)?;
+    }
+    lines.done()
+}
+
+fn list(args: &LsArgs, lines: &mut Lines, file: &Handle, kind: FileKind) -> io::Result<()> {
+    if args.json {
+        return match attributes(file) {
+            Ok(value) => writeln!(lines.out, "{value}"),
+            Err(error) => {
+                lines.lost(&file.path, &error);
+                Ok(())
+            }
+        };
+    }
+    if !args.long {
+        return writeln!(lines.out, "{}", file.path);
+    }
+    match file.stat() {
+        Ok(stat) => {
+            let size = match kind {
+                FileKind::CharDevice | FileKind::BlockDevice => {
+                    format!("{},{}", stat.rdev.major, stat.rdev.minor)
+                }
+                _ => stat.size.to_string(),
+            };
+            let target = match kind {
+                FileKind::Symlink => file.fs.read_link(file.ino).map(|t| format!(" -> {}", target(&t))),
+                _ => Ok(String::new()),
+            };
+            let target = target.unwrap_or_else(|error| {
+                lines.lost(&file.path, &error);
+                String::new()
+            });
+            let Stat { uid, gid, mtime, links, .. } = stat;
+            let time = time::OffsetDateTime::from_unix_timestamp(mtime.seconds).ok();
+            let time = time.and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok());
+            let time = time.unwrap_or_else(|| mtime.seconds.to_string());
+            writeln!(
+                lines.out,
+                "{}{:04o} {links:>3} {uid:>5} {gid:>5} {size:>12} {time} {}{target}",
+                kind.letter(),
+                stat.mode,
+                file.path
+            )
+        }
+        Err(error) => {
+            lines.lost(&file.path, &error);
+            Ok(())
+        }
+    }
+}
+
+fn target(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).escape_debug().to_string()
+}
+
+pub(crate) fn hash(args: &FileArgs) -> Done {
+    let (root, top) = open(args, false)?;
+    let mut lines = Lines::new();
+    if top.is_dir()? {
+        walk(&root, &top, true, &mut lines, &mut |lines, file, kind| match kind {
+            FileKind::Regular => hash_line(lines, file),
+            _ => Ok(()),
+        })?;
+    } else {
+        hash_line(&mut lines, &top)?;
+    }
+    lines.done()
+}
+
+fn hash_line(lines: &mut Lines, file: &Handle) -> io::Result<()> {
+    let hashed = file.open().and_then(|source| {
+        let mut sum = Sha256::new();
+        let size = source.size();
+        io::copy(&mut Stream::new(source), &mut sum).map_err(FormatError::reading("file", 0))?;
+        let digest: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((digest, size))
+    });
+    match hashed {
+        Ok((digest, size)) => writeln!(lines.out, "{digest}  {size}  {}", file.path),
+        Err(error) => {
+            lines.lost(&file.path, &error);
+            Ok(())
+        }
+    }
+}
+
+/// Visits what a directory holds, sorted by name; what lies on another mount is entered too.
+fn walk(
+    root: &Root,
+    top: &Handle,
+    recursive: bool,
+    lines: &mut Lines,
+    visit: &mut dyn FnMut(&mut Lines, &Handle, FileKind) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut todo = vec![top.clone()];
+    while let Some(dir) = todo.pop() {
+        let listing = match dir.read_dir() {
+            Ok(listing) => listing,
+            Err(error) => {
+                lines.lost(&dir.path, &error);
+                continue;
+            }
+        };
+        for error in &listing.damage {
+            lines.lost(&dir.path, error);
+        }
+        let mut entries = listing.entries;
+        entries.sort();
+        let mut below = Vec::new();
+        for entry in entries {
+            let path = dir.path.join(&entry.name);
+            let mount = root.mounts().iter().rev().find(|mount| mount.at == path);
+            let file = match mount {
+                Some(mount) => Handle { fs: mount.fs.clone(), ino: mount.ino, path },
+                None => Handle { fs: dir.fs.clone(), ino: entry.ino, path },
+            };
+            visit(lines, &file, entry.kind)?;
+            if recursive && entry.kind == FileKind::Directory && file.path.depth() < 4096 {
+                below.push(file);
+            }
+        }
+        todo.extend(below.into_iter().rev());
+    }
+    Ok(())
+}

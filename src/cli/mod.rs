@@ -1,0 +1,44 @@
+//! From flags to an exit code.
+
+mod args;
+mod exit;
+mod files;
+mod output;
+mod progress;
+mod scan;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+
+/// Runs the command line.
+pub(crate) fn run() -> ExitCode {
+    // Usage errors exit with 2 here, `--help` with 0.
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Scan(args) => scan::scan(&args),
+        Command::Inspect(args) => scan::inspect(&args),
+        Command::Ls(args) => files::ls(&args),
+        Command::Stat(args) => files::stat(&args),
+        Command::Cat(args) => files::cat(&args),
+        Command::Hash(args) => files::hash(&args),
+        Command::Schema(args) => output::schema(&args),
+        Command::Completions(args) => output::completions(&args),
+        Command::Man => output::man(),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Any part of the command line.
+type Done = Result<Exit, Failure>;

@@ -1,0 +1,228 @@
+//! The report for a person: the verdict, the node, a line an image, what to mend first, what is missing.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use super::{Image, Report, Role, Status};
+
+/// How a table is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// With ANSI colours.
+    pub colour: bool,
+    /// Columns to fill at most.
+    pub width: usize,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Gaps that are listed one by one; the rest is counted.
+const GAPS_SHOWN: usize = 20;
+
+/// Writes a report as text.
+pub fn table(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    verdict(report, style, to)?;
+    node(report, style, to)?;
+    images(report, style, to)?;
+    containers(report, style, to)?;
+    gaps(report, style, to)
+}
+
+fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let (code, word) = match report.verdict.status {
+        Status::Complete => ("32", "complete"),
+        Status::Partial => ("33", "partial"),
+        Status::Skipped => ("33", "skipped"),
+        Status::Failed => ("31", "failed"),
+    };
+    writeln!(to, "verdict  {}", style.paint(code, word))?;
+    for reason in &report.verdict.reasons {
+        writeln!(
+            to,
+            "         {}: {} ({})",
+            reason.code.text(),
+            clean(&reason.detail),
+            clean(&reason.evidence)
+        )?;
+    }
+    Ok(())
+}
+
+fn node(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let node = &report.node;
+    let os = node.os.as_ref();
+    let os =
+        os.map_or("no operating system".to_owned(), |os| os.name.clone().unwrap_or_else(|| os.id.clone()));
+    let name = node.hostname.as_deref().unwrap_or("-");
+    writeln!(to, "node     {} · {} · {} packages", clean(name), clean(&os), node.packages.len())?;
+    for disk in &node.disks {
+        let table = &disk.partition_table;
+        writeln!(
+            to,
+            "disk     {}  {} · {} · {} · {table}",
+            disk.id,
+            clean(&disk.name),
+            disk.format,
+            bytes(disk.size)
+        )?;
+    }
+    for volume in &node.volumes {
+        let at: Vec<&str> =
+            node.mounts.iter().filter(|m| m.volume == volume.id).map(|m| m.path.as_str()).collect();
+        let label = volume.label.as_deref().or(volume.partition_name.as_deref()).unwrap_or("");
+        let parts = [volume.content.as_str(), &bytes(volume.size), label, &at.join(" ")].map(clean);
+        let shown: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        writeln!(to, "volume   {}  {}", volume.id, shown.join(" · "))?;
+    }
+    for runtime in &node.runtimes {
+        let on = runtime.volume.as_ref().map(|volume| format!(" on {volume}")).unwrap_or_default();
+        let unread =
+            if runtime.status == Status::Failed { style.paint("33", " (not read)") } else { String::new() };
+        writeln!(to, "runtime  {} {}{on}{unread}", runtime.name, clean(&runtime.path))?;
+    }
+    Ok(())
+}
+
+fn images(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    if report.images.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<[String; 6]> = report.images.iter().map(row).collect();
+    let header = ["IMAGE", "OS", "LAYERS", "PACKAGES", "USED", "STATUS"].map(str::to_owned);
+    writeln!(to)?;
+    columns(&header, &rows, style, to)
+}
+
+fn row(image: &Image) -> [String; 6] {
+    let os = image.os.as_ref().map_or("-".to_owned(), |os| {
+        os.version_id.as_ref().map_or_else(|| os.id.clone(), |version| format!("{} {version}", os.id))
+    });
+    let used = match image.role {
+        Role::Sandbox => "sandbox".to_owned(),
+        _ if image.used_by.is_empty() => "-".to_owned(),
+        _ => image.used_by.len().to_string(),
+    };
+    let status = match image.status {
+        Status::Complete => "complete",
+        Status::Partial => "partial",
+        Status::Skipped => "skipped",
+        Status::Failed => "failed",
+    };
+    let layers = image.layers.len().to_string();
+    [name(image), clean(&os), layers, image.packages.len().to_string(), used, status.to_owned()]
+}
+
+/// The name that people use: one with a tag, else any, else the id.
+fn name(image: &Image) -> String {
+    let tagged = image.references.iter().find(|name| !name.contains('@'));
+    clean(tagged.or(image.references.first()).unwrap_or(&image.id))
+}
+
+/// Left-aligned columns; the first one gives way on a narrow terminal.
+fn columns<const N: usize>(
+    header: &[String; N],
+    rows: &[[String; N]],
+    style: Style,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let mut widths = [0usize; N];
+    for row in rows.iter().chain([header]) {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let others: usize = widths.iter().skip(1).map(|width| width.saturating_add(2)).sum();
+    if let Some(first) = widths.first_mut() {
+        *first = (*first).min(style.width.saturating_sub(others).max(16));
+    }
+    for (number, row) in [header].into_iter().chain(rows).enumerate() {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{:width$}", shorten(cell, width)));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let line = line.trim_end();
+        writeln!(to, "{}", if number == 0 { style.paint("1", line) } else { line.to_owned() })?;
+    }
+    Ok(())
+}
+
+/// The end of a name tells more than its beginning.
+fn shorten(cell: &str, width: usize) -> String {
+    let length = cell.chars().count();
+    if length <= width {
+        return cell.to_owned();
+    }
+    let skip = length.saturating_sub(width).saturating_add(1);
+    std::iter::once('…').chain(cell.chars().skip(skip)).collect()
+}
+
+fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    if report.containers.is_empty() {
+        return Ok(());
+    }
+    let pods: BTreeMap<&str, String> =
+        report.pods.iter().map(|pod| (pod.uid.as_str(), format!("{}/{}", pod.namespace, pod.name))).collect();
+    let images: BTreeMap<&str, String> =
+        report.images.iter().map(|image| (image.id.as_str(), name(image))).collect();
+    let rows: Vec<[String; 5]> = report
+        .containers
+        .iter()
+        .map(|container| {
+            let pod = container.pod.as_deref().and_then(|uid| pods.get(uid));
+            let name = pod.map_or_else(|| container.name.clone(), |pod| format!("{pod}/{}", container.name));
+            let changes = container.changes.map_or("not read".to_owned(), |changes| {
+                format!("+{} ~{} -{}", changes.added, changes.modified, changes.deleted)
+            });
+            let image = images.get(container.image.as_str()).unwrap_or(&container.image);
+            let packages =
+                format!("+{} -{}", container.packages_added.len(), container.packages_removed.len());
+            [clean(&name), clean(image), container.state.clone(), changes, packages]
+        })
+        .collect();
+    let header = ["CONTAINER", "IMAGE", "STATE", "FILES", "PACKAGES"].map(str::to_owned);
+    writeln!(to)?;
+    columns(&header, &rows, style, to)
+}
+
+fn gaps(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    if report.gaps.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "\n{}", style.paint("1", &format!("not examined: {} gaps", report.gaps.len())))?;
+    for gap in report.gaps.iter().take(GAPS_SHOWN) {
+        let path = gap.path.as_ref().map(|path| format!(" {}", clean(path))).unwrap_or_default();
+        let code = style.paint("33", gap.code.text());
+        writeln!(
+            to,
+            "  {code} {}{path}: {}; {}",
+            clean(&gap.subject),
+            clean(&gap.detail),
+            clean(&gap.effect)
+        )?;
+    }
+    match report.gaps.len().checked_sub(GAPS_SHOWN) {
+        Some(more) if more > 0 => writeln!(to, "  … and {more} more in the JSON report"),
+        _ => Ok(()),
+    }
+}
+
+/// Guests choose names: control characters would reach the terminal.
+fn clean(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = count.saturating_mul(10);
+    let mut unit = 0;
+    while value >= 10_240 && unit < UNITS.len().saturating_sub(1) {
+        value = value.div_ceil(1024);
+        unit = unit.saturating_add(1);
+    }
+    let name = UNITS.get(unit).copied().unwrap_or("B");
+    format!("{}.{} {name}", value.checked_div(10).unwrap_or(0), value.checked_rem(10).unwrap_or(0))
+}

@@ -1,0 +1,191 @@
+//! Images: chosen by name, folded from their layers' facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::{OpenStore, Progress, convert, layers::Layers};
+use crate::{
+    Digest, Gap,
+    fs::Handle,
+    gap::Scope,
+    image::{self, Inventory},
+    num, report,
+    store::{Container, Image, Pod},
+};
+
+/// Namespaces of a cluster's own components.
+const SYSTEM_NAMESPACES: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "gatekeeper-system"];
+
+/// An image of the report before its packages are matched.
+pub(super) struct Folded<'a> {
+    pub(super) image: &'a Image,
+    pub(super) inventory: Inventory,
+}
+
+/// Every image whose name or digest fits the pattern, once: two stores may hold the same one.
+pub(super) fn choose<'a>(stores: &'a [OpenStore], pattern: Option<&str>) -> Vec<(&'a OpenStore, &'a Image)> {
+    let mut chosen: BTreeMap<&Digest, (&OpenStore, &Image)> = BTreeMap::new();
+    for store in stores {
+        for image in &store.contents.images {
+            if pattern.is_none_or(|pattern| fits(image, pattern)) {
+                chosen.entry(&image.id).or_insert((store, image));
+            }
+        }
+    }
+    chosen.into_values().collect()
+}
+
+/// Whether an image has a name or digest that fits a pattern with `*` and `?`.
+pub(super) fn fits(image: &Image, pattern: &str) -> bool {
+    let pattern = wildmatch::WildMatch::new(pattern);
+    let digests = image.manifests.iter().chain([&image.id]).map(ToString::to_string);
+    image.references.iter().cloned().chain(digests).any(|name| pattern.matches(&name))
+}
+
+/// Folds the chosen images.
+pub(super) fn fold<'a>(
+    chosen: &[(&'a OpenStore, &'a Image)],
+    layers: &Layers,
+    progress: &dyn Progress,
+) -> Vec<Folded<'a>> {
+    progress.stage("images", num::to_u64(chosen.len()));
+    chosen
+        .par_iter()
+        .map(|(store, image)| {
+            let facts: Vec<_> = analyzed(image, layers).map(|layer| layer.facts.clone()).collect();
+            let trees = || trees(store, image, layers);
+            let inventory = image::fold(&facts, &image.id.to_string(), &trees);
+            progress.step();
+            Folded { image, inventory }
+        })
+        .collect()
+}
+
+/// The trees of an image's layers, base first, as far as they are there.
+pub(super) fn trees(store: &OpenStore, image: &Image, layers: &Layers) -> Vec<Handle> {
+    let all = image.layers.iter();
+    all.filter_map(|layer| layers.get(&layer.diff_id)?.tree(store.store.as_ref(), layer)).collect()
+}
+
+fn analyzed<'a>(image: &Image, layers: &'a Layers) -> impl Iterator<Item = &'a super::layers::Analyzed> {
+    image.layers.iter().filter_map(|layer| layers.get(&layer.diff_id))
+}
+
+/// The image as the report lists it, without findings.
+pub(super) fn record(folded: &Folded<'_>, layers: &Layers, uses: &Uses) -> report::Image {
+    let Folded { image, inventory, .. } = folded;
+    let layer_id = |number: usize| image.layers.get(number).map(|layer| layer.diff_id.to_string());
+    let rows: Vec<report::Layer> = image
+        .layers
+        .iter()
+        .map(|layer| {
+            let analyzed = layers.get(&layer.diff_id);
+            let complete = analyzed.is_some_and(super::layers::Analyzed::is_complete);
+            let source = analyzed.map_or(report::LayerSource::Missing, |layer| layer.source);
+            let status = match source {
+                report::LayerSource::Missing => report::Status::Failed,
+                _ if complete => report::Status::Complete,
+                _ => report::Status::Partial,
+            };
+            report::Layer {
+                diff_id: layer.diff_id.to_string(),
+                digest: layer.blob.as_ref().map(|blob| blob.digest.to_string()),
+                source,
+                size: layer.blob.as_ref().map(|blob| blob.size),
+                status,
+            }
+        })
+        .collect();
+    let nothing = rows.iter().all(|row| row.status == report::Status::Failed);
+    let whole = rows.iter().all(|row| row.status == report::Status::Complete)
+        && image.gaps.is_empty()
+        && inventory.gaps.is_empty();
+    report::Image {
+        id: image.id.to_string(),
+        manifests: image.manifests.iter().map(ToString::to_string).collect(),
+        references: image.references.iter().cloned().collect(),
+        platform: image.platform.clone(),
+        created: image.created.clone(),
+        labels: image.labels.clone(),
+        history: image.history.iter().map(history).collect(),
+        layers: rows,
+        role: uses.role(image),
+        used_by: uses.of(&image.id),
+        status: match () {
+            () if nothing => report::Status::Failed,
+            () if whole => report::Status::Complete,
+            () => report::Status::Partial,
+        },
+        os: inventory.os.clone(),
+        packages: convert::packages(&inventory.packages, inventory.os.as_ref(), &layer_id),
+        findings: Vec::new(),
+    }
+}
+
+fn history(step: &crate::store::oci::History) -> report::History {
+    report::History {
+        created: step.created.clone(),
+        created_by: step.created_by.clone(),
+        empty_layer: step.empty_layer,
+    }
+}
+
+/// Gaps of an image itself; those of its layers are reported once, with the layers.
+pub(super) fn gaps(folded: &Folded<'_>) -> Vec<Gap> {
+    let mut gaps = folded.image.gaps.clone();
+    gaps.extend(folded.inventory.gaps.iter().cloned());
+    gaps.iter_mut().for_each(|gap| gap.scope = Scope::Image);
+    gaps
+}
+
+/// Which containers use which image.
+#[derive(Default)]
+pub(super) struct Uses {
+    /// Image → container ids.
+    containers: BTreeMap<Digest, BTreeSet<String>>,
+    /// Images that something outside the system namespaces runs.
+    workloads: BTreeSet<Digest>,
+    sandboxes: BTreeSet<Digest>,
+}
+
+impl Uses {
+    pub(super) fn new(stores: &[OpenStore]) -> Self {
+        let mut uses = Self::default();
+        for store in stores {
+            store.contents.containers.iter().for_each(|container| uses.container(container));
+            store.contents.pods.iter().for_each(|pod| uses.pod(pod));
+        }
+        uses
+    }
+
+    fn container(&mut self, container: &Container) {
+        let Some(image) = &container.image else { return };
+        self.containers.entry(image.clone()).or_default().insert(container.id.clone());
+        let system =
+            container.pod.as_ref().is_some_and(|pod| SYSTEM_NAMESPACES.contains(&pod.namespace.as_str()));
+        if !system {
+            self.workloads.insert(image.clone());
+        }
+    }
+
+    fn pod(&mut self, pod: &Pod) {
+        if let Some(image) = &pod.sandbox_image {
+            self.containers.entry(image.clone()).or_default().insert(pod.sandbox.clone());
+            self.sandboxes.insert(image.clone());
+        }
+    }
+
+    fn of(&self, image: &Digest) -> Vec<String> {
+        self.containers.get(image).into_iter().flatten().cloned().collect()
+    }
+
+    fn role(&self, image: &Image) -> report::Role {
+        match () {
+            () if self.workloads.contains(&image.id) => report::Role::Workload,
+            () if image.sandbox || self.sandboxes.contains(&image.id) => report::Role::Sandbox,
+            () if self.containers.contains_key(&image.id) => report::Role::Addon,
+            () => report::Role::Workload,
+        }
+    }
+}

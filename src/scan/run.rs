@@ -1,0 +1,253 @@
+//! The scan itself, top down.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use super::{
+    Inputs, OpenError, OpenedNode, Progress, containers, convert, images,
+    layers::{self, Layers},
+    open,
+};
+use crate::{
+    Gap,
+    fs::GuestPath,
+    gap::{Code, Scope},
+    image::{self, Inventory},
+    layer::{self, Cache, Walk},
+    num,
+    report::{self, Report, Stats, Status, Verdict},
+};
+
+/// What is examined.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The disks.
+    pub inputs: Inputs,
+    /// Only images whose name or digest fits this pattern.
+    pub images: Option<String>,
+    /// Without containers' changes.
+    pub no_containers: bool,
+    /// Without the node's own packages.
+    pub no_node: bool,
+    /// Where facts of layers are kept between runs.
+    pub cache: Option<PathBuf>,
+    /// Threads; as many as the host has if absent.
+    pub threads: Option<usize>,
+    /// Without figures that differ between runs.
+    pub reproducible: bool,
+}
+
+/// What a scan ends with.
+pub struct Outcome {
+    /// The report.
+    pub report: Report,
+}
+
+/// Directories of a node that hold no packages of its own: the kernel's, and the volumes of pods.
+const NOT_THE_NODES: &[&str] = &["proc", "sys", "dev", "run", "var/lib/kubelet/pods", "var/run"];
+
+/// Scans the disks of one node.
+pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
+    let threads = options.threads.unwrap_or(0);
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(|| scan_here(options, progress)),
+        // Without threads of its own the scan is slower, not wrong.
+        Err(_) => scan_here(options, progress),
+    }
+}
+
+fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
+    let node = open(&options.inputs)?;
+    let mut report = inspected(&node);
+    let skipped = report.verdict.status == Status::Skipped;
+    let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
+    let cache = options.cache.as_deref().map(Cache::new);
+    let wanted = chosen.iter().map(|(store, image)| (*store, image.layers.as_slice()));
+    let layers = layers::analyze(wanted, cache.as_ref(), progress);
+    for layer in layers.values() {
+        report.gaps.extend(layer.gaps.iter().chain(&layer.facts.gaps).cloned());
+    }
+    let uses = images::Uses::new(&node.stores);
+    let folded = images::fold(&chosen, &layers, progress);
+    report.gaps.extend(folded.iter().flat_map(images::gaps));
+    report.images = folded.iter().map(|folded| images::record(folded, &layers, &uses)).collect();
+    if !options.no_containers && !skipped {
+        for examined in containers::examine(&node.stores, &layers, progress) {
+            report.gaps.extend(examined.gaps);
+            report.containers.push(examined.record);
+        }
+    }
+    let mut seen = 0;
+    if !options.no_node {
+        seen = examine_node(&node, &mut report);
+    }
+    report.stats = stats(&node, &report, &layers, seen, options.reproducible);
+    finish(&mut report);
+    Ok(Outcome { report })
+}
+
+/// What is on the disks, without looking into images.
+pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
+    let node = open(inputs)?;
+    let mut report = inspected(&node);
+    let uses = images::Uses::new(&node.stores);
+    let layers = Layers::new();
+    for (store, image) in images::choose(&node.stores, None) {
+        let folded = images::Folded { image, inventory: Inventory::default() };
+        let mut record = images::record(&folded, &layers, &uses);
+        record.status = if image.gaps.is_empty() { Status::Complete } else { Status::Partial };
+        for (row, layer) in record.layers.iter_mut().zip(&image.layers) {
+            let sources = store.store.layer(layer);
+            (row.source, row.status) = match (sources.snapshot, sources.blob) {
+                (Some(_), _) => (report::LayerSource::Snapshot, Status::Complete),
+                (None, Some(_)) => (report::LayerSource::Blob, Status::Complete),
+                (None, None) => (report::LayerSource::Missing, Status::Failed),
+            };
+        }
+        report.gaps.extend(images::gaps(&folded));
+        report.images.push(record);
+    }
+    for examined in containers::examine(&node.stores, &layers, &super::Silent) {
+        report.containers.push(examined.record);
+    }
+    report.stats = stats(&node, &report, &layers, 0, true);
+    finish(&mut report);
+    Ok(report)
+}
+
+/// The parts of a report that opening the disks gives.
+fn inspected(node: &OpenedNode) -> Report {
+    let machine = &node.machine;
+    let reasons = reasons(node);
+    let pods = node.stores.iter().flat_map(|store| &store.contents.pods).map(|pod| report::Pod {
+        namespace: pod.id.namespace.clone(),
+        name: pod.id.name.clone(),
+        uid: pod.id.uid.clone(),
+        containers: pod.containers.clone(),
+    });
+    let mounts = machine.mounts.iter().map(|mount| report::Mount {
+        path: mount.path.to_string(),
+        volume: mount.volume.clone(),
+        spec: mount.spec.clone(),
+    });
+    Report {
+        schema: report::SCHEMA.to_owned(),
+        run: None,
+        verdict: Verdict {
+            status: if reasons.is_empty() { Status::Complete } else { Status::Skipped },
+            reasons,
+        },
+        node: report::Node {
+            disks: node.disks.clone(),
+            volumes: node.volumes.clone(),
+            mounts: mounts.collect(),
+            os: machine.os.clone(),
+            hostname: machine.hostname.clone(),
+            runtimes: node.runtimes.clone(),
+            packages: Vec::new(),
+            findings: Vec::new(),
+        },
+        images: Vec::new(),
+        containers: Vec::new(),
+        pods: pods.collect(),
+        gaps: node.gaps.clone(),
+        stats: Stats::default(),
+    }
+}
+
+/// Why the node is not analyzed, if it is not.
+fn reasons(node: &OpenedNode) -> Vec<report::Reason> {
+    let known = node.machine.reasons.iter().map(|reason| report::Reason {
+        code: reason.code,
+        detail: reason.detail.clone(),
+        evidence: reason.evidence.clone(),
+    });
+    let mut reasons: Vec<report::Reason> = known.collect();
+    if reasons.is_empty() && node.runtimes.is_empty() {
+        // A volume that could not be read may hold what was not found.
+        let hidden = node.gaps.iter().filter(|gap| {
+            matches!(gap.scope, Scope::Disk | Scope::Volume) && gap.effect.starts_with("nothing on this")
+        });
+        reasons.extend(hidden.map(|gap| report::Reason {
+            code: gap.code,
+            detail: "no container runtime's state was found, and a volume could not be read".to_owned(),
+            evidence: format!("{}: {}", gap.subject, gap.detail),
+        }));
+        if reasons.is_empty() {
+            let read: Vec<&str> = node.file_systems.iter().map(|volume| volume.volume.id.as_str()).collect();
+            reasons.push(report::Reason {
+                code: Code::NoContainerRuntime,
+                detail: "no container runtime's state was found".to_owned(),
+                evidence: format!("searched the usual places on {}", read.join(", ")),
+            });
+        }
+    }
+    reasons
+}
+
+/// The node's own packages: every mounted volume, without what belongs to containers. The number of names seen.
+fn examine_node(node: &OpenedNode, report: &mut Report) -> u64 {
+    let Some(root) = &node.machine.root else { return 0 };
+    let mut skip: Vec<GuestPath> = NOT_THE_NODES.iter().map(GuestPath::new).collect();
+    skip.extend(node.machine.sites.iter().filter(|site| site.volume.is_none()).map(|site| site.path.clone()));
+    skip.extend(root.mounts().iter().map(|mount| mount.at.clone()));
+    let mut facts = Vec::new();
+    let mut tops = vec![(GuestPath::ROOT, root.top())];
+    tops.extend(root.mounts().iter().map(|mount| {
+        let handle = crate::fs::Handle { fs: Arc::clone(&mount.fs), ino: mount.ino, path: GuestPath::ROOT };
+        (mount.at.clone(), handle)
+    }));
+    for (at, top) in &tops {
+        facts.push(Arc::new(layer::analyze(
+            top,
+            Walk { subject: "node", scope: Scope::Volume, at, skip: &skip },
+        )));
+    }
+    report.gaps.extend(facts.iter().flat_map(|facts| facts.gaps.iter().cloned()));
+    // Mounts do not overlap: what lies below a mount point was not walked.
+    let inventory = image::fold(&facts, "node", &|| tops.iter().map(|(_, top)| top.clone()).collect());
+    report.gaps.extend(inventory.gaps.iter().cloned().map(|gap| Gap { scope: Scope::Volume, ..gap }));
+    report.node.packages = convert::packages(&inventory.packages, report.node.os.as_ref(), &|_| None);
+    facts.iter().map(|facts| facts.entries).sum()
+}
+
+fn stats(node: &OpenedNode, report: &Report, layers: &Layers, node_seen: u64, reproducible: bool) -> Stats {
+    let containers = report.containers.iter().map(|c| c.packages_added.len());
+    let packages: usize = report.images.iter().map(|image| image.packages.len()).chain(containers).sum();
+    let findings: usize = report
+        .images
+        .iter()
+        .map(|image| image.findings.len())
+        .chain(report.containers.iter().map(|container| container.findings.len()))
+        .sum();
+    let figure = |value: u64| (!reproducible).then_some(value);
+    let sum = |of: fn(&layer::LayerFacts) -> u64| layers.values().map(|layer| of(&layer.facts)).sum::<u64>();
+    Stats {
+        bytes_read: figure(node.counter.bytes()),
+        reads: figure(node.counter.reads()),
+        files_seen: sum(|facts| facts.entries).saturating_add(node_seen),
+        files_opened: sum(|facts| facts.opened),
+        layers: num::to_u64(layers.len()),
+        layers_cached: figure(num::to_u64(layers.values().filter(|layer| layer.cached).count())),
+        images: num::to_u64(report.images.len()),
+        packages: num::to_u64(packages.saturating_add(report.node.packages.len())),
+        findings: num::to_u64(findings.saturating_add(report.node.findings.len())),
+    }
+}
+
+/// Sorts what is not sorted yet, and settles the verdict.
+fn finish(report: &mut Report) {
+    report.images.sort_by(|a, b| a.id.cmp(&b.id));
+    report.containers.sort_by(|a, b| a.id.cmp(&b.id));
+    report.pods.sort();
+    report.gaps.sort();
+    report.gaps.dedup();
+    report.node.mounts.sort();
+    if report.verdict.status == Status::Complete && !report.gaps.is_empty() {
+        report.verdict.status = Status::Partial;
+        let codes: BTreeSet<Code> = report.gaps.iter().map(|gap| gap.code).collect();
+        report.verdict.reasons.extend(codes.into_iter().map(|code| {
+            let count = report.gaps.iter().filter(|gap| gap.code == code).count();
+            report::Reason { code, detail: format!("{count} gaps"), evidence: "gaps".to_owned() }
+        }));
+    }
+}

@@ -1,0 +1,122 @@
+//! The files behind `ls`, `stat`, `cat`, `hash` and `export`: of the node, a volume, an image, a layer or a
+//! container.
+
+use super::{OpenStore, OpenedNode, images};
+use crate::{
+    Digest, FormatError,
+    fs::{Handle, Root},
+    gap::Code,
+    image, layer,
+    store::{Container, Image, LayerRef},
+};
+
+/// Which files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Where {
+    /// The assembled node.
+    Node,
+    /// One volume, by its id.
+    Volume(String),
+    /// A reconstructed image, by a name or digest.
+    Image(String),
+    /// A layer, by its DiffID or its blob's digest.
+    Layer(String),
+    /// A container's view: its image with its changes.
+    Container(String),
+}
+
+/// The tree of files that is asked for.
+pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
+    match place {
+        Where::Node => {
+            let alone = match node.file_systems.as_slice() {
+                [only] => Some(Root::new(only.opened.fs.clone())),
+                _ => None,
+            };
+            node.machine.root.clone().or(alone).ok_or_else(|| {
+                missing("no volume holds an operating system; name a volume with --volume".to_owned())
+            })
+        }
+        Where::Volume(id) => {
+            let found = node.file_systems.iter().find(|volume| volume.volume.id == *id);
+            let found = found.ok_or_else(|| missing(format!("no readable volume {id:?}")))?;
+            Ok(Root::new(found.opened.fs.clone()))
+        }
+        Where::Image(name) => {
+            let (store, image) = find_image(node, name)?;
+            Ok(Root::new(image::merge(&trees(store, image)?)))
+        }
+        Where::Layer(digest) => {
+            let digest: Digest = digest.parse().map_err(|error| missing(format!("{error}")))?;
+            for store in &node.stores {
+                for layer in store.contents.images.iter().flat_map(|image| &image.layers) {
+                    let is_blob = layer.blob.as_ref().is_some_and(|blob| blob.digest == digest);
+                    if layer.diff_id == digest || is_blob {
+                        return Ok(Root::below(&tree(store, layer)?));
+                    }
+                }
+            }
+            Err(missing(format!("no layer {digest}")))
+        }
+        Where::Container(id) => {
+            let (store, container) = find_container(node, id)?;
+            let image =
+                store.contents.images.iter().find(|image| Some(&image.id) == container.image.as_ref());
+            let image =
+                image.ok_or_else(|| missing(format!("the image of container {id} is not on the disk")))?;
+            let upper = store.store.writable_layer(container);
+            let upper = upper.ok_or_else(|| missing(format!("no writable layer of container {id}")))?;
+            let mut trees = trees(store, image)?;
+            trees.push(upper);
+            Ok(Root::new(image::merge(&trees)))
+        }
+    }
+}
+
+fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<(&'a OpenStore, &'a Image), FormatError> {
+    let exact = |image: &Image| {
+        let short = |reference: &String| reference.rsplit('/').next() == Some(name);
+        image.references.contains(name) || image.references.iter().any(short) || images::fits(image, name)
+    };
+    let all =
+        || node.stores.iter().flat_map(|store| store.contents.images.iter().map(move |image| (store, image)));
+    let by_name = all().find(|(_, image)| image.references.contains(name));
+    by_name
+        .or_else(|| all().find(|(_, image)| exact(image)))
+        .ok_or_else(|| missing(format!("no image {name:?}")))
+}
+
+/// By the id or an unambiguous beginning of it.
+fn find_container<'a>(node: &'a OpenedNode, id: &str) -> Result<(&'a OpenStore, &'a Container), FormatError> {
+    let all = node.stores.iter().flat_map(|store| store.contents.containers.iter().map(move |c| (store, c)));
+    let mut found = all.filter(|(_, container)| container.id.starts_with(id) || container.name == id);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(missing(format!("no container {id:?}"))),
+        (Some(_), Some(_)) => Err(missing(format!("more than one container {id:?}"))),
+    }
+}
+
+fn trees(store: &OpenStore, image: &Image) -> Result<Vec<Handle>, FormatError> {
+    image.layers.iter().map(|layer| tree(store, layer)).collect()
+}
+
+fn tree(store: &OpenStore, layer: &LayerRef) -> Result<Handle, FormatError> {
+    let sources = store.store.layer(layer);
+    if let Some(dir) = sources.snapshot {
+        return Ok(dir);
+    }
+    let blob = sources.blob.ok_or_else(|| FormatError::Unsupported {
+        code: Code::LayerMissing,
+        what: format!("neither snapshot nor blob of layer {} is on the disk", layer.diff_id),
+    })?;
+    let tree = layer::open_blob(&blob.bytes, &blob.digest, &layer.diff_id, &|_, _| false)?;
+    match tree.notes.into_iter().next() {
+        Some(note) => Err(note),
+        None => Ok(Root::new(tree.fs).top()),
+    }
+}
+
+fn missing(what: String) -> FormatError {
+    FormatError::Unsupported { code: Code::MissingDisk, what }
+}
