@@ -16,6 +16,7 @@ pub mod gap;
 pub mod inventory;
 pub mod limits;
 mod num;
+pub mod vuln;
 
 pub use error::FormatError;
 pub use gap::Gap;

@@ -14,3 +14,5 @@
 )]
 
 mod rooms;
+mod shared;
+mod versions;
