@@ -4,10 +4,12 @@
 mod file;
 mod os;
 mod package;
+mod purl;
 
 pub use file::File;
 pub use os::Os;
 pub use package::{Package, PackageKind, SourcePackage};
+pub use purl::purl;
 
 use crate::{
     error::FormatError,

@@ -1,0 +1,92 @@
+//! Package URLs (ECMA-427, "Package-URL specification", and its type definitions).
+
+use std::fmt::Write;
+
+use super::{Os, Package, PackageKind};
+
+/// The purl of a package that is installed on `os`.
+pub fn purl(package: &Package, os: Option<&Os>) -> String {
+    let mut purl = format!("pkg:{}/", package.kind.text());
+    let os = os.filter(|_| package.kind.is_os());
+    let (namespace, name) = match package.kind {
+        PackageKind::Npm => package.name.rsplit_once('/').unwrap_or(("", &package.name)),
+        _ => (os.map_or("", namespace), package.name.as_str()),
+    };
+    for segment in namespace.split('/').filter(|segment| !segment.is_empty()) {
+        encode(&mut purl, segment);
+        purl.push('/');
+    }
+    match package.kind {
+        PackageKind::Pypi => encode(&mut purl, &name.to_ascii_lowercase().replace('_', "-")),
+        PackageKind::Deb | PackageKind::Apk => encode(&mut purl, &name.to_ascii_lowercase()),
+        _ => encode(&mut purl, name),
+    }
+    let (epoch, version) = epoch(package);
+    if !version.is_empty() {
+        purl.push('@');
+        encode(&mut purl, version);
+    }
+    qualifiers(&mut purl, package, os, epoch);
+    purl
+}
+
+/// rpm's epoch is a qualifier; dpkg's stays in the version.
+fn epoch(package: &Package) -> (Option<&str>, &str) {
+    match package.version.split_once(':') {
+        Some((epoch, version)) if package.kind == PackageKind::Rpm => (Some(epoch), version),
+        _ => (None, &package.version),
+    }
+}
+
+/// The vendor: os-release's `ID`, but for Red Hat, whose purls say `redhat`.
+fn namespace(os: &Os) -> &str {
+    match os.id.as_str() {
+        "rhel" => "redhat",
+        id => id,
+    }
+}
+
+fn qualifiers(purl: &mut String, package: &Package, os: Option<&Os>, epoch: Option<&str>) {
+    let distro = os.map(|os| match (&os.version_id, &os.codename) {
+        (Some(version), _) => format!("{}-{version}", os.id),
+        (None, Some(codename)) => format!("{}-{codename}", os.id),
+        (None, None) => os.id.clone(),
+    });
+    let upstream = package
+        .source
+        .as_ref()
+        .filter(|source| source.name != package.name || source.version != package.version);
+    let upstream = upstream.map(|source| match source.version == package.version {
+        true => source.name.clone(),
+        false => format!("{}@{}", source.name, source.version),
+    });
+    let all = [
+        ("arch", package.arch.clone()),
+        ("distro", distro),
+        ("epoch", epoch.map(str::to_owned)),
+        ("rpmmod", package.module.clone()),
+        ("upstream", upstream),
+    ];
+    let mut separator = '?';
+    for (key, value) in all {
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        // Writing to a string cannot fail.
+        let _ = write!(purl, "{separator}{key}=");
+        encode(purl, &value);
+        separator = '&';
+    }
+}
+
+/// Percent-encodes all but letters, digits, `.`, `-`, `_`, `~` and the colon.
+fn encode(purl: &mut String, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
+                purl.push(char::from(byte));
+            }
+            other => {
+                let _ = write!(purl, "%{other:02X}");
+            }
+        }
+    }
+}
