@@ -22,11 +22,11 @@ pub mod layer;
 pub mod limits;
 pub mod node;
 mod num;
+pub mod report;
 pub mod scan;
 pub mod store;
-
-pub mod report;
 pub mod volume;
+pub mod vuln;
 
 pub use digest::{BadDigest, Digest};
 pub use error::FormatError;

@@ -85,3 +85,19 @@ pub const RPM_HEADER_ENTRIES: u32 = 65_535;
 pub const RPM_STRING_BYTES: usize = 64 * 1024;
 /// Bytes of text that the packages of one file have together.
 pub const PACKAGE_TEXT_BYTES: usize = 128 << 20;
+/// Bytes of one advisory, or of one catalogue that is a single file.
+pub const FEED_FILE_BYTES: u64 = 64 << 20;
+/// Bytes of one unpacked feed.
+pub const FEED_BYTES: u64 = 16 << 30;
+/// Files of one feed.
+pub const FEED_FILES: u64 = 4_000_000;
+/// Bytes of the database's header.
+pub const DATABASE_HEADER_BYTES: u64 = 1 << 20;
+/// Bytes of an unpacked index or of the description of a database.
+pub const DATABASE_INDEX_BYTES: u64 = 64 << 20;
+/// Bytes of an unpacked block of a database: the largest single answer.
+pub const DATABASE_BLOCK_BYTES: u64 = 256 << 20;
+/// Bytes of unpacked blocks of a database that are kept in memory.
+pub const DATABASE_CACHE_BYTES: u64 = 64 << 20;
+/// Components nested in each other in a software bill of materials that is matched.
+pub const COMPONENT_DEPTH: usize = 32;

@@ -15,4 +15,7 @@
 
 mod ext4;
 mod fold;
+mod matching;
 mod rooms;
+mod shared;
+mod versions;

@@ -1,0 +1,149 @@
+//! A vulnerability of one package, as reports show it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::cvss;
+
+/// How bad it is, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// No source says.
+    Unknown,
+    /// No impact worth a fix.
+    Negligible,
+    /// Low.
+    Low,
+    /// Medium, or moderate.
+    Medium,
+    /// High, or important.
+    High,
+    /// Critical.
+    Critical,
+}
+
+impl Severity {
+    /// The severity that a vendor's word, in any case, means.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "unimportant" | "negligible" => Self::Negligible,
+            "low" => Self::Low,
+            "medium" | "moderate" => Self::Medium,
+            "high" | "important" => Self::High,
+            "critical" => Self::Critical,
+            _ => return None,
+        })
+    }
+
+    /// The severity of a score by its version's scale; 2.0 has no critical.
+    pub fn from_rating(rating: cvss::Rating) -> Self {
+        match rating.score.tenths() {
+            0 => Self::Negligible,
+            1..40 => Self::Low,
+            40..70 => Self::Medium,
+            70..90 => Self::High,
+            _ if rating.version == cvss::Version::V2 => Self::High,
+            _ => Self::Critical,
+        }
+    }
+}
+
+/// What the source of the record says about the package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The installed version is affected.
+    Affected,
+    /// The installed version has the fix.
+    Fixed,
+    /// The package never had it.
+    NotAffected,
+    /// Affected, and no fix is to come.
+    WillNotFix,
+    /// The source does not know yet.
+    UnderInvestigation,
+}
+
+/// A vulnerability of one package.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The CVE id if there is one, else the source's own.
+    pub id: String,
+    /// Its other ids.
+    pub aliases: Vec<String>,
+    /// The ids of the upstream records that matched.
+    pub records: Vec<String>,
+    /// The package (purl).
+    pub package: String,
+    /// How bad it is, by the most specific source that says.
+    pub severity: Severity,
+    /// Its CVSS vectors, best first.
+    pub cvss: Vec<Cvss>,
+    /// What the source says about the package.
+    pub status: Status,
+    /// The versions that have the fix, lowest first; empty if there is none.
+    pub fixed_in: Vec<String>,
+    /// Its entry in the catalogue of known exploited vulnerabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kev: Option<Kev>,
+    /// How likely it is to be exploited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss: Option<Epss>,
+    /// Why each record matched.
+    pub why: Vec<Why>,
+}
+
+/// A CVSS vector with its score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cvss {
+    /// The version of the specification.
+    pub version: cvss::Version,
+    /// The vector.
+    pub vector: String,
+    /// The base score, computed from the vector.
+    pub score: f64,
+}
+
+/// An entry of CISA's catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Kev {
+    /// When it was listed (a date).
+    pub date_added: String,
+    /// Until when US federal agencies must act (a date).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_date: Option<String>,
+    /// Whether it is known from ransomware campaigns.
+    pub ransomware: bool,
+}
+
+/// FIRST's estimate that it is exploited within 30 days.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Epss {
+    /// The probability.
+    pub score: f64,
+    /// The share of vulnerabilities that score lower or the same.
+    pub percentile: f64,
+    /// The day of the score, if the feed says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+}
+
+/// Why a record matched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Why {
+    /// The record's id.
+    pub record: String,
+    /// The feed that it came with.
+    pub source: String,
+    /// The ecosystem in which the package was looked up.
+    pub ecosystem: String,
+    /// The name under which it was looked up.
+    pub name: String,
+    /// The installed version that was compared.
+    pub version: String,
+    /// The versions that the record says are affected.
+    pub range: String,
+    /// The order by which it was compared; `exact` if the version does not follow its scheme.
+    pub scheme: String,
+}

@@ -1,0 +1,65 @@
+//! Every pair of versions whose order several implementations agree on.
+
+use std::cmp::Ordering;
+
+use icecore::vuln::version::Scheme;
+
+use crate::shared;
+
+fn sign(scheme: Scheme, a: &str, b: &str) -> &'static str {
+    match scheme.compare(a, b) {
+        Ok(Ordering::Less) => "<",
+        Ok(Ordering::Equal) => "=",
+        Ok(Ordering::Greater) => ">",
+        Err(_) => "!",
+    }
+}
+
+fn every_line_holds(scheme: Scheme) {
+    let Some(rows) = shared::table(&format!("data/versions/{}.tsv", scheme.name())) else { return };
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let [a, op, b, ..] = row.as_slice() else { panic!("{row:?}") };
+        let got = sign(scheme, a, b);
+        if got != op {
+            wrong.push(format!("{a} {op} {b}, got {got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}: {:#?}", wrong.len(), rows.len(), &wrong[..wrong.len().min(40)]);
+    assert!(!rows.is_empty());
+    let disputed =
+        shared::table(&format!("data/versions/{}.disputed.tsv", scheme.name())).unwrap_or_default();
+    let with_oracle = disputed.iter().filter(|row| sign(scheme, &row[0], &row[2]) == row[3]).count();
+    let with_source = disputed.iter().filter(|row| sign(scheme, &row[0], &row[2]) == row[1]).count();
+    eprintln!(
+        "{}: {} lines hold; of {} disputed {with_oracle} as the oracle, {with_source} as the source",
+        scheme.name(),
+        rows.len(),
+        disputed.len()
+    );
+}
+
+#[test]
+fn dpkg() {
+    every_line_holds(Scheme::Dpkg);
+}
+
+#[test]
+fn rpm() {
+    every_line_holds(Scheme::Rpm);
+}
+
+#[test]
+fn apk() {
+    every_line_holds(Scheme::Apk);
+}
+
+#[test]
+fn pep440() {
+    every_line_holds(Scheme::Pep440);
+}
+
+#[test]
+fn semver() {
+    every_line_holds(Scheme::SemVer);
+}
