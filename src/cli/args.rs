@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use icecore::scan::{Inputs, Where};
+use icecore::{
+    scan::{Inputs, Where},
+    vuln::Severity,
+};
 
 /// Reads the disk snapshot of a container node offline and reports every image on it.
 #[derive(Parser)]
@@ -27,6 +30,15 @@ pub(crate) enum Command {
     Cat(FileArgs),
     /// Print `sha256  size  path` of a file, or of every file below a directory
     Hash(FileArgs),
+    /// Match packages, without a disk
+    Match(MatchArgs),
+    /// Build or describe a database of advisories
+    Db {
+        #[command(subcommand)]
+        command: DbCommand,
+    },
+    /// Print <, = or > for two versions, or for tab-separated pairs on standard input
+    CompareVersions(CompareArgs),
     /// Print the JSON Schema of an output
     Schema(SchemaArgs),
     /// Print a completion script
@@ -93,6 +105,18 @@ pub(crate) struct ScanArgs {
     /// Write the report in a format to a file; repeatable
     #[arg(short, long, value_name = "FORMAT=FILE", value_parser = output)]
     pub(crate) output: Vec<(Format, PathBuf)>,
+    /// The database of advisories; the user's own if absent
+    #[arg(long, value_name = "FILE", env = "ICECORE_DB")]
+    pub(crate) db: Option<PathBuf>,
+    /// Only findings of these severities (comma-separated)
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = severity, env = "ICECORE_SEVERITY")]
+    pub(crate) severity: Vec<Severity>,
+    /// Only findings that have a fix
+    #[arg(long, env = "ICECORE_IGNORE_UNFIXED")]
+    pub(crate) ignore_unfixed: bool,
+    /// Exit with 1 if an affected package has a finding of this severity or a worse one
+    #[arg(long, value_name = "SEVERITY", value_parser = severity, env = "ICECORE_FAIL_ON")]
+    pub(crate) fail_on: Option<Severity>,
     /// Only the inventory, no vulnerabilities
     #[arg(long, env = "ICECORE_NO_VULNERABILITIES")]
     pub(crate) no_vulnerabilities: bool,
@@ -120,6 +144,12 @@ pub(crate) struct ScanArgs {
     /// No progress, no summary
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let known = "negligible, low, medium, high, critical, unknown";
+    let unknown = text.eq_ignore_ascii_case("unknown").then_some(Severity::Unknown);
+    Severity::from_word(text).or(unknown).ok_or_else(|| format!("expected one of {known}"))
 }
 
 fn output(text: &str) -> Result<(Format, PathBuf), String> {
@@ -227,4 +257,59 @@ pub(crate) enum Schema {
 pub(crate) struct CompletionsArgs {
     /// For which shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DbCommand {
+    /// Read feeds of advisories into one file
+    Build(BuildArgs),
+    /// Verify a database and tell its sources, their dates and counts
+    Info(InfoArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct BuildArgs {
+    /// The directory with the feeds: folders, archives or files
+    #[arg(long, value_name = "DIR")]
+    pub(crate) feeds: PathBuf,
+    /// The database to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Only these feeds (comma-separated)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct InfoArgs {
+    /// The database
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MatchFormat {
+    Table,
+    #[value(alias = "json")]
+    Ndjson,
+}
+
+#[derive(Args)]
+pub(crate) struct MatchArgs {
+    /// The database of advisories; the user's own if absent
+    #[arg(long, value_name = "FILE", env = "ICECORE_DB")]
+    pub(crate) db: Option<PathBuf>,
+    /// The form of the output
+    #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
+    pub(crate) format: MatchFormat,
+    /// Lines of purls or `ecosystem<TAB>name<TAB>version`, or a CycloneDX document; standard input if absent
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct CompareArgs {
+    /// dpkg, rpm, apk, pep440, semver, npm
+    pub(crate) scheme: String,
+    /// Two versions
+    #[arg(num_args = 0..=2)]
+    pub(crate) versions: Vec<String>,
 }

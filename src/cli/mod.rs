@@ -1,6 +1,7 @@
 //! From flags to an exit code.
 
 mod args;
+mod db;
 mod exit;
 mod files;
 mod output;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, DbCommand};
 use exit::{Exit, Failure};
 
 /// Runs the command line.
@@ -25,6 +26,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Stat(args) => files::stat(&args),
         Command::Cat(args) => files::cat(&args),
         Command::Hash(args) => files::hash(&args),
+        Command::Match(args) => db::matches(&args),
+        Command::Db { command: DbCommand::Build(args) } => db::build(&args),
+        Command::Db { command: DbCommand::Info(args) } => db::info(&args),
+        Command::CompareVersions(args) => db::compare(&args),
         Command::Schema(args) => output::schema(&args),
         Command::Completions(args) => output::completions(&args),
         Command::Man => output::man(),

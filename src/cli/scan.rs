@@ -3,16 +3,19 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
+    sync::Arc,
 };
 
 use icecore::{
-    report::{self, Report},
+    report::{self, Finding, Report},
     scan::{self as library, Options},
+    vuln::{Severity, Status},
 };
 
 use super::{
     Done,
     args::{Format, InspectArgs, ScanArgs},
+    db,
     exit::Exit,
     output,
     progress::Bar,
@@ -20,7 +23,10 @@ use super::{
 
 pub(crate) fn scan(args: &ScanArgs) -> Done {
     let started = output::now();
+    let place = if args.no_vulnerabilities { None } else { Some(db::place(args.db.as_ref())?) };
+    let database = place.as_deref().map(db::open).transpose()?.map(Arc::new);
     let options = Options {
+        database: database.clone(),
         inputs: args.disks.inputs(),
         images: args.images.clone(),
         no_containers: args.no_containers,
@@ -33,20 +39,45 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
     let outcome = library::scan(&options, &bar);
     bar.finish();
     let mut report = outcome?.report;
+    let gate = args.fail_on.is_some_and(|limit| trips(&report, limit));
+    filter(&mut report, args);
     if !args.reproducible {
         report.run = Some(report::Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started,
             finished: output::now(),
             command: env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
-            database: None,
+            database: place.map(|place| place.display().to_string()),
         });
     }
     for (format, path) in &args.output {
         output::to_file(path, |to| write(&report, *format, to))?;
     }
     write(&report, args.format, &mut io::stdout().lock())?;
-    Ok(Exit::of(&report, false))
+    Ok(Exit::of(&report, gate))
+}
+
+/// Whether a finding is as bad as the gate's limit.
+fn trips(report: &Report, limit: Severity) -> bool {
+    let images = report.images.iter().flat_map(|image| &image.findings);
+    let containers = report.containers.iter().flat_map(|container| &container.findings);
+    let mut all = images.chain(containers).chain(&report.node.findings);
+    all.any(|finding| finding.status == Status::Affected && finding.severity >= limit)
+}
+
+/// Leaves out findings that the caller does not want to see.
+fn filter(report: &mut Report, args: &ScanArgs) {
+    let wanted = |finding: &Finding| {
+        (args.severity.is_empty() || args.severity.contains(&finding.severity))
+            && !(args.ignore_unfixed && finding.fixed_in.is_empty())
+    };
+    report.images.iter_mut().for_each(|image| image.findings.retain(wanted));
+    report.containers.iter_mut().for_each(|container| container.findings.retain(wanted));
+    report.node.findings.retain(wanted);
+    let left = report.images.iter().map(|image| image.findings.len());
+    let left = left.chain(report.containers.iter().map(|container| container.findings.len()));
+    let left: usize = left.chain([report.node.findings.len()]).sum();
+    report.stats.findings = u64::try_from(left).unwrap_or(u64::MAX);
 }
 
 pub(crate) fn inspect(args: &InspectArgs) -> Done {

@@ -9,7 +9,7 @@ pub use ndjson::{Record, ndjson};
 pub use table::{Style, table};
 pub use types::*;
 
-pub use crate::Gap;
+pub use crate::{Gap, vuln::Finding};
 
 /// The report's schema, as its `schema` field names it.
 pub const SCHEMA: &str = "icecore.report/1";

@@ -1,11 +1,12 @@
 //! The report for a person: the verdict, the node, a line an image, what to mend first, what is missing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
 };
 
-use super::{Image, Report, Role, Status};
+use super::{Finding, Image, Report, Role, Status};
+use crate::vuln::{self, Severity};
 
 /// How a table is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +25,15 @@ impl Style {
 
 /// Gaps that are listed one by one; the rest is counted.
 const GAPS_SHOWN: usize = 20;
+/// Vulnerabilities that are listed one by one.
+const FIRST_SHOWN: usize = 10;
 
 /// Writes a report as text.
 pub fn table(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     verdict(report, style, to)?;
     node(report, style, to)?;
     images(report, style, to)?;
+    first(report, style, to)?;
     containers(report, style, to)?;
     gaps(report, style, to)
 }
@@ -93,13 +97,15 @@ fn images(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     if report.images.is_empty() {
         return Ok(());
     }
-    let rows: Vec<[String; 6]> = report.images.iter().map(row).collect();
-    let header = ["IMAGE", "OS", "LAYERS", "PACKAGES", "USED", "STATUS"].map(str::to_owned);
+    let mut rows: Vec<[String; 9]> = report.images.iter().map(row).collect();
+    rows.sort();
+    let header =
+        ["IMAGE", "OS", "PACKAGES", "CRIT", "HIGH", "MED", "LOW", "USED", "STATUS"].map(str::to_owned);
     writeln!(to)?;
     columns(&header, &rows, style, to)
 }
 
-fn row(image: &Image) -> [String; 6] {
+fn row(image: &Image) -> [String; 9] {
     let os = image.os.as_ref().map_or("-".to_owned(), |os| {
         os.version_id.as_ref().map_or_else(|| os.id.clone(), |version| format!("{} {version}", os.id))
     });
@@ -114,8 +120,77 @@ fn row(image: &Image) -> [String; 6] {
         Status::Skipped => "skipped",
         Status::Failed => "failed",
     };
-    let layers = image.layers.len().to_string();
-    [name(image), clean(&os), layers, image.packages.len().to_string(), used, status.to_owned()]
+    let count = |severities: &[Severity]| {
+        let affected = image.findings.iter().filter(|f| is_open(f) && severities.contains(&f.severity));
+        affected.map(|finding| finding.id.as_str()).collect::<BTreeSet<_>>().len().to_string()
+    };
+    [
+        name(image),
+        clean(&os),
+        image.packages.len().to_string(),
+        count(&[Severity::Critical]),
+        count(&[Severity::High]),
+        count(&[Severity::Medium]),
+        count(&[Severity::Low, Severity::Negligible, Severity::Unknown]),
+        used,
+        status.to_owned(),
+    ]
+}
+
+fn is_open(finding: &Finding) -> bool {
+    matches!(finding.status, vuln::Status::Affected | vuln::Status::WillNotFix)
+}
+
+/// What to mend first: known to be exploited, then likely to be, then severe; what can be mended before what
+/// cannot.
+fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let mut by_id: BTreeMap<&str, (&Finding, BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    for image in &report.images {
+        for finding in image.findings.iter().filter(|finding| is_open(finding)) {
+            let (_, images, packages) =
+                by_id.entry(&finding.id).or_insert_with(|| (finding, BTreeSet::new(), BTreeSet::new()));
+            images.insert(&image.id);
+            packages.insert(&finding.package);
+        }
+    }
+    let mut all: Vec<_> = by_id.into_values().collect();
+    let likely = |finding: &Finding| finding.epss.as_ref().map_or(0.0, |epss| epss.score);
+    all.sort_by(|(a, ..), (b, ..)| {
+        let rank = |f: &Finding| (f.kev.is_some(), !f.fixed_in.is_empty(), f.severity);
+        rank(b).cmp(&rank(a)).then(likely(b).total_cmp(&likely(a))).then(a.id.cmp(&b.id))
+    });
+    if all.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<[String; 6]> = all
+        .iter()
+        .take(FIRST_SHOWN)
+        .map(|(finding, images, packages)| {
+            let others = match packages.len() {
+                0 | 1 => String::new(),
+                more => format!(" +{}", more.saturating_sub(1)),
+            };
+            let package = finding.package.split(['?', '#']).next().unwrap_or_default();
+            let exploited = if finding.kev.is_some() { "exploited" } else { "-" };
+            let epss = finding.epss.as_ref().map_or("-".to_owned(), |epss| format!("{:.3}", epss.score));
+            let fix = finding.fixed_in.first().map_or("no fix", String::as_str);
+            [
+                format!("{} {}{others}", finding.id, clean(package)),
+                format!("{:?}", finding.severity).to_lowercase(),
+                exploited.to_owned(),
+                epss,
+                clean(fix),
+                images.len().to_string(),
+            ]
+        })
+        .collect();
+    let header = ["MEND FIRST", "SEVERITY", "KEV", "EPSS", "FIXED IN", "IMAGES"].map(str::to_owned);
+    writeln!(to)?;
+    columns(&header, &rows, style, to)?;
+    match all.len().checked_sub(FIRST_SHOWN) {
+        Some(more) if more > 0 => writeln!(to, "… and {more} more vulnerabilities in the JSON report"),
+        _ => Ok(()),
+    }
 }
 
 /// The name that people use: one with a tag, else any, else the id.

@@ -9,6 +9,7 @@ use crate::{
     Gap,
     gap::Code,
     inventory::{Os, PackageKind, SourcePackage},
+    vuln::Finding,
 };
 
 /// What a scan found, and what it could not examine.
@@ -391,7 +392,3 @@ pub struct Stats {
     /// Findings of all images, containers and the node.
     pub findings: u64,
 }
-
-/// TEMP.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {}

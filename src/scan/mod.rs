@@ -2,6 +2,7 @@
 
 mod containers;
 mod convert;
+mod findings;
 mod images;
 mod layers;
 mod open;

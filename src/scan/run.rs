@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use super::{
-    Inputs, OpenError, OpenedNode, Progress, containers, convert, images,
+    Inputs, OpenError, OpenedNode, Progress, containers, convert,
+    findings::Findings,
+    images,
     layers::{self, Layers},
     open,
 };
@@ -11,14 +13,16 @@ use crate::{
     Gap,
     fs::GuestPath,
     gap::{Code, Scope},
-    image::{self, Inventory},
+    image::{self, Inventory, Located},
+    inventory::Os,
     layer::{self, Cache, Walk},
     num,
     report::{self, Report, Stats, Status, Verdict},
+    vuln::Database,
 };
 
 /// What is examined.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// The disks.
     pub inputs: Inputs,
@@ -34,6 +38,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Without figures that differ between runs.
     pub reproducible: bool,
+    /// The advisories to match against; none for an inventory only.
+    pub database: Option<Arc<Database>>,
 }
 
 /// What a scan ends with.
@@ -70,19 +76,54 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
     let folded = images::fold(&chosen, &layers, progress);
     report.gaps.extend(folded.iter().flat_map(images::gaps));
     report.images = folded.iter().map(|folded| images::record(folded, &layers, &uses)).collect();
+    let mut examined = Vec::new();
     if !options.no_containers && !skipped {
-        for examined in containers::examine(&node.stores, &layers, progress) {
-            report.gaps.extend(examined.gaps);
-            report.containers.push(examined.record);
+        examined = containers::examine(&node.stores, &layers, progress);
+        for container in &mut examined {
+            report.gaps.append(&mut container.gaps);
+            report.containers.push(container.record.clone());
         }
     }
-    let mut seen = 0;
-    if !options.no_node {
-        seen = examine_node(&node, &mut report);
+    let (own, seen) = if options.no_node { Default::default() } else { examine_node(&node, &mut report) };
+    if let Some(database) = &options.database {
+        let images = folded.iter().map(|f| (f.inventory.os.as_ref(), f.inventory.packages.as_slice()));
+        let containers = examined.iter().map(|container| (container.os.as_ref(), container.added.as_slice()));
+        let node = (node.machine.os.as_ref(), own.packages.as_slice());
+        let all = images.chain(containers).chain([node]);
+        let findings = Findings::new(database, all.clone(), progress);
+        assign(&mut report, &findings, all);
     }
     report.stats = stats(&node, &report, &layers, seen, options.reproducible);
     finish(&mut report);
     Ok(Outcome { report })
+}
+
+/// Gives images, containers and the node (in this order) their findings.
+fn assign<'a>(
+    report: &mut Report,
+    findings: &Findings<'_>,
+    mut inventories: impl Iterator<Item = (Option<&'a Os>, &'a [Located])>,
+) {
+    let mut gaps = Vec::new();
+    for (image, (os, packages)) in report.images.iter_mut().zip(inventories.by_ref()) {
+        let (found, missing) = findings.of(os, packages, Scope::Image, &image.id);
+        image.findings = found;
+        if !missing.is_empty() && image.status == Status::Complete {
+            image.status = Status::Partial;
+        }
+        gaps.extend(missing);
+    }
+    for (container, (os, packages)) in report.containers.iter_mut().zip(inventories.by_ref()) {
+        let (found, missing) = findings.of(os, packages, Scope::Container, &container.id);
+        container.findings = found;
+        gaps.extend(missing);
+    }
+    if let Some((os, packages)) = inventories.next() {
+        let (found, missing) = findings.of(os, packages, Scope::Volume, "node");
+        report.node.findings = found;
+        gaps.extend(missing);
+    }
+    report.gaps.extend(gaps);
 }
 
 /// What is on the disks, without looking into images.
@@ -184,9 +225,10 @@ fn reasons(node: &OpenedNode) -> Vec<report::Reason> {
     reasons
 }
 
-/// The node's own packages: every mounted volume, without what belongs to containers. The number of names seen.
-fn examine_node(node: &OpenedNode, report: &mut Report) -> u64 {
-    let Some(root) = &node.machine.root else { return 0 };
+/// The node's own packages: every mounted volume, without what belongs to containers; and the number of names
+/// seen.
+fn examine_node(node: &OpenedNode, report: &mut Report) -> (Inventory, u64) {
+    let Some(root) = &node.machine.root else { return Default::default() };
     let mut skip: Vec<GuestPath> = NOT_THE_NODES.iter().map(GuestPath::new).collect();
     skip.extend(node.machine.sites.iter().filter(|site| site.volume.is_none()).map(|site| site.path.clone()));
     skip.extend(root.mounts().iter().map(|mount| mount.at.clone()));
@@ -207,7 +249,7 @@ fn examine_node(node: &OpenedNode, report: &mut Report) -> u64 {
     let inventory = image::fold(&facts, "node", &|| tops.iter().map(|(_, top)| top.clone()).collect());
     report.gaps.extend(inventory.gaps.iter().cloned().map(|gap| Gap { scope: Scope::Volume, ..gap }));
     report.node.packages = convert::packages(&inventory.packages, report.node.os.as_ref(), &|_| None);
-    facts.iter().map(|facts| facts.entries).sum()
+    (inventory, facts.iter().map(|facts| facts.entries).sum())
 }
 
 fn stats(node: &OpenedNode, report: &Report, layers: &Layers, node_seen: u64, reproducible: bool) -> Stats {

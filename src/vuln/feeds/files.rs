@@ -124,7 +124,7 @@ fn read_source(feed: &Feed, builder: &mut Builder, path: &Path, archives: bool) 
     let inner = inner.or_else(|| Some((format!("{}.tar", name.strip_suffix(".tgz")?), ".gz")));
     let Some((inner, packing)) = inner else { return Ok(()) };
     let source = block::open(path).map_err(FormatError::reading("feed", 0))?;
-    let stream = block::Stream::new(&source);
+    let stream = block::Stream::new(source);
     let reader: Box<dyn Read + '_> = match packing {
         ".zst" => {
             let mut decoder = zstd::Decoder::new(stream).map_err(FormatError::reading("feed", 0))?;

@@ -1,0 +1,156 @@
+//! `db`, `match` and `compare-versions`: advisories without a disk.
+
+use std::{
+    cmp::Ordering,
+    io::{self, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use icecore::{
+    block,
+    report::Finding,
+    vuln::{Database, feeds, query::Query, version::Scheme},
+};
+use serde::Serialize;
+
+use super::{
+    Done,
+    args::{BuildArgs, CompareArgs, InfoArgs, MatchArgs, MatchFormat},
+    exit::{Exit, Failure},
+    output,
+};
+
+/// Opens a database; any trouble with it is the database's exit code.
+pub(crate) fn open(path: &Path) -> Result<Database, Failure> {
+    let fail = |error: anyhow::Error| Failure { exit: Exit::Database, error };
+    let source =
+        block::open(path).map_err(|error| fail(anyhow::anyhow!("database {}: {error}", path.display())))?;
+    Database::open(source)
+        .map_err(|error| fail(anyhow::Error::new(error).context(format!("database {}", path.display()))))
+}
+
+/// The database that was named, or the user's own.
+pub(crate) fn place(named: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    let data = || {
+        let home = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+        home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))
+    };
+    let found = named.cloned().or_else(|| Some(data()?.join("icecore/advisories.db")));
+    found.ok_or_else(|| Failure {
+        exit: Exit::Database,
+        error: anyhow::anyhow!("no database: name one with --db, or ask for --no-vulnerabilities"),
+    })
+}
+
+pub(crate) fn build(args: &BuildArgs) -> Done {
+    let built = feeds::build(&args.feeds, &args.only);
+    let (bytes, summary) = built.map_err(|error| Failure { exit: Exit::Database, error: error.into() })?;
+    output::to_file(&args.output, |to| to.write_all(&bytes))?;
+    let mut err = io::stderr().lock();
+    for source in &summary.sources {
+        let date = source.date.as_deref().unwrap_or("undated");
+        writeln!(
+            err,
+            "{:<16} {:>7} records, {} malformed, {date}",
+            source.name, source.records, source.malformed
+        )?;
+    }
+    for problem in &summary.problems {
+        writeln!(err, "left out: {} {}: {}", problem.feed, problem.record, problem.detail)?;
+    }
+    if !summary.not_read.is_empty() {
+        writeln!(err, "not read: {}", summary.not_read.join(", "))?;
+    }
+    writeln!(err, "{}: {} bytes", args.output.display(), bytes.len())?;
+    Ok(Exit::Complete)
+}
+
+pub(crate) fn info(args: &InfoArgs) -> Done {
+    let database = open(&args.file)?;
+    database.verify().map_err(|error| Failure { exit: Exit::Database, error: error.into() })?;
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, database.about()).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(Exit::Complete)
+}
+
+/// One record a package, in the order of the input.
+#[derive(Serialize)]
+struct Answer<'a> {
+    schema: &'static str,
+    kind: &'static str,
+    package: &'a str,
+    findings: &'a [Finding],
+}
+
+pub(crate) fn matches(args: &MatchArgs) -> Done {
+    let database = Arc::new(open(&place(args.db.as_ref())?)?);
+    let mut text = String::new();
+    match args.file.as_deref().filter(|file| *file != Path::new("-")) {
+        Some(file) => {
+            let source = block::open(file)
+                .map_err(|error| Failure::usage(anyhow::anyhow!("{}: {error}", file.display())))?;
+            block::Stream::new(source).read_to_string(&mut text)?;
+        }
+        None => {
+            io::stdin().lock().read_to_string(&mut text)?;
+        }
+    }
+    let queries = Query::parse_all(&text).map_err(Failure::usage)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    for query in &queries {
+        let found = query
+            .matches(&database)
+            .map_err(|error| Failure { exit: Exit::Database, error: error.into() })?;
+        match args.format {
+            MatchFormat::Ndjson => {
+                let schema = icecore::report::RECORD_SCHEMA;
+                let answer =
+                    Answer { schema, kind: "match", package: &query.text, findings: &found.findings };
+                serde_json::to_writer(&mut out, &answer).map_err(io::Error::from)?;
+                writeln!(out)?;
+            }
+            MatchFormat::Table => {
+                for finding in &found.findings {
+                    let fixed = finding.fixed_in.join(", ");
+                    let severity = format!("{:?}", finding.severity).to_lowercase();
+                    writeln!(
+                        out,
+                        "{}  {severity:<10} {}  {fixed}",
+                        query.text.replace('\t', " "),
+                        finding.id
+                    )?;
+                }
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Complete)
+}
+
+pub(crate) fn compare(args: &CompareArgs) -> Done {
+    let scheme = Scheme::from_name(&args.scheme)
+        .ok_or_else(|| Failure::usage(anyhow::anyhow!("no version scheme {:?}", args.scheme)))?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let sign = |a: &str, b: &str| {
+        scheme.compare(a, b).map(|order| match order {
+            Ordering::Less => "<",
+            Ordering::Equal => "=",
+            Ordering::Greater => ">",
+        })
+    };
+    if let [a, b] = args.versions.as_slice() {
+        writeln!(out, "{}", sign(a, b).map_err(|error| Failure::usage(anyhow::anyhow!("{error}")))?)?;
+        out.flush()?;
+        return Ok(Exit::Complete);
+    }
+    // A pair that the scheme rejects gets a `!`, so that lines of input and output stay together.
+    for line in io::stdin().lines() {
+        let line = line?;
+        let sign = line.split_once('\t').and_then(|(a, b)| sign(a, b).ok());
+        writeln!(out, "{}", sign.unwrap_or("!"))?;
+    }
+    out.flush()?;
+    Ok(Exit::Complete)
+}
