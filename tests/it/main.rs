@@ -13,4 +13,5 @@
     reason = "the lints guard the library against hostile disks; tests read their own files and fail loudly"
 )]
 
+mod inventory;
 mod rooms;
