@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes disk-fixtures/inventory: package databases written by the real tools (rpmbuild, rpm, sqlite3,
 # Berkeley DB's db_load) from packages of our own, each with the truth that the same tools print.
-# Needs: rpm, sqlite3, db-util, python3, zstd.
+# Needs: dpkg, rpm, sqlite3, db-util, python3, zstd.
 set -euo pipefail
 out="$(cd "$(dirname "$0")/.." && pwd)/disk-fixtures/inventory"
 work="$(mktemp -d)"
@@ -66,6 +66,31 @@ for name in le be inline; do
   zstd -q -19 -f "$name.bdb" -o "$out/Packages-$name.zst"
 done
 
+# --- dpkg: every state that a package can be left in, a source with a version of its own, two architectures
+deb() { # NAME VERSION ARCH [EXTRA LINE…]
+  local name=$1 version=$2 arch=$3 dir="deb/$1-$3"; shift 3
+  mkdir -p "$dir/DEBIAN" "$dir/etc"
+  { printf 'Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: icecore tests <tests@example.org>\n' "$name" "$version" "$arch"
+    [ $# -eq 0 ] || printf '%s\n' "$@"
+    printf 'Description: test\n a line that goes on\n .\n Package: not-a-package\n'; } > "$dir/DEBIAN/control"
+  echo "$name" > "$dir/etc/$name.conf"; echo "/etc/$name.conf" > "$dir/DEBIAN/conffiles"
+  [ "$name" != broken ] || { printf '#!/bin/false\n' > "$dir/DEBIAN/postinst"; chmod 755 "$dir/DEBIAN/postinst"; }
+  dpkg-deb --root-owner-group -b "$dir" "$dir.deb" > /dev/null
+}
+root="$work/root"; mkdir -p "$root/var/lib/dpkg/"{info,updates}; touch "$root/var/lib/dpkg/status"
+in_root() { PATH="$PATH:/usr/sbin:/sbin" dpkg --root="$root" --force-not-root --force-script-chrootless --force-bad-path "$@" > /dev/null 2>&1; }
+deb both 1:2.0-1+b2 amd64 'Multi-Arch: same' 'Source: both-src (1:2.0-1)'
+deb both 1:2.0-1+b2 i386 'Multi-Arch: same' 'Source: both-src (1:2.0-1)'
+deb held 3 all 'Source: held-src'
+deb removed 1 all; deb purged 1 all; deb unpacked 2.0~rc1 all; deb broken 1-1 all
+in_root --add-architecture i386
+in_root -i deb/both-amd64.deb deb/both-i386.deb deb/held-all.deb deb/removed-all.deb deb/purged-all.deb
+in_root -r removed; in_root -P purged; in_root --unpack deb/unpacked-all.deb; in_root -i deb/broken-all.deb || true
+echo 'held hold' | dpkg --root="$root" --set-selections
+cp "$root/var/lib/dpkg/status" "$out/dpkg-status"
+dpkg-query --root="$root" -W -f '${db:Status-Status}\t${Package}\t${Version}\t${Architecture}\t${Maintainer}\t${source:Package}\t${source:Version}\n' \
+  | LC_ALL=C sort > "$out/dpkg.tsv"
+
 # --- SQLite: pages of every size, overflow chains, UTF-16, reserved bytes, a WAL that holds the last commits
 python3 - <<'P'
 import shutil, sqlite3
@@ -104,6 +129,7 @@ and rows of our own. `rpm.tsv` is what `rpm -qa` prints for all of `rpmdb.sqlite
 `rows.tsv` and `wal.tsv` are what `sqlite3` prints for table `t` of `p*.db` and of `wal.db`. The last commits of
 `wal.db` are in `wal.db-wal` only, followed by frames of a transaction that was never committed.
 
+`dpkg.tsv` is what `dpkg-query -W` prints for `dpkg-status`, the state first.
 The ndb file is written by the script itself: few builds of rpm can.
 R
 du -cb "$out"/* | tail -1

@@ -112,6 +112,8 @@ impl Blobs<'_> {
             return Err(FormatError::limit(format!("an ndb blob of {taken} bytes")));
         }
         let corrupt = |problem: String| FormatError::corrupt(BLOB, offset, problem);
+        block::check_range(self.db.source.size(), offset, num::to_usize(taken))
+            .map_err(FormatError::reading(BLOB, offset))?;
         self.left = self
             .left
             .checked_sub(taken)

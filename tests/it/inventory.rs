@@ -1,7 +1,7 @@
 //! Package databases that real tools wrote, and a corpus of damaged and hostile ones.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     io::Read,
     path::Path,
@@ -59,6 +59,33 @@ fn rpm_databases_of_every_form_hold_what_rpm_prints() {
         lines.sort();
         assert_eq!(lines.concat(), truth, "{name}");
     }
+}
+
+#[test]
+fn dpkg_packages_whose_files_are_there_are_what_dpkg_query_prints() {
+    let text = String::from_utf8(fixture("dpkg.tsv")).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let states: BTreeSet<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(states, BTreeSet::from(["config-files", "half-configured", "installed", "unpacked"]));
+    let mut truth: Vec<Vec<String>> = rows
+        .iter()
+        .filter(|row| row[0] != "config-files")
+        .map(|row| row[1..].iter().map(|field| (*field).to_owned()).collect())
+        .collect();
+    let found = extract("var/lib/dpkg/status", fixture("dpkg-status")).unwrap();
+    assert!(found.damage.is_empty(), "{:?}", found.damage);
+    let mut seen: Vec<Vec<String>> = found
+        .packages
+        .into_iter()
+        .map(|p| {
+            let (source, of) =
+                p.source.map_or_else(|| (p.name.clone(), p.version.clone()), |s| (s.name, s.version));
+            vec![p.name, p.version, p.arch.unwrap(), p.vendor.unwrap(), source, of]
+        })
+        .collect();
+    seen.sort();
+    truth.sort();
+    assert_eq!(seen, truth);
 }
 
 /// Table `t` as the script has `sqlite3` print it.
