@@ -226,6 +226,7 @@ fn corpus_of_rpm_databases() {
         ("rpmdb/go-rpmdb/cbl-mariner-2.0_rpmdb.sqlite.zst", 129),
         ("rpmdb/go-rpmdb/sle15-bci_Packages.db.zst", 35),
         ("rpmdb/go-rpmdb/libuuid_Packages.zst", 1),
+        ("rpmdb/rpm/rpmdb.sqlite.zst", 2),
     ] {
         assert_eq!(seen[name], Ok((packages, 0)), "{name}");
     }
