@@ -249,4 +249,81 @@ impl Page {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::block::Memory;
+
+    /// A metadata page of 512 bytes, and a page of one bucket with these items from its end.
+    fn database(change: impl FnOnce(&mut Vec<u8>), items: &[&[u8]]) -> Source {
+        let mut bytes = vec![0; 1024];
+        for (at, value) in [(12, HASH_MAGIC), (16, 9), (20, 512), (72, 0), (96, 1)] {
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        bytes[512 + 25] = 13;
+        bytes[512 + 20] = u8::try_from(items.len()).unwrap();
+        let mut end: usize = 512;
+        for (n, item) in items.iter().enumerate() {
+            end -= item.len();
+            bytes[512 + end..512 + end + item.len()].copy_from_slice(item);
+            let at = 512 + PAGE_HEADER + 2 * n;
+            bytes[at..at + 2].copy_from_slice(&u16::try_from(end).unwrap().to_le_bytes());
+        }
+        change(&mut bytes);
+        Arc::new(Memory::new(bytes))
+    }
+
+    fn entries(source: Source) -> Vec<Result<Vec<u8>, String>> {
+        let db = Hash::open(source).unwrap();
+        db.entries().map(|e| e.map(|e| e.value).map_err(|e| e.detail())).collect()
+    }
+
+    #[test]
+    fn inline_entries_and_chains_that_bite_their_tail() {
+        let off_page: &[u8] = &[3, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0];
+        let found =
+            entries(database(|_| {}, &[b"\x01k", b"\x01value", b"\x01l", off_page, b"\x01m", b"\x02x"]));
+        assert_eq!(
+            found,
+            [
+                Ok(b"value".to_vec()),
+                Err("berkeley db page at offset 0x200: page 1 is used twice".into()),
+                Err("berkeley db item at offset 0x3e6: type Some(2)".into()),
+            ]
+        );
+        let looped = entries(database(|bytes| bytes[512 + 16] = 1, &[]));
+        assert_eq!(looped.len(), 1);
+    }
+
+    #[test]
+    fn other_forms_are_refused_by_name() {
+        let refused = |at: usize, value: u8| {
+            let source = database(|bytes| bytes[at] = value, &[]);
+            Hash::open(source).err().map(|error| error.detail()).unwrap_or_default()
+        };
+        assert_eq!(refused(24, 1), "berkeley db with encryption or checksums");
+        assert_eq!(refused(16, 3), "berkeley db hash version 3");
+        assert!(refused(20, 1).contains("page size"));
+        assert!(refused(12, 0).contains("magic"));
+        let btree = database(|bytes| bytes[12..16].copy_from_slice(&BTREE_MAGIC.to_be_bytes()), &[]);
+        assert_eq!(Hash::open(btree).err().unwrap().detail(), "berkeley db in b-tree form");
+    }
+
+    #[test]
+    fn more_buckets_than_pages_end() {
+        let found = entries(database(|bytes| bytes[72..76].fill(0xff), &[b"\x01k", b"\x01v"]));
+        assert_eq!(found.first().unwrap().as_deref(), Ok(&b"v"[..]));
+        assert!(found.len() <= 4 && found.last().unwrap().is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(at in 0usize..1024, bytes: Vec<u8>) {
+            let change = |all: &mut Vec<u8>| all.splice(at.min(all.len()).., bytes).for_each(drop);
+            if let Ok(db) = Hash::open(database(change, &[b"\x01k", b"\x01v"])) {
+                db.entries().for_each(drop);
+            }
+        }
+    }
+}

@@ -112,6 +112,8 @@ impl Blobs<'_> {
             return Err(FormatError::limit(format!("an ndb blob of {taken} bytes")));
         }
         let corrupt = |problem: String| FormatError::corrupt(BLOB, offset, problem);
+        block::check_range(self.db.source.size(), offset, num::to_usize(taken))
+            .map_err(FormatError::reading(BLOB, offset))?;
         self.left = self
             .left
             .checked_sub(taken)
@@ -174,4 +176,74 @@ fn adler32(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::block::Memory;
+
+    /// One page of slots, and a blob of three blocks with package 7 in it.
+    fn database(change: impl FnOnce(&mut Vec<u8>)) -> Packages {
+        let mut bytes = b"RpmP\0\0\0\0\x01\0\0\0\x01\0\0\0".to_vec();
+        bytes.resize(HEADER_BYTES, 0);
+        while bytes.len() < SLOT_PAGE {
+            bytes.extend(b"Slot\0\0\0\0\0\0\0\0\0\0\0\0");
+        }
+        bytes[48..64].copy_from_slice(b"Slot\x07\0\0\0\0\x01\0\0\x03\0\0\0");
+        let mut blob = b"BlbS\x07\0\0\0\x01\0\0\0\x05\0\0\0hello".to_vec();
+        blob.resize(36, 0);
+        blob.extend(adler32(&blob).to_le_bytes());
+        blob.extend(b"\x05\0\0\0BlbE");
+        bytes.extend(blob);
+        change(&mut bytes);
+        Packages::open(Arc::new(Memory::new(bytes))).unwrap()
+    }
+
+    #[test]
+    fn a_blob_and_what_can_be_wrong_with_it() {
+        let read = |at: usize, value: u8| -> Vec<_> {
+            let db = database(|bytes| bytes[at] = value);
+            db.blobs()
+                .map(|blob| blob.map(|b| (b.index, b.bytes, b.intact)).map_err(|e| e.detail()))
+                .collect()
+        };
+        let hello = |intact| Ok((7, b"hello".to_vec(), intact));
+        assert_eq!(read(48, b'S'), [hello(true)]);
+        assert_eq!(read(4096 + 25, 1), [hello(false)], "padding is part of the checksum");
+        assert_eq!(read(0x20, 0), [Err("ndb slot at offset 0x20: no magic".into()), hello(true)]);
+        for (at, value) in [(52, 8), (57, 2), (60, 2), (4096, 0), (4096 + 12, 200), (4096 + 40, 1)] {
+            let found = read(at, value);
+            assert!(matches!(found.as_slice(), [Err(_)]), "{at}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn blobs_that_overlap_are_not_read_over_and_over() {
+        let db = database(|bytes| {
+            for slot in 2..256 {
+                bytes.copy_within(48..64, slot * 16);
+            }
+        });
+        let good = db.blobs().filter(Result::is_ok).count();
+        assert!(good <= (4096 + 48) / 48, "{good}");
+    }
+
+    #[test]
+    fn more_slot_pages_than_the_file_has_end() {
+        let db = database(|bytes| bytes[12..16].fill(0xff));
+        assert!(db.blobs().count() <= 512);
+    }
+
+    #[test]
+    fn adler() {
+        assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(at in 16usize..4140, tail: Vec<u8>) {
+            let change = |all: &mut Vec<u8>| all.splice(at.min(all.len()).., tail).for_each(drop);
+            database(change).blobs().for_each(drop);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Python packages: the "Core metadata specifications" and "Recording installed projects" of packaging.python.org
+//! Python packages: packaging.python.org, "Core metadata specifications" and "Recording installed projects"
 //! (`*.dist-info/METADATA`, PEP 610 `direct_url.json`), and setuptools' older `*.egg-info`.
 //! Only the headers are read, not the description after them.
 

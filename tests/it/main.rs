@@ -16,6 +16,7 @@
 mod ext4;
 mod fold;
 mod matching;
+mod inventory;
 mod rooms;
 mod shared;
 mod versions;

@@ -85,4 +85,58 @@ fn read_table(row: &Row) -> Result<Option<Table>, FormatError> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::block::Memory;
+
+    /// One page of 512 bytes: the schema, and a header that is right.
+    fn database(page: &[u8]) -> Database {
+        let mut bytes = b"SQLite format 3\0\x02\0\x01\x01\0\x40\x20\x20".to_vec();
+        bytes.resize(100, 0);
+        bytes.extend(page);
+        bytes.resize(512, 0);
+        Database::open(Arc::new(Memory::new(bytes)), None).unwrap()
+    }
+
+    #[test]
+    fn an_empty_file_and_an_empty_schema_have_no_tables() {
+        let empty = Database::open(Arc::new(Memory::default()), None).unwrap();
+        assert_eq!(empty.tables().count(), 0);
+        assert_eq!(database(&[0x0d, 0, 0, 0, 0, 2]).table("t").unwrap(), None);
+    }
+
+    #[test]
+    fn a_tree_that_bites_its_tail_ends() {
+        // An interior page whose only child is itself.
+        let damage: Vec<_> = database(&[5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]).tables().collect();
+        assert_eq!(damage.len(), 1);
+        let error = damage[0].as_ref().unwrap_err().detail();
+        assert_eq!(error, "sqlite b-tree page at offset 0x0: page 1 is used twice");
+    }
+
+    #[test]
+    fn cells_that_overlap_are_not_read_over_and_over() {
+        // Eighty pointers to one cell of 100 bytes.
+        let mut page = vec![0x0d, 0, 0, 0, 80, 0, 0, 0];
+        page.extend([1, 0x2c].repeat(80));
+        page.resize(200, 0);
+        page.extend([98, 1]);
+        let damage: Vec<_> = database(&page).tables().filter_map(Result::err).collect();
+        assert!(damage.len() < 10, "{}", damage.len());
+        assert!(damage.last().unwrap().detail().ends_with("cells overlap"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(page: Vec<u8>, log: Vec<u8>) {
+            let source: Source = Arc::new(Memory::new(log));
+            let _ = Wal::read(&source);
+            let database = database(&page);
+            for row in database.rows(&Table { name: String::new(), root: 1, sql: String::new() }).flatten() {
+                let _ = (row.text(1), row.value(3));
+            }
+        }
+    }
+}

@@ -30,9 +30,9 @@ impl Pager {
         if size == 0 {
             return Ok(pager);
         }
-        let first = pager.wal.as_ref().and_then(|wal| wal.frame(1)).cloned();
-        let (from, offset) = first.unwrap_or_else(|| (pager.source.clone(), 0));
-        let header = Header::parse(&block::read_vec(&from, "sqlite header", offset, header::LENGTH)?)?;
+        let first = pager.wal.as_ref().and_then(|wal| wal.frame(1));
+        let (from, offset) = first.unwrap_or((&pager.source, 0));
+        let header = Header::parse(&block::read_vec(from, "sqlite header", offset, header::LENGTH)?)?;
         if let Some(wal) = &pager.wal
             && wal.page_size() != header.page_size
         {
@@ -77,7 +77,7 @@ impl Pager {
             return Err(FormatError::corrupt(PAGE, self.offset(number), problem));
         }
         match self.wal.as_ref().and_then(|wal| wal.frame(number)) {
-            Some((log, offset)) => block::read_vec(log, PAGE, *offset, self.usable),
+            Some((log, offset)) => block::read_vec(log, PAGE, offset, self.usable),
             None => block::read_vec(&self.source, PAGE, self.offset(number), self.usable),
         }
     }

@@ -22,8 +22,9 @@ const FRAME: &str = "sqlite wal frame";
 pub struct Wal {
     page_size: u32,
     pages: u32,
+    source: Source,
     /// Page number to where the newest committed version of it lies.
-    frames: HashMap<u32, (Source, u64)>,
+    frames: HashMap<u32, u64>,
 }
 
 impl Wal {
@@ -35,7 +36,8 @@ impl Wal {
         }
         let bytes = block::read_vec(source, "sqlite wal header", 0, HEADER)?;
         let Some(mut log) = Log::open(&bytes)? else { return Ok(None) };
-        let mut wal = Self { page_size: log.page_size, pages: 0, frames: HashMap::new() };
+        let mut wal =
+            Self { page_size: log.page_size, pages: 0, source: source.clone(), frames: HashMap::new() };
         let length = FRAME_HEADER.saturating_add(num::index(log.page_size));
         let mut pending = HashMap::new();
         let mut offset = num::to_u64(HEADER);
@@ -50,7 +52,7 @@ impl Wal {
             pending.insert(page, offset.saturating_add(num::to_u64(FRAME_HEADER)));
             if commit != 0 {
                 wal.pages = commit;
-                wal.frames.extend(pending.drain().map(|(page, at)| (page, (source.clone(), at))));
+                wal.frames.extend(pending.drain());
             }
             offset = end;
             end = offset.saturating_add(num::to_u64(length));
@@ -59,8 +61,8 @@ impl Wal {
     }
 
     /// Where the log holds a page, `None` if the database file has its newest version.
-    pub(super) fn frame(&self, page: u32) -> Option<&(Source, u64)> {
-        self.frames.get(&page)
+    pub(super) fn frame(&self, page: u32) -> Option<(&Source, u64)> {
+        Some((&self.source, *self.frames.get(&page)?))
     }
 
     /// Bytes of a page.

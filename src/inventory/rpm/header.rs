@@ -1,5 +1,5 @@
-//! rpm's header: "RPM Package format V4" (rpm.org/docs, section Header), as databases store it: without magic, index and data
-//! lengths first. Big-endian.
+//! rpm's header: "RPM Package format V4" (rpm.org/docs, section Header), as databases store it: without
+//! magic, the lengths of index and data first. Big-endian.
 
 use crate::{error::FormatError, limits, num};
 
