@@ -46,6 +46,10 @@ pub(crate) fn place(named: Option<&PathBuf>) -> Result<PathBuf, Failure> {
 pub(crate) fn build(args: &BuildArgs) -> Done {
     let built = feeds::build(&args.feeds, &args.only);
     let (bytes, summary) = built.map_err(|error| Failure { exit: Exit::Database, error: error.into() })?;
+    if summary.sources.is_empty() {
+        let error = anyhow::anyhow!("{}: no feed that is known", args.feeds.display());
+        return Err(Failure { exit: Exit::Database, error });
+    }
     output::to_file(&args.output, |to| to.write_all(&bytes))?;
     let mut err = io::stderr().lock();
     for source in &summary.sources {

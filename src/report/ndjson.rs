@@ -39,8 +39,8 @@ enum Body<'a> {
         image: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         container: Option<&'a str>,
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        removed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        removed: Option<bool>,
         package: &'a Package,
     },
     /// A finding of the node, an image, or a container.
@@ -71,7 +71,7 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let node = Node { packages: Vec::new(), findings: Vec::new(), ..report.node.clone() };
     line(Body::Node { node: &node })?;
     for package in &report.node.packages {
-        line(Body::Package { image: None, container: None, removed: false, package })?;
+        line(Body::Package { image: None, container: None, removed: None, package })?;
     }
     for finding in &report.node.findings {
         line(Body::Finding { image: None, container: None, finding })?;
@@ -84,7 +84,7 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
             line(Body::Layer { image: &image.id, position, layer })?;
         }
         for package in &image.packages {
-            line(Body::Package { image: id, container: None, removed: false, package })?;
+            line(Body::Package { image: id, container: None, removed: None, package })?;
         }
         for finding in &image.findings {
             line(Body::Finding { image: id, container: None, finding })?;
@@ -99,7 +99,7 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
             ..container.clone()
         };
         line(Body::Container { container: &bare })?;
-        for (removed, packages) in [(false, &container.packages_added), (true, &container.packages_removed)] {
+        for (removed, packages) in [(None, &container.packages_added), (Some(true), &container.packages_removed)] {
             for package in packages {
                 line(Body::Package { image: None, container: id, removed, package })?;
             }

@@ -102,7 +102,7 @@ fn images(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let header =
         ["IMAGE", "OS", "PACKAGES", "CRIT", "HIGH", "MED", "LOW", "USED", "STATUS"].map(str::to_owned);
     writeln!(to)?;
-    columns(&header, &rows, style, to)
+    columns(&header, &rows, 0, style, to)
 }
 
 fn row(image: &Image) -> [String; 9] {
@@ -162,7 +162,7 @@ fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     if all.is_empty() {
         return Ok(());
     }
-    let rows: Vec<[String; 6]> = all
+    let rows: Vec<[String; 7]> = all
         .iter()
         .take(FIRST_SHOWN)
         .map(|(finding, images, packages)| {
@@ -171,11 +171,13 @@ fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
                 more => format!(" +{}", more.saturating_sub(1)),
             };
             let package = finding.package.split(['?', '#']).next().unwrap_or_default();
+            let package = package.trim_start_matches("pkg:").replace("%2B", "+").replace("%40", "@");
             let exploited = if finding.kev.is_some() { "exploited" } else { "-" };
             let epss = finding.epss.as_ref().map_or("-".to_owned(), |epss| format!("{:.3}", epss.score));
             let fix = finding.fixed_in.first().map_or("no fix", String::as_str);
             [
-                format!("{} {}{others}", finding.id, clean(package)),
+                clean(&finding.id),
+                format!("{}{others}", clean(&package)),
                 format!("{:?}", finding.severity).to_lowercase(),
                 exploited.to_owned(),
                 epss,
@@ -184,9 +186,10 @@ fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
             ]
         })
         .collect();
-    let header = ["MEND FIRST", "SEVERITY", "KEV", "EPSS", "FIXED IN", "IMAGES"].map(str::to_owned);
+    let header =
+        ["MEND FIRST", "PACKAGE", "SEVERITY", "KEV", "EPSS", "FIXED IN", "IMAGES"].map(str::to_owned);
     writeln!(to)?;
-    columns(&header, &rows, style, to)?;
+    columns(&header, &rows, 1, style, to)?;
     match all.len().checked_sub(FIRST_SHOWN) {
         Some(more) if more > 0 => writeln!(to, "… and {more} more vulnerabilities in the JSON report"),
         _ => Ok(()),
@@ -199,10 +202,11 @@ fn name(image: &Image) -> String {
     clean(tagged.or(image.references.first()).unwrap_or(&image.id))
 }
 
-/// Left-aligned columns; the first one gives way on a narrow terminal.
+/// Left-aligned columns; column `elastic` gives way on a narrow terminal.
 fn columns<const N: usize>(
     header: &[String; N],
     rows: &[[String; N]],
+    elastic: usize,
     style: Style,
     to: &mut dyn Write,
 ) -> io::Result<()> {
@@ -212,9 +216,9 @@ fn columns<const N: usize>(
             *width = (*width).max(cell.chars().count());
         }
     }
-    let others: usize = widths.iter().skip(1).map(|width| width.saturating_add(2)).sum();
-    if let Some(first) = widths.first_mut() {
-        *first = (*first).min(style.width.saturating_sub(others).max(16));
+    let all: usize = widths.iter().map(|width| width.saturating_add(2)).sum::<usize>().saturating_sub(2);
+    if let Some(width) = widths.get_mut(elastic) {
+        *width = width.saturating_sub(all.saturating_sub(style.width)).max(16).min(*width);
     }
     for (number, row) in [header].into_iter().chain(rows).enumerate() {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{:width$}", shorten(cell, width)));
@@ -260,7 +264,7 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
         .collect();
     let header = ["CONTAINER", "IMAGE", "STATE", "FILES", "PACKAGES"].map(str::to_owned);
     writeln!(to)?;
-    columns(&header, &rows, style, to)
+    columns(&header, &rows, 0, style, to)
 }
 
 fn gaps(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {

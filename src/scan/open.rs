@@ -223,7 +223,18 @@ impl Opening<'_> {
             }
             Some(Err(error)) => self.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.id, effect)),
             None => {
-                if let Some(found) = volume::signature(&volume.source) {
+                let found = volume::signature(&volume.source);
+                if found.is_none() && holds_data(&volume) {
+                    let detail = "the volume holds data of no known format";
+                    self.gaps.push(Gap::new(
+                        Code::UnsupportedFileSystem,
+                        Scope::Volume,
+                        &volume.id,
+                        detail,
+                        effect,
+                    ));
+                }
+                if let Some(found) = found {
                     found.name.clone_into(&mut record.content);
                     if let Some(code) = found.code {
                         let detail = format!("the volume holds {}", found.name);
@@ -244,6 +255,20 @@ impl Opening<'_> {
             partition_table: table.to_owned(),
         }
     }
+}
+
+/// Partitions that hold a boot loader's code by design, not files: GRUB's, and Microsoft's reserve.
+const NO_FILES: [&str; 2] = ["21686148-6449-6E6F-744E-656564454649", "E3C9E316-0B5C-4DB8-817D-F92DF00215AE"];
+
+/// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.
+fn holds_data(volume: &volume::Volume) -> bool {
+    if volume.partition.as_ref().is_some_and(|partition| NO_FILES.contains(&partition.kind.as_str())) {
+        return false;
+    }
+    let length = usize::try_from(volume.source.size().min(128 << 10)).unwrap_or(0);
+    let mut head = vec![0; length];
+    // What cannot be read may hold anything.
+    volume.source.read_at(&mut head, 0).is_err() || head.iter().any(|byte| *byte != 0)
 }
 
 fn volume_record(id: &str, offset: u64, size: u64, content: &str) -> report::Volume {
