@@ -22,7 +22,6 @@ pub(super) const CSUM_SEED: u32 = 0x2000;
 pub(super) const LARGEDIR: u32 = 0x4000;
 
 pub(super) const SPARSE_SUPER: u32 = 0x1;
-pub(super) const HUGE_FILE: u32 = 0x8;
 pub(super) const GDT_CSUM: u32 = 0x10;
 pub(super) const BIGALLOC: u32 = 0x200;
 pub(super) const METADATA_CSUM: u32 = 0x400;

@@ -37,7 +37,7 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
         true => recover(source, volume, &mut notes)?,
         false => volume,
     };
-    notes.extend(superblock::notes(&volume.superblock));
+    notes.extend(superblock::notes(&volume.superblock, &volume.blocks));
     let label = String::from_utf8_lossy(&volume.superblock.label).into_owned();
     Ok(Opened {
         kind: "ext4",
