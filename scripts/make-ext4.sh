@@ -419,7 +419,7 @@ if [ "$small" ]; then
   mkdir "$out"
   image ext2-1k 1M tiny "" -t ext2 -b 1024 -N 128
   image ext3-no-filetype 4M tiny "" -t ext3 -b 1024 -I 128 -N 128 -O ^filetype
-  image ext4-1k 4M tiny "" -t ext4 -b 1024 -N 128
+  image ext4-1k 12M tiny "" -t ext4 -b 1024 -N 256
   image ext4-4k-inline 8M tiny "" -t ext4 -b 4096 -N 128 -O inline_data,^resize_inode
   image ext4-bigalloc 16M tiny "" -t ext4 -b 4096 -C 16384 -N 128 -O bigalloc,ea_inode,^has_journal,^resize_inode
   dirty ext4-dirty 4M dirty "" -t ext4 -b 1024 -N 384

@@ -7,14 +7,19 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use icecore::{
     FormatError,
-    block::{self, Memory, ReadAt, Source},
+    block::{
+        self, Memory, ReadAt, Source,
+        fault::{Fault, Faulty, When},
+    },
     fs::{self, FileKind, FileSystem, Ino, Opened, Stat},
     gap::Code,
 };
+use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 /// The samples of `make-ext4.sh`, by which the content of a large file is known.
@@ -259,4 +264,259 @@ fn small_images_read_as_the_kernel_shows_them() {
     for (name, bytes, listing) in images {
         assert_same(&differences(&name, Arc::new(Memory::new(bytes)), &listing));
     }
+}
+
+fn image(name: &str) -> (Vec<u8>, String) {
+    let found = small().into_iter().find(|(small, ..)| small == name);
+    found.map(|(_, bytes, listing)| (bytes, listing)).expect(name)
+}
+
+#[test]
+fn every_name_is_found_by_look_up() {
+    for (name, bytes, _) in small() {
+        let fs = open(Arc::new(Memory::new(bytes))).unwrap().fs;
+        let mut todo = vec![fs.root()];
+        let mut found = 0;
+        while let Some(dir) = todo.pop() {
+            assert_eq!(fs.lookup(dir, b"not there").unwrap(), None, "{name}");
+            for entry in fs.read_dir(dir).unwrap().entries {
+                assert_eq!(fs.lookup(dir, &entry.name).unwrap(), Some(entry.ino), "{name}");
+                found += 1;
+                if entry.kind == FileKind::Directory {
+                    todo.push(entry.ino);
+                }
+            }
+        }
+        assert!(found > 70, "{name}: {found}");
+    }
+}
+
+#[test]
+fn without_its_journal_a_dirty_image_is_another_tree() {
+    let (mut bytes, listing) = image("ext3-dirty");
+    // s_feature_incompat; ext3 has no checksum on it.
+    assert_eq!(bytes[1024 + 0x60] & 4, 4, "needs_recovery");
+    bytes[1024 + 0x60] &= !4;
+    assert!(!differences("ext3-dirty", Arc::new(Memory::new(bytes)), &listing).is_empty());
+}
+
+#[test]
+fn a_wiped_superblock_is_replaced_by_its_copy() {
+    let (mut bytes, listing) = image("ext4-1k");
+    bytes[1024..2048].fill(0);
+    let differences = differences("ext4-1k", Arc::new(Memory::new(bytes)), &listing);
+    assert_eq!(differences.len(), 1, "{differences:?}");
+    assert!(differences[0].contains("the copy in group 1 is used"), "{differences:?}");
+}
+
+#[test]
+fn wiped_descriptors_are_replaced_by_their_copies() {
+    let (mut bytes, listing) = image("ext4-1k");
+    bytes[2048..3072].fill(0);
+    let differences = differences("ext4-1k", Arc::new(Memory::new(bytes)), &listing);
+    assert_eq!(differences.len(), 1, "{differences:?}");
+    assert!(differences[0].contains("2 damaged, 0 without a sound backup copy"), "{differences:?}");
+}
+
+/// Every read fails once, in turn: what is shown is true, and what is missing is told.
+#[test]
+fn a_failed_read_loses_only_what_it_hit() {
+    for (name, bytes, _) in small() {
+        let source: Source = Arc::new(Memory::new(bytes));
+        let counted = Arc::new(Faulty::new(Arc::clone(&source), Fault::Error, When::Nth(u64::MAX)));
+        let whole = walk(&*open(Arc::clone(&counted) as Source).unwrap().fs, usize::MAX);
+        let reads = counted.reads();
+        assert!(reads > 10, "{name}: {reads}");
+        let mut lost_much = 0;
+        for n in 0..reads {
+            for fault in [Fault::Error, Fault::Short] {
+                let faulty = Faulty::new(Arc::clone(&source), fault, When::Nth(n));
+                let Ok(opened) = open(Arc::new(faulty)) else {
+                    lost_much += 1;
+                    continue;
+                };
+                let tree = walk(&*opened.fs, usize::MAX);
+                let told = !tree.errors.is_empty() || !opened.notes.is_empty();
+                if opened.notes.iter().any(|note| note.code() == Code::JournalNotReplayed) {
+                    lost_much += 1;
+                    continue;
+                }
+                for (path, line) in &tree.lines {
+                    assert_eq!(whole.lines.get(path), Some(line), "{name}: read {n}");
+                }
+                assert!(told || tree.lines.len() == whole.lines.len(), "{name}: read {n} is silently lost");
+                lost_much += u64::from(tree.lines.len() + 20 < whole.lines.len());
+            }
+        }
+        // What a journal cannot give back may be much.
+        let clean = !name.contains("dirty");
+        assert!(!clean || lost_much < reads, "{name}: {lost_much} of {reads} reads lose more than 20 files");
+    }
+}
+
+/// With metadata checksums a flipped bit of metadata is never believed; data has no checksum.
+#[test]
+fn a_flipped_bit_of_metadata_is_noticed() {
+    let attributes = |line: &str| line.rsplit_once('\t').unwrap().0.to_owned();
+    for name in ["ext4-1k", "ext4-4k-inline", "ext4-bigalloc", "ext4-64k"] {
+        let source: Source = Arc::new(Memory::new(image(name).0));
+        let counted = Arc::new(Faulty::new(Arc::clone(&source), Fault::Error, When::Nth(u64::MAX)));
+        let whole = walk(&*open(Arc::clone(&counted) as Source).unwrap().fs, usize::MAX);
+        for n in 0..counted.reads() {
+            let Ok(opened) = open(Arc::new(Faulty::new(Arc::clone(&source), Fault::Flip, When::Nth(n))))
+            else {
+                continue;
+            };
+            let tree = walk(&*opened.fs, usize::MAX);
+            for (path, line) in &tree.lines {
+                let truth = whole.lines.get(path).map(|line| attributes(line));
+                assert_eq!(truth, Some(attributes(line)), "{name}: read {n}");
+            }
+            let told = !tree.errors.is_empty() || !opened.notes.is_empty();
+            assert!(told || tree.lines.len() == whole.lines.len(), "{name}: read {n} is silently lost");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn no_mutation_panics_or_hangs(
+        which in 0usize..8,
+        changes in proptest::collection::vec((0usize..1 << 20, any::<u8>(), 1usize..9), 1..30),
+    ) {
+        let images = &*SMALL;
+        let (_, bytes, _) = &images[which % images.len()];
+        // Metadata is where the image is not blank.
+        let used: Vec<usize> = (1024..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+        let mut bytes = bytes.clone();
+        for (at, value, length) in changes {
+            let at = used[at % used.len()];
+            bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte = value);
+        }
+        let started = Instant::now();
+        if let Ok(opened) = open(Arc::new(Memory::new(bytes))) {
+            walk(&*opened.fs, 5000);
+        }
+        prop_assert!(started.elapsed() < Duration::from_secs(20));
+    }
+}
+
+static SMALL: std::sync::LazyLock<Vec<(String, Vec<u8>, String)>> = std::sync::LazyLock::new(small);
+
+/// The files of an image as the `ext4-view` crate reads them.
+fn second_opinion(bytes: Vec<u8>) -> BTreeMap<String, (u64, String)> {
+    let fs = ext4_view::Ext4::load(Box::new(bytes)).unwrap();
+    let mut files = BTreeMap::new();
+    let mut todo = vec![ext4_view::PathBuf::new("/")];
+    while let Some(dir) = todo.pop() {
+        let entries = match fs.read_dir(&dir) {
+            Err(ext4_view::Ext4Error::Encrypted) => continue,
+            entries => entries.unwrap(),
+        };
+        for entry in entries {
+            let entry = entry.unwrap();
+            let path = entry.path();
+            let kind = entry.file_type().unwrap();
+            if [b"." as &[u8], b".."].contains(&entry.file_name().as_ref()) {
+                continue;
+            }
+            if kind.is_dir() {
+                todo.push(path);
+            } else if kind.is_regular_file() {
+                let size = fs.metadata(&path).unwrap().len();
+                if size <= WHOLE {
+                    files.insert(text(path.as_ref()), (size, hex(&Sha256::digest(fs.read(&path).unwrap()))));
+                }
+            }
+        }
+    }
+    files
+}
+
+fn our_files(bytes: Vec<u8>) -> BTreeMap<String, (u64, String)> {
+    let tree = walk(&*open(Arc::new(Memory::new(bytes))).unwrap().fs, usize::MAX);
+    assert!(tree.errors.is_empty(), "{:?}", tree.errors);
+    let fields = tree.lines.values().map(|line| line.split('\t').collect::<Vec<_>>());
+    let files = fields.filter(|fields| fields[1] == "-" && fields[5].parse::<u64>().unwrap() <= WHOLE);
+    files.map(|f| (f[0].to_owned(), (f[5].parse().unwrap(), f[10].to_owned()))).collect()
+}
+
+#[test]
+fn ext4_view_reads_the_same_files() {
+    // Not the dirty ones: there it differs from the kernel.
+    for name in ["ext2-1k", "ext4-1k"] {
+        let bytes = image(name).0;
+        let theirs = second_opinion(bytes.clone());
+        assert!(theirs.len() > 60, "{name}: {}", theirs.len());
+        assert_eq!(our_files(bytes), theirs, "{name}");
+    }
+}
+
+/// The images of the corpus by path, without those of other folders.
+fn corpus() -> Option<BTreeMap<String, Vec<u8>>> {
+    let Some(shared) = std::env::var_os("ICECORE_SHARED") else {
+        eprintln!("skipped: ICECORE_SHARED is not set");
+        return None;
+    };
+    let packed = std::fs::File::open(Path::new(&shared).join("data/corpus/corpus.tar.zst")).unwrap();
+    let mut archive = tar::Archive::new(zstd::Decoder::new(packed).unwrap());
+    let mut images = BTreeMap::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().to_string_lossy().trim_start_matches("./").to_owned();
+        if path.starts_with("ext4/") && entry.header().entry_type().is_file() {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            images.insert(path, bytes);
+        }
+    }
+    Some(images)
+}
+
+fn decoded(path: &str, packed: &[u8]) -> Option<Vec<u8>> {
+    const BOUND: u64 = 1 << 30;
+    let mut bytes = Vec::new();
+    match path.rsplit_once('.').unwrap().1 {
+        "zst" => zstd::Decoder::new(packed).unwrap().take(BOUND).read_to_end(&mut bytes).unwrap(),
+        "gz" => flate2::read::MultiGzDecoder::new(packed).take(BOUND).read_to_end(&mut bytes).unwrap(),
+        "bin" => return Some(packed.to_vec()),
+        // No bzip2 among the dependencies.
+        _ => return None,
+    };
+    Some(bytes)
+}
+
+#[test]
+fn damaged_images_of_the_corpus_are_survived() {
+    let Some(images) = corpus() else { return };
+    let (mut opened, mut files, mut errors) = (0, 0, 0);
+    for (path, packed) in images {
+        let Some(bytes) = decoded(&path, &packed) else { continue };
+        let started = Instant::now();
+        if let Ok(image) = open(Arc::new(Memory::new(bytes))) {
+            let tree = walk(&*image.fs, 20_000);
+            opened += 1;
+            files += tree.lines.len();
+            errors += tree.errors.len() + image.notes.len();
+        }
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(5), "{path} took {took:?}");
+    }
+    eprintln!("{opened} opened, {files} files, {errors} errors and notes");
+    assert!(opened > 120 && files > 10_000 && errors > 100);
+}
+
+#[test]
+fn valid_images_of_the_corpus_read_as_ext4_view_reads_them() {
+    let Some(images) = corpus() else { return };
+    let mut files = 0;
+    for name in ["test_disk1", "test_disk_4k_block_journal", "test_disk_ext2", "test_disk_ext3"] {
+        let bytes = decoded("x.zst", &images[&format!("ext4/ext4-view/{name}.bin.zst")]).unwrap();
+        let theirs = second_opinion(bytes.clone());
+        files += theirs.len();
+        assert_eq!(our_files(bytes), theirs, "{name}");
+    }
+    assert!(files > 1000, "{files}");
 }

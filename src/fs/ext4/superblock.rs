@@ -16,7 +16,7 @@ use crate::{error::FormatError, gap::Code, num};
 pub(super) const OFFSET: u64 = 1024;
 /// Its length in bytes.
 pub(super) const BYTES: usize = 1024;
-const STRUCTURE: &str = "ext4 superblock";
+pub(super) const STRUCTURE: &str = "ext4 superblock";
 const MAGIC: u16 = 0xef53;
 /// The sequence number of an unmounted file system.
 const MMP_CLEAN: u32 = 0xff4d_4d50;
