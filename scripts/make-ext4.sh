@@ -406,6 +406,20 @@ offline() { # name size mke2fs-options…
   (echo "# approximate"; python3 "$work/tree.py" list "$work/tree" | LC_ALL=C sort) > "$out/$name.tsv"
 }
 
+# Transactions that debugfs writes, with the journal checksums that the kernel no longer makes: a block written,
+# revoked and written again, and one that must be escaped.
+written() { # name size checksum-version mke2fs-options…
+  local name=$1 version=$3 first
+  image "$1" "$2" tiny "" "${@:4}"
+  first=$(debugfs -R 'bmap /size5000 0' "$out/$name.img" 2> /dev/null)
+  head -c 1024 /dev/zero | tr '\0' J > "$work/plain"
+  { printf '\xc0\x3b\x39\x98'; head -c 1020 /dev/zero | tr '\0' K; } > "$work/escaped"
+  printf '%s\n' "jo -c -v $version" "jw -b $first $work/plain" "jw -b $((first + 1)) $work/escaped" \
+    "jw -b $((first + 2)) $work/plain" "jw -r $((first + 2))" "jw -r $first" "jw -b $first $work/escaped" jc |
+    debugfs -w -f - "$out/$name.img" > /dev/null 2>&1
+  truth "$out/$name.img" "$out/$name.tsv"
+}
+
 # Sets the number of the journal's next transaction, so that it wraps (journals without checksums only).
 sequence() { # image number-in-hex
   local block size
@@ -470,6 +484,7 @@ offline ext4-64k 64M -t ext4 -b 65536
 offline ext4-64k-ext2 64M -t ext2 -b 65536
 offline ext4-16k 64M -t ext4 -b 16384
 offline ext4-casefold 32M -t ext4 -O casefold -E encoding=utf8
+debugfs -w -R 'set_inode_field /many flags 0x40080000' "$out/ext4-casefold.img" 2> /dev/null
 
 dirty dirty-v3 64M dirty "" -t ext4
 dirty dirty-v3-1k 32M dirty "" -t ext4 -b 1024
@@ -484,10 +499,22 @@ dirty dirty-inline 64M dirty "" -t ext4 -O inline_data
 dirty dirty-orphan-file 64M dirty "" -t ext4 -O orphan_file
 dirty dirty-bigalloc 64M dirty "" -t ext4 -O bigalloc -C 16384
 dirty dirty-wrap 32M wrap "" -t ext4 -b 1024 -J size=1
-dirty dirty-fast-commit 64M fast "" -t ext4 -O fast_commit
+written journal-v2-csum 32M 2 -t ext4 -b 1024
+written journal-v2-csum-32bit 32M 2 -t ext4 -b 1024 -O ^64bit
+written journal-v3-csum 32M 3 -t ext4 -b 1024
 format "$work/image" 32M -t ext3 -b 1024 -J size=1
 sequence "$work/image" fffffff0
 dirty dirty-sequence-wraps 32M wrap ""
+# What is not replayed must be told; there is nothing to compare.
+dirty unreplayed-fast-commit 64M fast "" -t ext4 -O fast_commit
+echo unreplayed-external-journal
+truncate -s 8M "$work/journal"
+mke2fs -q -F -b 4096 -O journal_dev "$work/journal"
+loop=$(losetup -f --show "$work/journal")
+format "$out/unreplayed-external-journal.img" 16M -t ext4 -b 4096 -J "device=$loop"
+losetup -d "$loop"
+debugfs -w -R 'feature needs_recovery' "$out/unreplayed-external-journal.img" > /dev/null 2>&1
+: > "$out/unreplayed-external-journal.tsv"
 # A journal in many pieces: made where every other block is taken.
 format "$work/image" 16M -t ext4 -b 1024 -O ^has_journal
 mount -o loop "$work/image" "$mnt"
