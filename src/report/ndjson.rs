@@ -99,7 +99,9 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
             ..container.clone()
         };
         line(Body::Container { container: &bare })?;
-        for (removed, packages) in [(None, &container.packages_added), (Some(true), &container.packages_removed)] {
+        for (removed, packages) in
+            [(None, &container.packages_added), (Some(true), &container.packages_removed)]
+        {
             for package in packages {
                 line(Body::Package { image: None, container: id, removed, package })?;
             }

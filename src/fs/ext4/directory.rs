@@ -97,11 +97,7 @@ impl Rules {
             return Err(format!("{} bytes after the last entry", rest.len()));
         };
         let length = record_length(block, at).unwrap_or(0);
-        // Without file types, their byte is the high half of the name's length.
-        let name_length = match self.file_types {
-            true => usize::from(raw.name_len),
-            false => usize::from(u16::from_le_bytes([raw.name_len, raw.file_type])),
-        };
+        let name_length = usize::from(raw.name_len);
         let needed = name_length.saturating_add(HEADER).max(SHORTEST);
         if !length.is_multiple_of(4) || length < needed || length > rest.len() {
             return Err(format!("entry of {length} bytes with a name of {name_length}"));
@@ -110,7 +106,7 @@ impl Rules {
         if inode == 0 {
             return Ok((None, length));
         }
-        let name = names.get(..name_length).filter(|name| !name.is_empty() && name.len() <= 255);
+        let name = names.get(..name_length).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| format!("name of {name_length} bytes"))?;
         let kind = if self.file_types { kind_of(raw.file_type) } else { None };
         Ok((Some(Entry { name, inode, kind }), length))

@@ -69,8 +69,8 @@ impl Walk<'_> {
             if !written || from >= to {
                 continue;
             }
-            if !self.volume.superblock.contains(physical, length) {
-                let problem = format!("{length} blocks at {physical} are not of this file system");
+            if !self.volume.is_data(physical, length) {
+                let problem = format!("{length} blocks at {physical} are not of a file");
                 self.map.damaged(FormatError::corrupt(STRUCTURE, at, problem));
                 continue;
             }

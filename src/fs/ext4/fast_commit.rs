@@ -12,7 +12,8 @@ pub(super) fn present(journal: &Journal<'_>, expected: u32) -> bool {
     for number in journal.end.saturating_add(1)..journal.length {
         let Ok((block, _)) = journal.block(number) else { return false };
         let mut rest = &block[..];
-        while let Some((tag, value, bytes, after)) = split(rest) {
+        while let Some((record, after)) = split(rest) {
+            let Record { tag, value, bytes } = record;
             let word = |at: usize| {
                 value.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_le_bytes(*bytes))
             };
@@ -32,11 +33,19 @@ pub(super) fn present(journal: &Journal<'_>, expected: u32) -> bool {
     false
 }
 
-/// The first tag, its value, both together, and what follows.
-fn split(bytes: &[u8]) -> Option<(u16, &[u8], &[u8], &[u8])> {
+struct Record<'a> {
+    tag: u16,
+    value: &'a [u8],
+    /// The tag, its length and the value.
+    bytes: &'a [u8],
+}
+
+/// The first record and what follows it.
+fn split(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let (header, _) = bytes.split_first_chunk::<4>()?;
     let [tag_low, tag_high, length_low, length_high] = *header;
     let length = usize::from(u16::from_le_bytes([length_low, length_high])).saturating_add(4);
-    let (whole, after) = bytes.split_at_checked(length)?;
-    Some((u16::from_le_bytes([tag_low, tag_high]), whole.get(4..)?, whole, after))
+    let (bytes, after) = bytes.split_at_checked(length)?;
+    let tag = u16::from_le_bytes([tag_low, tag_high]);
+    Some((Record { tag, value: bytes.get(4..)?, bytes }, after))
 }

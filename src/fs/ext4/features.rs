@@ -20,9 +20,9 @@ pub(super) const MMP: u32 = 0x100;
 pub(super) const EA_INODE: u32 = 0x400;
 pub(super) const CSUM_SEED: u32 = 0x2000;
 pub(super) const LARGEDIR: u32 = 0x4000;
+pub(super) const INLINE_DATA: u32 = 0x8000;
 
 pub(super) const SPARSE_SUPER: u32 = 0x1;
-pub(super) const HUGE_FILE: u32 = 0x8;
 pub(super) const GDT_CSUM: u32 = 0x10;
 pub(super) const BIGALLOC: u32 = 0x200;
 pub(super) const METADATA_CSUM: u32 = 0x400;
@@ -42,7 +42,7 @@ const INCOMPAT: &[(u32, &str, bool)] = &[
     (0x1000, "dirdata", false),
     (CSUM_SEED, "metadata_csum_seed", true),
     (LARGEDIR, "large_dir", true),
-    (0x8000, "inline_data", true),
+    (INLINE_DATA, "inline_data", true),
     (0x1_0000, "encrypt", true),
     (0x2_0000, "casefold", true),
 ];

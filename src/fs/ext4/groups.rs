@@ -16,6 +16,8 @@ const STRUCTURE: &str = "ext4 group descriptor";
 /// The first block of each group's inode table, 0 where no copy of the descriptor is sound.
 pub(super) struct Groups {
     tables: Vec<u64>,
+    /// The same tables as few, sorted spans.
+    spans: Vec<Span>,
     /// What is to be said about damaged descriptors.
     pub(super) notes: Vec<FormatError>,
 }
@@ -23,7 +25,7 @@ pub(super) struct Groups {
 impl Groups {
     /// Reads and checks all descriptors.
     pub(super) fn read(superblock: &Superblock, blocks: &Blocks) -> Self {
-        let mut groups = Self { tables: Vec::new(), notes: Vec::new() };
+        let mut groups = Self { tables: Vec::new(), spans: Vec::new(), notes: Vec::new() };
         let per_block = descriptors_per_block(superblock);
         let count = superblock.groups().div_ceil(per_block);
         let mut damaged: u64 = 0;
@@ -59,6 +61,7 @@ impl Groups {
             );
             groups.notes.push(FormatError::corrupt(STRUCTURE, offset, problem));
         }
+        groups.spans = spans(&groups.tables, table_blocks(superblock));
         groups
     }
 
@@ -69,6 +72,35 @@ impl Groups {
             Some(table) => Ok(*table),
         }
     }
+
+    /// Whether blocks are those of an inode table: no file lies there.
+    pub(super) fn overlaps(&self, blocks: Span) -> bool {
+        let after = self.spans.partition_point(|table| table.end() <= blocks.start);
+        self.spans.get(after).is_some_and(|table| table.start < blocks.end())
+    }
+}
+
+/// Tables side by side (as `flex_bg` puts them) as one span.
+fn spans(tables: &[u64], length: u64) -> Vec<Span> {
+    let mut tables: Vec<u64> = tables.iter().copied().filter(|table| *table != 0).collect();
+    tables.sort_unstable();
+    let mut spans: Vec<Span> = Vec::new();
+    for start in tables {
+        match spans.last_mut() {
+            Some(last) if start <= last.end() => {
+                last.count = start.saturating_add(length).saturating_sub(last.start);
+            }
+            _ => spans.push(Span { start, count: length }),
+        }
+    }
+    spans
+}
+
+/// Blocks of one inode table.
+fn table_blocks(superblock: &Superblock) -> u64 {
+    let inodes = u64::from(superblock.inodes_per_group.get());
+    let bytes = inodes.saturating_mul(u64::from(superblock.inode_size));
+    bytes.div_ceil(u64::from(superblock.block_size))
 }
 
 fn descriptors_per_block(superblock: &Superblock) -> u64 {
@@ -173,9 +205,7 @@ fn table_in(
         _ => 0,
     };
     let table = join(high, raw.bg_inode_table_lo);
-    let inodes = u64::from(superblock.inodes_per_group.get());
-    let bytes = inodes.saturating_mul(u64::from(superblock.inode_size));
-    match superblock.contains(table, bytes.div_ceil(u64::from(superblock.block_size))) {
+    match superblock.contains(table, table_blocks(superblock)) {
         true => Ok(table),
         false => Err(corrupt(format!("bg_inode_table {table} of group {group}"))),
     }

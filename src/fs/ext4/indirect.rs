@@ -47,8 +47,8 @@ impl Walk<'_> {
         if block == 0 || logical >= self.wanted.end || end <= self.wanted.start {
             return;
         }
-        if !self.volume.superblock.contains(block, 1) {
-            let problem = format!("block {block} is not of this file system");
+        if !self.volume.is_data(block, 1) {
+            let problem = format!("block {block} is not of a file");
             return self.map.damaged(FormatError::corrupt(STRUCTURE, at, problem));
         }
         let Some(below) = level.checked_sub(1) else {

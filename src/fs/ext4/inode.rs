@@ -73,11 +73,17 @@ impl Inode {
         if let Some(seed) = seed {
             check_checksum(seed, &raw, extra_size, bytes).map_err(corrupt)?;
         }
-        let is_directory = FileKind::from_mode(raw.i_mode.get().into()) == Some(FileKind::Directory);
-        let large = !is_directory || superblock.features.incompat(features::LARGEDIR);
+        let regular = FileKind::from_mode(raw.i_mode.get().into()) == Some(FileKind::Regular);
+        let large = regular || superblock.features.incompat(features::LARGEDIR);
         let size = join(if large { raw.i_size_high.get() } else { 0 }, raw.i_size_lo);
         if i64::try_from(size).is_err() {
             return Err(corrupt(format!("size {size:#x}")));
+        }
+        let flags = raw.i_flags.get();
+        if flags & INLINE_DATA != 0
+            && (flags & EXTENTS != 0 || !superblock.features.incompat(features::INLINE_DATA))
+        {
+            return Err(corrupt(format!("inline data, flags {flags:#x}")));
         }
         let tail = at.saturating_add(FIXED)..end;
         Ok(Self { number, offset, raw, table, tail, extra_size, seed, size })

@@ -5,6 +5,7 @@
 //! everything that has a checksum is checked before it is believed.
 
 mod acl;
+mod backup;
 mod blocks;
 mod checksum;
 mod data;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    backup,
     blocks::Blocks,
     data::Data,
     features,
@@ -12,7 +13,8 @@ use super::{
     journal::Journal,
     listing,
     overlay::Overlay,
-    replay, superblock,
+    replay,
+    superblock::{self, Superblock},
     volume::Volume,
     xattr,
 };
@@ -26,7 +28,8 @@ use crate::{
 /// Whether the source begins like an ext2, ext3 or ext4 file system.
 pub fn probe(source: &dyn ReadAt) -> bool {
     let mut bytes = [0; superblock::BYTES];
-    source.read_at(&mut bytes, superblock::OFFSET).is_ok() && superblock::has_magic(&bytes)
+    let has_magic = source.read_at(&mut bytes, superblock::OFFSET).is_ok() && superblock::has_magic(&bytes);
+    has_magic || backup::is_wiped(source)
 }
 
 /// Opens an ext2, ext3 or ext4 file system.
@@ -34,10 +37,10 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
     let mut notes = Vec::new();
     let volume = volume(Arc::clone(&source), &mut notes)?;
     let volume = match volume.superblock.features.incompat(features::RECOVER) {
-        true => recover(source, volume, &mut notes)?,
+        true => recover(source, volume, &mut notes),
         false => volume,
     };
-    notes.extend(superblock::notes(&volume.superblock));
+    notes.extend(superblock::notes(&volume.superblock, &volume.blocks));
     let label = String::from_utf8_lossy(&volume.superblock.label).into_owned();
     Ok(Opened {
         kind: "ext4",
@@ -49,32 +52,56 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
 }
 
 fn volume(source: Source, notes: &mut Vec<FormatError>) -> Result<Volume, FormatError> {
-    let bytes = read_vec(&source, "ext4 superblock", superblock::OFFSET, superblock::BYTES)?;
-    let superblock = superblock::parse(&bytes, superblock::OFFSET)?;
+    let superblock = superblock(&source, notes)?;
     let blocks = Blocks::new(source, superblock.block_size);
     let mut groups = Groups::read(&superblock, &blocks);
     notes.append(&mut groups.notes);
     Ok(Volume { superblock, groups, blocks })
 }
 
+/// The first superblock; if it is damaged, a backup copy and a note.
+fn superblock(source: &Source, notes: &mut Vec<FormatError>) -> Result<Superblock, FormatError> {
+    let bytes = read_vec(source, superblock::STRUCTURE, superblock::OFFSET, superblock::BYTES);
+    match bytes.and_then(|bytes| superblock::parse(&bytes, superblock::OFFSET)) {
+        Ok(superblock) => Ok(superblock),
+        Err(error @ FormatError::Unsupported { .. }) => Err(error),
+        Err(error) => {
+            let Some(copy) = backup::find(source) else { return Err(error) };
+            let problem = format!("damaged, the copy in group {} is used: {}", copy.group, error.detail());
+            notes.push(FormatError::corrupt(superblock::STRUCTURE, superblock::OFFSET, problem));
+            Ok(copy)
+        }
+    }
+}
+
 /// The volume as it is with its journal replayed; as it was, with a note, if that cannot be.
-fn recover(source: Source, volume: Volume, notes: &mut Vec<FormatError>) -> Result<Volume, FormatError> {
+fn recover(source: Source, volume: Volume, notes: &mut Vec<FormatError>) -> Volume {
     let replay = match Journal::open(&volume) {
-        Ok(None) => return Ok(volume),
+        Ok(None) => return volume,
         Ok(Some(journal)) => replay::replay(&journal),
         Err(error) => {
             notes.push(replay::not_replayed("all", &error));
-            return Ok(volume);
+            return volume;
         }
     };
     notes.extend(replay.notes);
     if replay.patches.is_empty() {
-        return Ok(volume);
+        return volume;
     }
     let overlay: Source = Arc::new(Overlay::new(source, volume.superblock.block_size, replay.patches));
-    // What was said about damaged descriptors may be mended by the journal.
-    notes.retain(|note| matches!(note, FormatError::Unsupported { .. }));
-    self::volume(overlay, notes)
+    let mut after = Vec::new();
+    match self::volume(overlay, &mut after) {
+        Ok(replayed) => {
+            // What was damaged before may be mended by the journal.
+            notes.retain(|note| matches!(note, FormatError::Unsupported { .. }));
+            notes.append(&mut after);
+            replayed
+        }
+        Err(error) => {
+            notes.push(replay::not_replayed("all", &error));
+            volume
+        }
+    }
 }
 
 struct Ext4 {

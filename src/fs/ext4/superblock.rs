@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use zerocopy::FromBytes;
 
 use super::{
+    blocks::Blocks,
     checksum,
     features::{self, Features},
     format::{RawSuperblock, join},
@@ -15,8 +16,10 @@ use crate::{error::FormatError, gap::Code, num};
 pub(super) const OFFSET: u64 = 1024;
 /// Its length in bytes.
 pub(super) const BYTES: usize = 1024;
-const STRUCTURE: &str = "ext4 superblock";
+pub(super) const STRUCTURE: &str = "ext4 superblock";
 const MAGIC: u16 = 0xef53;
+/// The sequence number of an unmounted file system.
+const MMP_CLEAN: u32 = 0xff4d_4d50;
 
 /// What is needed of the superblock; no value contradicts another.
 #[derive(Debug, Clone)]
@@ -53,7 +56,7 @@ pub(super) struct Superblock {
     pub(super) journal_backup: Option<[u32; 17]>,
     /// Errors that the kernel has seen and that no check has cleared.
     pub(super) errors: bool,
-    pub(super) orphan_file: u32,
+    pub(super) mmp_block: u64,
 }
 
 /// Whether these bytes (of a superblock's place) claim to be one.
@@ -142,7 +145,7 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
         journal_inode: if features.compat(features::HAS_JOURNAL) { raw.s_journal_inum.get() } else { 0 },
         journal_backup: (raw.s_jnl_backup_type == 1).then(|| raw.s_jnl_blocks.map(|word| word.get())),
         errors: raw.s_state.get() & 2 != 0 || raw.s_error_count.get() != 0,
-        orphan_file: raw.s_orphan_file_inum.get(),
+        mmp_block: raw.s_mmp_block.get(),
     };
     if superblock.groups() > num::to_u64(crate::limits::EXT4_GROUPS) {
         let groups = superblock.groups();
@@ -220,17 +223,21 @@ impl Superblock {
     }
 }
 
-/// A note for a file system that another host had open, or whose kernel saw errors.
-pub(super) fn notes(superblock: &Superblock) -> Vec<FormatError> {
+/// Notes for a file system whose kernel saw errors, or that was mounted (super.rst, "s_mmp_block").
+pub(super) fn notes(superblock: &Superblock, blocks: &Blocks) -> Vec<FormatError> {
     let mut notes = Vec::new();
     if superblock.errors {
         notes.push(FormatError::corrupt(STRUCTURE, OFFSET, "the kernel recorded errors on this file system"));
     }
     if superblock.features.incompat(features::MMP) {
-        notes.push(FormatError::Unsupported {
-            code: Code::DirtyImage,
-            what: "ext4 multi-mount protection: another host may have had it mounted".to_owned(),
-        });
+        let block = blocks.read("ext4 multi-mount protection", superblock.mmp_block);
+        let clean = block.is_ok_and(|block| block.get(4..8) == Some(&MMP_CLEAN.to_le_bytes()));
+        if !clean {
+            notes.push(FormatError::Unsupported {
+                code: Code::DirtyImage,
+                what: "ext4 multi-mount protection says that a host has it mounted".to_owned(),
+            });
+        }
     }
     notes
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    blocks::Blocks,
+    blocks::{Blocks, Span},
     groups::Groups,
     inode::{self, Inode, ROOT},
     superblock::Superblock,
@@ -64,10 +64,15 @@ impl Volume {
         Ok(inode)
     }
 
+    /// Whether blocks may belong to a file: they are of this file system and of no inode table.
+    pub(super) fn is_data(&self, start: u64, count: u64) -> bool {
+        self.superblock.contains(start, count) && !self.groups.overlaps(Span { start, count })
+    }
+
     /// A block of metadata that another structure points to.
     pub(super) fn block(&self, structure: &'static str, block: u64) -> Result<Arc<[u8]>, FormatError> {
-        if !self.superblock.contains(block, 1) {
-            let problem = format!("block {block} is not of this file system");
+        if !self.is_data(block, 1) {
+            let problem = format!("block {block} is not of a file");
             return Err(FormatError::corrupt(structure, self.superblock.offset(block), problem));
         }
         self.blocks.read(structure, block)
