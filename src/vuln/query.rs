@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Database, matching::Matches};
+use super::{Database, ecosystem, matching::Matches};
 use crate::{
     error::FormatError,
-    inventory::{Os, Package, PackageKind, SourcePackage},
+    inventory::{self, Os, Package, PackageKind, SourcePackage},
     limits,
 };
 
@@ -65,7 +65,9 @@ impl Query {
     pub fn matches(&self, database: &Database) -> Result<Matches, FormatError> {
         match &self.subject {
             Subject::Osv { ecosystem, name, version } => {
-                database.evaluate(ecosystem, name, version, &self.text)
+                let package = ecosystem::package(ecosystem, name, version);
+                let purl = package.map(|(package, os)| inventory::purl(&package, os.as_ref()));
+                database.evaluate(ecosystem, name, version, &purl.unwrap_or_else(|| self.text.clone()))
             }
             Subject::Package { package, os } => database.matches(package, os.as_ref()),
             Subject::Other => Ok(Matches::nothing()),
@@ -220,7 +222,6 @@ fn query(component: &Component, system: Option<&Os>) -> Query {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory;
 
     #[test]
     fn purls_come_back_as_they_were() {

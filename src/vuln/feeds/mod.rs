@@ -55,7 +55,7 @@ impl Feed {
             let rest = stem.strip_prefix(*alias);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']) && dated(rest))
         };
-        let other = |feed: &&Self| feed.aliases.iter().any(|alias| known(&alias));
+        let other = |feed: &&Self| feed.aliases.iter().any(known);
         Self::named(&stem).or_else(|| FEEDS.iter().find(other))
     }
 }
