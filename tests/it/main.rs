@@ -13,6 +13,7 @@
     reason = "the lints guard the library against hostile disks; tests read their own files and fail loudly"
 )]
 
+mod advisories;
 mod matching;
 mod rooms;
 mod shared;

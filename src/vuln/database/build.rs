@@ -16,7 +16,7 @@ use crate::{
     vuln::{
         cvss, ecosystem,
         feeds::Feed,
-        matching::range::{Event, EventKind, Range},
+        matching::range::Range,
         osv::{self, Record},
         version::Scheme,
     },
@@ -152,7 +152,7 @@ impl Builder {
         let bound = osv::text(part.database_specific.as_ref(), "last_known_affected_version_range");
         let mut ranges = Vec::new();
         for range in part.ranges.iter().filter(|range| range.kind != "GIT") {
-            match Range::new(scheme, range, bound.and_then(upper_bound)) {
+            match Range::new(scheme, range) {
                 Ok(range) if !range.is_empty() => ranges.push(range),
                 Ok(_) => {}
                 Err(error) => {
@@ -177,6 +177,7 @@ impl Builder {
             feed: feed.name.to_owned(),
             module: module(record, part),
             ranges,
+            bound: bound.map(str::to_owned),
             versions: versions.into_iter().cloned().collect(),
             urgency: urgency.filter(|word| *word != "not yet assigned").map(str::to_owned),
         };
@@ -281,15 +282,6 @@ fn severity(record: &Record) -> Option<String> {
         ["Low", "Moderate", "Important", "Critical"].contains(&word).then_some(word)
     })?;
     Some(word.to_ascii_lowercase())
-}
-
-/// `<= 1.2.3` ends a range after a version, `< 1.2.3` before it without being a fix.
-fn upper_bound(text: &str) -> Option<Event> {
-    let (kind, version) = match text.strip_prefix("<=") {
-        Some(version) => (EventKind::LastAffected, version),
-        None => (EventKind::Limit, text.strip_prefix('<')?),
-    };
-    Some((kind, version.trim().to_owned()))
 }
 
 /// The rpm module that an entry is about. Records have no field for it: the fixed release tells that there

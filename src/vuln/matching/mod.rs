@@ -135,7 +135,7 @@ impl Database {
         self.entries(ecosystem, &name, |entry| {
             if rules.want(&entry) {
                 let record = entry.record.clone();
-                match evaluate::hit(&subject, entry) {
+                match evaluate::hit(&subject, &rules, entry) {
                     Some(hit) => hits.push(hit),
                     None => drop(cleared.insert(record)),
                 }
