@@ -6,6 +6,7 @@ mod build;
 mod cache;
 mod container;
 mod packed;
+mod record;
 mod schema;
 mod table;
 

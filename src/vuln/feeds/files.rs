@@ -190,7 +190,7 @@ fn read_bounded(reader: impl Read, name: &str) -> Result<Vec<u8>, FormatError> {
 }
 
 fn read_file(feed: &Feed, builder: &mut Builder, name: &str, bytes: &[u8]) {
-    if let Err(problem) = (feed.read)(feed, builder, bytes) {
+    if let Err(problem) = feed.read(builder, bytes) {
         builder.malformed(feed, name, problem);
     }
 }
