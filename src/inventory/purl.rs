@@ -90,3 +90,27 @@ fn encode(purl: &mut String, text: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::SourcePackage;
+
+    #[test]
+    fn each_kind_as_its_type_definition_says() {
+        let os = Os { id: "rhel".to_owned(), version_id: Some("9.4".to_owned()), ..Os::default() };
+        let mut rpm = Package::new(PackageKind::Rpm, "libstdc++", "1:11.4.1-3.el9");
+        rpm.arch = Some("x86_64".to_owned());
+        assert_eq!(
+            purl(&rpm, Some(&os)),
+            "pkg:rpm/redhat/libstdc%2B%2B@11.4.1-3.el9?arch=x86_64&distro=rhel-9.4&epoch=1"
+        );
+        let mut deb = Package::new(PackageKind::Deb, "libssl3", "3.0.11-1~deb12u2");
+        deb.source = Some(SourcePackage { name: "openssl".to_owned(), version: deb.version.clone() });
+        assert_eq!(purl(&deb, None), "pkg:deb/libssl3@3.0.11-1~deb12u2?upstream=openssl");
+        let pypi = Package::new(PackageKind::Pypi, "Foo_Bar", "1.0+x");
+        assert_eq!(purl(&pypi, Some(&os)), "pkg:pypi/foo-bar@1.0%2Bx");
+        let npm = Package::new(PackageKind::Npm, "@babel/core", "7.0.0");
+        assert_eq!(purl(&npm, None), "pkg:npm/%40babel/core@7.0.0");
+    }
+}

@@ -100,6 +100,29 @@ fn alpine_release(version: &str) -> String {
     }
 }
 
+/// The package that a name and version of an ecosystem stand for: what [`of`] gives back. `None` for an
+/// ecosystem whose packages have no kind here.
+pub fn package(ecosystem: &str, name: &str, version: &str) -> Option<(Package, Option<Os>)> {
+    let (base, release) = ecosystem.split_once(':').unwrap_or((ecosystem, ""));
+    let (kind, id) = match base {
+        "Debian" => (PackageKind::Deb, Some("debian")),
+        "Ubuntu" => (PackageKind::Deb, Some("ubuntu")),
+        "Alpine" => (PackageKind::Apk, Some("alpine")),
+        "AlmaLinux" => (PackageKind::Rpm, Some("almalinux")),
+        "Rocky Linux" => (PackageKind::Rpm, Some("rocky")),
+        "PyPI" => (PackageKind::Pypi, None),
+        "npm" => (PackageKind::Npm, None),
+        _ => return None,
+    };
+    let mut package = Package::new(kind, name, version);
+    // Debian's and Alpine's advisories name source packages.
+    package.arch = matches!(kind, PackageKind::Deb | PackageKind::Apk).then(|| "source".to_owned());
+    let release = release.trim_start_matches('v').trim_end_matches(":LTS");
+    let version_id = Some(release.to_owned()).filter(|release| !release.is_empty());
+    let os = id.map(|id| Os { id: id.to_owned(), version_id, ..Os::default() });
+    Some((package, os))
+}
+
 /// The name and version under which a package's ecosystem files its advisories: the source package of a
 /// Debian package with its own version, the origin of an Alpine one, the package itself elsewhere.
 pub(super) fn subject(package: &Package) -> (&str, &str) {
@@ -138,6 +161,15 @@ mod tests {
         let sid = Os { codename: Some("trixie".to_owned()), ..os("debian", "") };
         assert_eq!(of(PackageKind::Deb, Some(&sid)).as_deref(), Some("Debian:13"));
         assert_eq!(of(PackageKind::Deb, None), None);
+    }
+
+    #[test]
+    fn packages_of_ecosystems() {
+        for name in ["Debian:12", "Ubuntu:22.04:LTS", "Alpine:v3.20", "AlmaLinux:9", "PyPI", "npm"] {
+            let (package, os) = package(name, "a", "1").unwrap();
+            assert_eq!(of(package.kind, os.as_ref()).as_deref(), Some(name));
+        }
+        assert_eq!(package("crates.io", "a", "1"), None);
     }
 
     #[test]

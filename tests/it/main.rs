@@ -17,6 +17,7 @@ mod demo;
 mod ext4;
 mod fold;
 mod inventory;
+mod advisories;
 mod matching;
 mod rooms;
 mod shared;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use icecore::vuln::version::Scheme;
+use icecore::vuln::{cvss, version::Scheme};
 
 use crate::shared;
 
@@ -62,4 +62,19 @@ fn pep440() {
 #[test]
 fn semver() {
     every_line_holds(Scheme::SemVer);
+}
+
+#[test]
+fn cvss_base_scores() {
+    let Some(rows) = shared::table("data/versions/cvss-cases.tsv") else { return };
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let got = cvss::rate(&row[0]).map(|rating| rating.score.to_string());
+        if got.as_deref() != Some(row[1].as_str()) {
+            wrong.push(format!("{} {} got {got:?}", row[0], row[1]));
+        }
+    }
+    eprintln!("cvss: {} of {} lines hold", rows.len() - wrong.len(), rows.len());
+    assert!(wrong.is_empty(), "{} wrong: {:#?}", wrong.len(), &wrong[..wrong.len().min(20)]);
+    assert!(!rows.is_empty());
 }

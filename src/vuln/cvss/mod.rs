@@ -43,10 +43,9 @@ impl Score {
 
     /// The score nearest to a number.
     fn nearest(value: f64) -> Self {
-        (0..=100)
-            .map(Self)
-            .min_by(|a, b| (a.value() - value).abs().total_cmp(&(b.value() - value).abs()))
-            .unwrap_or(Self(0))
+        let distance = |score: &Self| (score.value() - value).abs();
+        let scores = (0..=100).map(Self);
+        scores.min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(Self(0))
     }
 }
 
@@ -111,5 +110,50 @@ impl<'a> Metrics<'a> {
     fn weight(&self, name: &str, weights: &[(&str, f64)]) -> Option<f64> {
         let value = self.value(name)?;
         weights.iter().find(|(word, _)| *word == value).map(|(_, weight)| *weight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_version_by_its_own_rules() {
+        for (vector, version, score) in [
+            ("AV:N/AC:L/Au:N/C:C/I:C/A:C", Version::V2, "10.0"),
+            ("AV:N/AC:H/Au:N/C:P/I:P/A:P", Version::V2, "5.1"),
+            ("CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", Version::V3_0, "10.0"),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:U/RL:O/RC:C", Version::V3_1, "9.8"),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", Version::V3_1, "0.0"),
+            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", Version::V4, "9.3"),
+            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H", Version::V4, "10.0"),
+            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", Version::V4, "0.0"),
+        ] {
+            let rating = rate(vector).unwrap();
+            assert_eq!((rating.version, rating.score.to_string().as_str()), (version, score), "{vector}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_vector() {
+        for text in ["", "7.5", "high", "CVSS:3.1/AV:N", "CVSS:5.0/AV:N/AC:L", "AV:N/AC:L/Au:N/C:C/I:C/A:Z"] {
+            assert_eq!(rate(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_newest_version_is_first_and_each_vector_once() {
+        let three = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H";
+        let four = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:L/SC:N/SI:N/SA:N";
+        assert_eq!(sorted([three, "high", four, three].into_iter()), [four, three]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_scored_or_refused(text in "(CVSS:(3.0|3.1|4.0)/)?([A-Z]{1,3}:[A-Z]/){0,12}|.*") {
+            prop_assert!(rate(&text).is_none_or(|rating| rating.score.tenths() <= 100));
+        }
     }
 }

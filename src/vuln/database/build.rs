@@ -8,18 +8,13 @@ use super::{
     ABOUT, ADVISORIES, ALIASES, EPSS, KEV, PACKAGES,
     aliases::Aliases,
     container, packed,
+    record::{Kept, is_set_aside},
     schema::{About, Advisory, Entry, Exploited, Source},
     table::Writer,
 };
 use crate::{
     error::FormatError,
-    vuln::{
-        cvss, ecosystem,
-        feeds::Feed,
-        matching::range::{Event, EventKind, Range},
-        osv::{self, Record},
-        version::Scheme,
-    },
+    vuln::{feeds::Feed, osv::Record},
 };
 
 /// A record that was left out, or a part of one, and why.
@@ -43,15 +38,6 @@ pub struct Builder {
     epss: BTreeMap<String, (f64, f64)>,
     epss_date: Option<String>,
     problems: BTreeSet<Problem>,
-}
-
-/// A record in the form in which it is stored.
-struct Kept {
-    modified: String,
-    advisory: Advisory,
-    /// The record's id and its aliases.
-    names: Vec<String>,
-    entries: Vec<((String, String), Entry)>,
 }
 
 impl Builder {
@@ -112,75 +98,23 @@ impl Builder {
 
     /// Adds an OSV record.
     pub fn record(&mut self, feed: &Feed, record: &Record) {
-        let modified = record.modified.clone().unwrap_or_default();
-        let source = self.counted(feed, Some(&modified).filter(|date| !date.is_empty()).map(String::as_str));
-        let withdrawn = record.withdrawn.is_some() || record.id.starts_with("MAL-");
-        if withdrawn {
+        let modified = record.modified.as_deref().unwrap_or_default();
+        let source = self.counted(feed, Some(modified).filter(|date| !date.is_empty()));
+        if is_set_aside(record) {
             source.set_aside = source.set_aside.saturating_add(1);
         }
         let key = (feed.name, record.id.clone());
-        if self.records.get(&key).is_some_and(|held| held.modified > modified) {
+        if self.records.get(&key).is_some_and(|held| held.modified.as_str() > modified) {
             return;
         }
-        let mut kept = Kept {
-            modified,
-            advisory: Advisory {
-                members: members(feed, record),
-                cvss: cvss::sorted(record.severity.iter().map(|severity| severity.score.as_str())),
-                severity: severity(record),
-            },
-            names: std::iter::once(&record.id).chain(&record.aliases).cloned().collect(),
-            entries: Vec::new(),
-        };
-        if withdrawn {
-            // An empty record still takes the place of an older one that was not withdrawn.
-            kept.names.clear();
-        } else {
-            kept.entries = record.affected.iter().filter_map(|part| self.entry(feed, record, part)).collect();
-        }
+        let mut unordered = Vec::new();
+        let kept = Kept::new(feed, record, &mut unordered);
         self.records.insert(key, kept);
-    }
-
-    fn entry(
-        &mut self,
-        feed: &Feed,
-        record: &Record,
-        part: &osv::Affected,
-    ) -> Option<((String, String), Entry)> {
-        let package = part.package.as_ref()?;
-        let scheme = ecosystem::scheme(&package.ecosystem)?;
-        let bound = osv::text(part.database_specific.as_ref(), "last_known_affected_version_range");
-        let mut ranges = Vec::new();
-        for range in part.ranges.iter().filter(|range| range.kind != "GIT") {
-            match Range::new(scheme, range, bound.and_then(upper_bound)) {
-                Ok(range) if !range.is_empty() => ranges.push(range),
-                Ok(_) => {}
-                Err(error) => {
-                    let source = self.source(feed);
-                    source.unordered = source.unordered.saturating_add(1);
-                    self.problem(feed, record.id.clone(), format!("{}: {error}", package.name));
-                }
-            }
+        for detail in unordered {
+            let source = self.source(feed);
+            source.unordered = source.unordered.saturating_add(1);
+            self.problem(feed, record.id.clone(), detail);
         }
-        let mut versions: Vec<_> = part.versions.iter().filter(|v| !held(&ranges, scheme, v)).collect();
-        versions.sort();
-        versions.dedup();
-        if ranges.is_empty() && versions.is_empty() {
-            return None;
-        }
-        ranges.sort();
-        ranges.dedup();
-        let key = (package.ecosystem.clone(), ecosystem::name(&package.ecosystem, &package.name));
-        let urgency = osv::text(part.ecosystem_specific.as_ref(), "urgency");
-        let entry = Entry {
-            record: record.id.clone(),
-            feed: feed.name.to_owned(),
-            module: module(record, part),
-            ranges,
-            versions: versions.into_iter().cloned().collect(),
-            urgency: urgency.filter(|word| *word != "not yet assigned").map(str::to_owned),
-        };
-        Some((key, entry))
     }
 
     /// The database's bytes.
@@ -252,64 +186,6 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>, FormatError> {
     serde_json::to_vec(value).map_err(|error| FormatError::corrupt("database entry", 0, error.to_string()))
 }
 
-/// Whether a range answers for a version already, and for every version that is equal to it.
-fn held(ranges: &[Range], scheme: Scheme, version: &str) -> bool {
-    ranges.iter().any(|range| matches!(range.stretch(scheme, version), Ok(Some(_))))
-}
-
-/// The vulnerabilities that a distribution's advisory is about. Where a source has no `upstream` field it
-/// lists them as related.
-fn members(feed: &Feed, record: &Record) -> Vec<String> {
-    let is_cve = |id: &&String| id.starts_with("CVE-");
-    if is_cve(&&record.id) || record.aliases.iter().any(|id| is_cve(&id)) {
-        return Vec::new();
-    }
-    let mut members: Vec<_> = record.upstream.iter().filter(is_cve).cloned().collect();
-    if members.is_empty() && feed.related_are_members {
-        members = record.related.iter().filter(is_cve).cloned().collect();
-    }
-    members.sort();
-    members.dedup();
-    members
-}
-
-/// The source's own word: GitHub's field, or the first word of a Red Hat style summary.
-fn severity(record: &Record) -> Option<String> {
-    let stated = osv::text(record.database_specific.as_ref(), "severity");
-    let word = stated.or_else(|| {
-        let (word, _) = record.summary.as_deref()?.split_once(": ")?;
-        ["Low", "Moderate", "Important", "Critical"].contains(&word).then_some(word)
-    })?;
-    Some(word.to_ascii_lowercase())
-}
-
-/// `<= 1.2.3` ends a range after a version, `< 1.2.3` before it without being a fix.
-fn upper_bound(text: &str) -> Option<Event> {
-    let (kind, version) = match text.strip_prefix("<=") {
-        Some(version) => (EventKind::LastAffected, version),
-        None => (EventKind::Limit, text.strip_prefix('<')?),
-    };
-    Some((kind, version.trim().to_owned()))
-}
-
-/// The rpm module that an entry is about. Records have no field for it: the fixed release tells that there
-/// is one, and the summary names it (`Moderate: nodejs:14 security update`).
-fn module(record: &Record, part: &osv::Affected) -> Option<String> {
-    let events = part.ranges.iter().flat_map(|range| &range.events);
-    let modular = |version: &Option<String>| version.as_ref().is_some_and(|v| v.contains(".module"));
-    if !events.clone().any(|event| modular(&event.fixed)) {
-        return None;
-    }
-    let words = record.summary.as_deref().unwrap_or("").split([' ', '/', ',']);
-    let mut streams = words.filter(|word| {
-        word.split_once(':').is_some_and(|(name, stream)| !name.is_empty() && !stream.is_empty())
-    });
-    // A summary that names two modules does not tell which of them a package belongs to.
-    let first = streams.next();
-    let only = first.filter(|_| streams.next().is_none());
-    Some(only.unwrap_or("").to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,19 +193,6 @@ mod tests {
 
     fn record(text: &str) -> Record {
         serde_json::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn the_module_is_in_the_summary() {
-        let of = |summary: &str, fixed: &str| {
-            let record = record(&format!(
-                r#"{{"id":"A","summary":"{summary}","affected":[{{"ranges":[{{"events":[{{"fixed":"{fixed}"}}]}}]}}]}}"#
-            ));
-            module(&record, &record.affected[0])
-        };
-        assert_eq!(of("Moderate: nodejs:14 security update", "1-1.module_el8").as_deref(), Some("nodejs:14"));
-        assert_eq!(of("Low: virt:rhel and virt-devel:rhel update", "1-1.module_el8").as_deref(), Some(""));
-        assert_eq!(of("Moderate: nodejs:14 security update", "1-1.el8"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod build;
 mod cache;
 mod container;
 mod packed;
+mod record;
 mod schema;
 mod table;
 
@@ -100,8 +101,20 @@ impl Database {
 
     /// What every feed says about an id.
     pub(super) fn advisories(&self, id: &str) -> Result<Vec<Advisory>, FormatError> {
-        let feeds = self.about.sources.iter().map(|source| self.advisory(id, &source.name));
-        feeds.filter_map(Result::transpose).collect()
+        let prefix = format!("{id}\0");
+        let mut found = Vec::new();
+        let first = self.advisories.find(&prefix).unwrap_or_default();
+        for number in first..self.advisories.blocks() {
+            let block = self.cache.block(&self.advisories, number, &self.source)?;
+            for (key, value) in table::entries(&block) {
+                if key.starts_with(prefix.as_bytes()) {
+                    found.push(json(value)?);
+                } else if key > prefix.as_bytes() {
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// All ids of the vulnerability that `id` names, itself included.
@@ -127,9 +140,11 @@ impl Database {
     ) -> Result<Option<T>, FormatError> {
         let Some(number) = table.find(key) else { return Ok(None) };
         let block = self.cache.block(table, number, &self.source)?;
-        let mut entries = table::entries(&block);
-        let Some((_, value)) = entries.find(|(at, _)| *at == key.as_bytes()) else { return Ok(None) };
-        parse(value).map(Some)
+        let mut rest = table::entries(&block).skip_while(|(at, _)| *at < key.as_bytes());
+        match rest.next() {
+            Some((at, value)) if at == key.as_bytes() => parse(value).map(Some),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Entry {
     /// Ranges of versions.
     #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<Range>,
+    /// Where a range without an end is known to reach (`<= 1.2.3`); the OSV schema does not know it.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<String>,
     /// Single versions that no range holds.
     #[serde(rename = "v", default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<String>,

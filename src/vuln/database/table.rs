@@ -13,8 +13,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::packed::{self, Piece};
 use crate::{block::ReadAt, error::FormatError, limits, num};
 
-/// Unpacked bytes at which a block is closed.
-const BLOCK: usize = 64 << 10;
+/// Unpacked bytes at which a block is closed: a lookup unpacks and walks through one.
+const BLOCK: usize = 16 << 10;
 
 /// A block in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

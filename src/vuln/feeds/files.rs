@@ -32,7 +32,8 @@ const MALFORMED_SHARE: u64 = 50;
 /// zstd's largest window: archives are packed with `--long`.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// Builds a database of the feeds in a directory: of those that `only` names, or of all that are known.
+/// Builds a database of the feeds in a directory (or of the one feed that it is): of those that `only` names,
+/// or of all that are known.
 pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), FormatError> {
     for name in only {
         if Feed::named(name).is_none() {
@@ -45,8 +46,11 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
     }
     let mut builder = Builder::default();
     let mut not_read = Vec::new();
-    for path in children(feeds)? {
+    for path in feeds_below(feeds)? {
         let name = file_name(&path);
+        if name.ends_with(".md") {
+            continue;
+        }
         match Feed::of(stem(&name)) {
             Some(feed) if only.is_empty() || only.iter().any(|name| name == feed.name) => {
                 builder.source(feed);
@@ -62,6 +66,9 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
         }
     }
     let sources: Vec<_> = builder.sources().cloned().collect();
+    if sources.is_empty() {
+        return Err(FormatError::unsupported(format!("no feed is read from {}", feeds.display())));
+    }
     if let Some(bad) = sources.iter().find(|source| is_another_format(source)) {
         let first = builder.problems().find(|problem| problem.feed == bad.name);
         let first =
@@ -77,8 +84,12 @@ fn is_another_format(source: &FeedSource) -> bool {
     source.malformed.saturating_mul(MALFORMED_SHARE) > source.records.saturating_add(source.malformed)
 }
 
-/// The entries of a directory in the order of their names, hidden ones left out.
-fn children(directory: &Path) -> Result<Vec<PathBuf>, FormatError> {
+/// The entries of a directory in the order of their names, hidden ones left out; or the directory or file
+/// itself if it is a feed.
+fn feeds_below(directory: &Path) -> Result<Vec<PathBuf>, FormatError> {
+    if directory.is_file() || Feed::named(&file_name(directory)).is_some() {
+        return Ok(vec![directory.to_owned()]);
+    }
     let mut paths = Vec::new();
     for entry in walkdir::WalkDir::new(directory).min_depth(1).max_depth(1).sort_by_file_name() {
         paths.push(entry.map_err(io::Error::from).map_err(FormatError::reading("feeds", 0))?.into_path());
@@ -179,7 +190,7 @@ fn read_bounded(reader: impl Read, name: &str) -> Result<Vec<u8>, FormatError> {
 }
 
 fn read_file(feed: &Feed, builder: &mut Builder, name: &str, bytes: &[u8]) {
-    if let Err(problem) = (feed.read)(feed, builder, bytes) {
+    if let Err(problem) = feed.read(builder, bytes) {
         builder.malformed(feed, name, problem);
     }
 }

@@ -43,6 +43,11 @@ const fn osv(name: &'static str) -> Feed {
 }
 
 impl Feed {
+    /// Reads one file of the feed into a builder. An error is the problem with the file as a whole.
+    pub fn read(&self, builder: &mut Builder, bytes: &[u8]) -> Result<(), String> {
+        (self.read)(self, builder, bytes)
+    }
+
     /// The feed of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         FEEDS.iter().find(|feed| feed.name == name)
@@ -55,7 +60,7 @@ impl Feed {
             let rest = stem.strip_prefix(*alias);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']) && dated(rest))
         };
-        let other = |feed: &&Self| feed.aliases.iter().any(|alias| known(&alias));
+        let other = |feed: &&Self| feed.aliases.iter().any(known);
         Self::named(&stem).or_else(|| FEEDS.iter().find(other))
     }
 }

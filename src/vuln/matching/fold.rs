@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{Hit, Subject};
+use super::{Hit, Rules, Subject};
 use crate::{
     error::FormatError,
     vuln::{
@@ -23,18 +23,23 @@ struct Group {
 }
 
 /// One finding for each vulnerability that the hits are about, sorted by id. A distribution's advisory about
-/// several vulnerabilities is a record of each of them.
+/// several vulnerabilities is a record of each of them, but for those `cleared` by a record of their own: an
+/// advisory names one version for all its vulnerabilities, though some may have been fixed before.
 pub(super) fn findings(
     database: &Database,
     subject: &Subject<'_>,
     package: &str,
+    rules: &Rules<'_>,
     hits: Vec<Hit>,
+    cleared: &BTreeSet<String>,
 ) -> Result<Vec<Finding>, FormatError> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for hit in hits {
         let advisory = database.advisory(&hit.entry.record, &hit.entry.feed)?.unwrap_or_default();
-        let own = std::slice::from_ref(&hit.entry.record);
-        let members = if advisory.members.is_empty() { own } else { &advisory.members };
+        let mut members: Vec<_> = advisory.members.iter().filter(|id| !cleared.contains(*id)).collect();
+        if members.is_empty() && reported_by_itself(rules, &hit, &advisory) {
+            members.push(&hit.entry.record);
+        }
         for member in members {
             let mut ids = database.group(member)?;
             ids.sort_by_key(|id| rank(id));
@@ -45,6 +50,13 @@ pub(super) fn findings(
         }
     }
     groups.into_values().map(|group| finding(database, subject, package, group)).collect()
+}
+
+/// Whether an advisory without vulnerabilities of its own is a finding: a fix of bugs or an enhancement is
+/// none, nor is an update whose vulnerabilities are all fixed already. The OSV schema has no such rule.
+fn reported_by_itself(rules: &Rules<'_>, hit: &Hit, advisory: &Advisory) -> bool {
+    let no_security = ["ALBA-", "ALEA-"].iter().any(|prefix| hit.entry.record.starts_with(prefix));
+    matches!(rules, Rules::Osv) || (advisory.members.is_empty() && !no_security)
 }
 
 /// CVE ids first, then those of GitHub, then by name.

@@ -4,6 +4,8 @@ mod evaluate;
 mod fold;
 pub mod range;
 
+use std::collections::BTreeSet;
+
 use super::{
     database::{Database, Entry},
     ecosystem,
@@ -50,6 +52,23 @@ struct Hit {
     why: Why,
 }
 
+/// By which rules records are read.
+enum Rules<'a> {
+    /// The OSV schema's alone: every record whose ranges or versions hold the version.
+    Osv,
+    /// Those, and what distributions mean by their records, for an installed package.
+    Installed(&'a Package),
+}
+
+impl Rules<'_> {
+    fn want(&self, entry: &Entry) -> bool {
+        match self {
+            Self::Osv => true,
+            Self::Installed(package) => applies(entry, package),
+        }
+    }
+}
+
 /// What is looked up.
 struct Subject<'a> {
     ecosystem: &'a str,
@@ -71,7 +90,7 @@ impl Database {
         };
         let (name, version) = ecosystem::subject(package);
         let purl = inventory::purl(package, os);
-        self.find(&ecosystem, name, version, &purl, |entry| applies(entry, package))
+        self.find(&ecosystem, name, version, &purl, Rules::Installed(package))
     }
 
     /// The findings for a name and version of an ecosystem, exactly as the OSV schema evaluates records.
@@ -83,7 +102,7 @@ impl Database {
         version: &str,
         package: &str,
     ) -> Result<Matches, FormatError> {
-        self.find(ecosystem, name, version, package, |_| true)
+        self.find(ecosystem, name, version, package, Rules::Osv)
     }
 
     /// Whether there are advisories for packages of a kind, of a distribution if it is one of its own.
@@ -104,7 +123,7 @@ impl Database {
         name: &str,
         version: &str,
         package: &str,
-        wanted: impl Fn(&Entry) -> bool,
+        rules: Rules<'_>,
     ) -> Result<Matches, FormatError> {
         let coverage = self.coverage(ecosystem);
         let Some(scheme) = ecosystem::scheme(ecosystem) else {
@@ -112,13 +131,17 @@ impl Database {
         };
         let name = ecosystem::name(ecosystem, name);
         let subject = Subject { ecosystem, name: &name, version, scheme };
-        let mut hits = Vec::new();
+        let (mut hits, mut cleared) = (Vec::new(), BTreeSet::new());
         self.entries(ecosystem, &name, |entry| {
-            if wanted(&entry) {
-                hits.extend(evaluate::hit(&subject, entry));
+            if rules.want(&entry) {
+                let record = entry.record.clone();
+                match evaluate::hit(&subject, &rules, entry) {
+                    Some(hit) => hits.push(hit),
+                    None => drop(cleared.insert(record)),
+                }
             }
         })?;
-        let findings = fold::findings(self, &subject, package, hits)?;
+        let findings = fold::findings(self, &subject, package, &rules, hits, &cleared)?;
         Ok(Matches { findings, coverage, unordered: !scheme.accepts(version) })
     }
 }

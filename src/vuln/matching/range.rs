@@ -41,19 +41,15 @@ pub(crate) struct Stretch {
     pub(crate) text: String,
     /// The version that ends it, if that is a fix.
     pub(crate) fixed: Option<String>,
+    /// Whether nothing ends it.
+    pub(crate) open: bool,
 }
 
 impl Range {
-    /// A range of a record, with its events put in order. `bound` ends a range that has no end of its own.
-    /// The error names a version that the scheme rejects: such a range cannot be evaluated.
-    pub(crate) fn new(
-        scheme: Scheme,
-        range: &osv::Range,
-        bound: Option<Event>,
-    ) -> Result<Self, VersionError> {
+    /// A range of a record, with its events put in order. The error names a version that the scheme rejects:
+    /// such a range cannot be evaluated.
+    pub(crate) fn new(scheme: Scheme, range: &osv::Range) -> Result<Self, VersionError> {
         let mut events: Vec<Event> = range.events.iter().flat_map(events_of).collect();
-        let ends = events.iter().any(|(kind, _)| matches!(kind, EventKind::Fixed | EventKind::LastAffected));
-        events.extend(bound.filter(|_| !ends));
         events.retain(|(kind, version)| !(*kind == EventKind::Limit && version == "*"));
         for (_, version) in &events {
             order(scheme, version, version)?;
@@ -99,7 +95,7 @@ impl Range {
         if introduced != "0" {
             parts.push(format!(">= {introduced}"));
         }
-        let mut fixed = None;
+        let (mut fixed, mut open) = (None, true);
         for (kind, at) in &self.0 {
             let order = order(scheme, version, at)?;
             let end = match kind {
@@ -112,10 +108,11 @@ impl Range {
                 _ => continue,
             };
             parts.push(end);
+            open = false;
             break;
         }
         let text = if parts.is_empty() { "all versions".to_owned() } else { parts.join(", ") };
-        Ok(Stretch { text, fixed })
+        Ok(Stretch { text, fixed, open })
     }
 }
 
@@ -148,7 +145,7 @@ mod tests {
             serde_json::from_value(serde_json::json!({ *kind: *version })).expect("an event")
         });
         let range = osv::Range { kind: "ECOSYSTEM".to_owned(), events: events.collect() };
-        Range::new(Scheme::SemVer, &range, None).expect("versions")
+        Range::new(Scheme::SemVer, &range).expect("versions")
     }
 
     fn text(range: &Range, version: &str) -> Option<String> {
@@ -191,7 +188,7 @@ mod tests {
     fn a_range_with_a_foreign_version_is_refused() {
         let event = osv::Event { fixed: Some("one".to_owned()), ..osv::Event::default() };
         let foreign = osv::Range { kind: "SEMVER".to_owned(), events: vec![event] };
-        assert_eq!(Range::new(Scheme::SemVer, &foreign, None).unwrap_err().version, "one");
+        assert_eq!(Range::new(Scheme::SemVer, &foreign).unwrap_err().version, "one");
         assert!(range(&[("introduced", "0")]).stretch(Scheme::SemVer, "one").is_err());
     }
 }

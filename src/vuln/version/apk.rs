@@ -24,18 +24,18 @@ impl<'a> Version<'a> {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Token<'a> {
     Invalid,
-    PreSuffix(Pre),
+    PreSuffix(Early),
     End,
     Revision(Number<'a>),
     Hash(&'a str),
     SuffixNumber(Number<'a>),
-    PostSuffix(Post),
+    PostSuffix(Late),
     Letter(u8),
     Component(Component<'a>),
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Pre {
+enum Early {
     Alpha,
     Beta,
     Pre,
@@ -43,7 +43,7 @@ enum Pre {
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Post {
+enum Late {
     Cvs,
     Svn,
     Git,
@@ -122,15 +122,15 @@ fn component(text: &str) -> (Token<'_>, &str) {
 fn suffix(text: &str) -> (Token<'_>, &str) {
     let (word, tail) = digits::take_while(text, |byte| byte.is_ascii_lowercase());
     let token = match word {
-        "alpha" => Token::PreSuffix(Pre::Alpha),
-        "beta" => Token::PreSuffix(Pre::Beta),
-        "pre" => Token::PreSuffix(Pre::Pre),
-        "rc" => Token::PreSuffix(Pre::Rc),
-        "cvs" => Token::PostSuffix(Post::Cvs),
-        "svn" => Token::PostSuffix(Post::Svn),
-        "git" => Token::PostSuffix(Post::Git),
-        "hg" => Token::PostSuffix(Post::Hg),
-        "p" => Token::PostSuffix(Post::P),
+        "alpha" => Token::PreSuffix(Early::Alpha),
+        "beta" => Token::PreSuffix(Early::Beta),
+        "pre" => Token::PreSuffix(Early::Pre),
+        "rc" => Token::PreSuffix(Early::Rc),
+        "cvs" => Token::PostSuffix(Late::Cvs),
+        "svn" => Token::PostSuffix(Late::Svn),
+        "git" => Token::PostSuffix(Late::Git),
+        "hg" => Token::PostSuffix(Late::Hg),
+        "p" => Token::PostSuffix(Late::P),
         _ => Token::Invalid,
     };
     (token, tail)

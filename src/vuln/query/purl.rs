@@ -1,0 +1,103 @@
+//! A purl as a question (ECMA-427, "Package-URL specification").
+
+use std::collections::BTreeMap;
+
+use super::Subject;
+use crate::inventory::{Os, Package, PackageKind, SourcePackage};
+
+/// A purl's package, and the distribution that it names. `None` for what is no purl.
+pub(super) fn parse(text: &str) -> Option<Subject> {
+    let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
+    let rest = rest.split('#').next()?;
+    let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
+    let (kind, path) = rest.split_once('/')?;
+    let (path, version) = match path.rsplit_once('@') {
+        Some((path, version)) if !path.is_empty() && !version.contains('/') => (path, version),
+        _ => (path, ""),
+    };
+    let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect();
+    let (name, namespace) = segments.split_last()?;
+    let qualifiers: BTreeMap<String, String> = qualifiers
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key.to_ascii_lowercase(), decode(value)))
+        .collect();
+    let Some(kind) = PackageKind::from_text(&kind.to_ascii_lowercase()) else { return Some(Subject::Other) };
+    let namespace = namespace.join("/");
+    let mut package = Package::new(kind, name.clone(), decode(version));
+    if kind == PackageKind::Npm && !namespace.is_empty() {
+        package.name = format!("{namespace}/{name}");
+    }
+    if let Some(epoch) = qualifiers.get("epoch").filter(|_| kind == PackageKind::Rpm) {
+        package.version = format!("{epoch}:{}", package.version);
+    }
+    package.arch = qualifiers.get("arch").cloned();
+    package.module = qualifiers.get("rpmmod").cloned();
+    let upstream = qualifiers.get("upstream").or_else(|| qualifiers.get("source"));
+    package.source = upstream.map(|upstream| source(upstream, &package.version));
+    let os = kind.is_os().then(|| os(&namespace, qualifiers.get("distro").map_or("", String::as_str)));
+    Some(Subject::Package { package: Box::new(package), os })
+}
+
+/// `name`, `name@version`, or the file name of a source rpm, which is passed over by name alone.
+fn source(upstream: &str, version: &str) -> SourcePackage {
+    let (name, version) = upstream.split_once('@').unwrap_or((upstream, version));
+    SourcePackage { name: name.to_owned(), version: version.to_owned() }
+}
+
+/// The distribution: `debian-12`, or a codename (`bookworm`, `debian-bookworm`); its id is the namespace.
+fn os(namespace: &str, distro: &str) -> Os {
+    let id = if namespace == "redhat" { "rhel" } else { namespace };
+    let release = distro.strip_prefix(id).or_else(|| distro.strip_prefix(namespace)).unwrap_or(distro);
+    let release = release.trim_start_matches(['-', ':']).to_owned();
+    let numbered = release.starts_with(|c: char| c.is_ascii_digit());
+    let (version_id, codename) = match (release.is_empty(), numbered) {
+        (true, _) => (None, None),
+        (false, true) => (Some(release), None),
+        (false, false) => (None, Some(release)),
+    };
+    Os { id: id.to_ascii_lowercase(), version_id, codename, ..Os::default() }
+}
+
+/// Percent-decoding; what does not decode stays as it is.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend(before.bytes());
+        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or("");
+            }
+            None => {
+                bytes.push(b'%');
+                rest = after;
+            }
+        }
+    }
+    bytes.extend(rest.bytes());
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory;
+
+    #[test]
+    fn purls_come_back_as_they_were() {
+        for text in [
+            "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64&distro=debian-12&upstream=openssl",
+            "pkg:deb/debian/libc-bin@2.36-9%2Bdeb12u4?distro=debian-12&upstream=glibc%402.36-9%2Bdeb12u3",
+            "pkg:apk/alpine/libcrypto3@3.3.1-r3?arch=x86_64&distro=alpine-3.20.3&upstream=openssl",
+            "pkg:rpm/almalinux/bind-libs@9.16.23-18.el9?arch=x86_64&distro=almalinux-9.4&epoch=32",
+            "pkg:rpm/redhat/nodejs@18.1-1?distro=rhel-9.4&rpmmod=nodejs:18:90:x",
+            "pkg:npm/%40babel/core@7.0.0",
+            "pkg:pypi/django@4.2.1",
+        ] {
+            let Subject::Package { package, os } = parse(text).unwrap() else { panic!("{text}") };
+            assert_eq!(inventory::purl(&package, os.as_ref()), text);
+        }
+    }
+}
