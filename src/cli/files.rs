@@ -55,31 +55,33 @@ pub(crate) fn stat(args: &FileArgs) -> Done {
 
 fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {
     let stat = file.stat()?;
-    let mut value = json!({
-        "path": file.path.to_string(),
-        "kind": stat.kind,
-        "mode": format!("{:04o}", stat.mode),
-        "uid": stat.uid,
-        "gid": stat.gid,
-        "links": stat.links,
-        "size": stat.size,
-        "mtime": format!("{}.{:09}", stat.mtime.seconds, stat.mtime.nanos),
-    });
+    let mut all = serde_json::Map::new();
+    let mut put = |key: &str, value: serde_json::Value| {
+        all.insert(key.to_owned(), value);
+    };
+    put("path", json!(file.path.to_string()));
+    put("kind", json!(stat.kind));
+    put("mode", json!(format!("{:04o}", stat.mode)));
+    put("uid", json!(stat.uid));
+    put("gid", json!(stat.gid));
+    put("links", json!(stat.links));
+    put("size", json!(stat.size));
+    put("mtime", json!(format!("{}.{:09}", stat.mtime.seconds, stat.mtime.nanos)));
     if matches!(stat.kind, FileKind::CharDevice | FileKind::BlockDevice) {
-        value["rdev"] = json!(format!("{}:{}", stat.rdev.major, stat.rdev.minor));
+        put("rdev", json!(format!("{}:{}", stat.rdev.major, stat.rdev.minor)));
     }
     if stat.kind == FileKind::Symlink {
-        value["target"] = json!(String::from_utf8_lossy(&file.fs.read_link(file.ino)?));
+        put("target", json!(String::from_utf8_lossy(&file.fs.read_link(file.ino)?)));
     }
     let mut xattrs = file.fs.xattrs(file.ino)?;
     xattrs.sort();
     if !xattrs.is_empty() {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let all =
+        let named =
             xattrs.iter().map(|x| (String::from_utf8_lossy(&x.name).into_owned(), json!(hex(&x.value))));
-        value["xattrs"] = all.collect::<serde_json::Map<_, _>>().into();
+        put("xattrs", named.collect::<serde_json::Map<_, _>>().into());
     }
-    Ok(value)
+    Ok(all.into())
 }
 
 /// A line of output and whether everything could be read so far.

@@ -13,11 +13,11 @@
     reason = "the lints guard the library against hostile disks; tests read their own files and fail loudly"
 )]
 
+mod advisories;
 mod demo;
 mod ext4;
 mod fold;
 mod inventory;
-mod advisories;
 mod matching;
 mod rooms;
 mod shared;
