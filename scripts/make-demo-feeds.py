@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 
-SOURCES = {"busybox-static": "busybox", "libxml2": "libxml2", "libicu72": "icu", "liblzma5": "xz-utils", "libssl3": "openssl", "libexpat1": "expat",
+SOURCES = {"libcurl4": "curl", "libxml2": "libxml2", "libicu72": "icu", "liblzma5": "xz-utils", "libssl3": "openssl", "libexpat1": "expat",
            "libsqlite3-0": "sqlite3", "libtasn1-6": "libtasn1-6", "zlib1g": "zlib", "gcc-12-base": "gcc-12"}
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

@@ -3,7 +3,7 @@
 # plugin on a loop-mounted image, and beside it what the kernel and the guests' own tools say of it.
 #
 # Needs root on Debian 12 and its packages containerd, runc, gdisk,
-# qemu-utils and rpm; Go, npm and pip. Versions are pinned where a registry keeps old ones.
+# qemu-utils, rpm and musl-tools; Go, npm and pip. Versions are pinned where a registry keeps old ones.
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/.." && pwd)
 if [ "${1:-}" != inside ]; then
@@ -19,13 +19,14 @@ layer() { python3 "$repo/scripts/oci.py" layer "$1" "$2.tar"; }
 # A Debian with a dpkg database that dpkg wrote; of the files only what the containers run, to stay small.
 # libc6 and base-files are left out: their scripts want to run inside the root, and nothing here is linked against libc.
 mkdir -p debs base/var/lib/dpkg/{info,updates} base/{bin,etc,tmp,proc,sys,dev,run,usr/lib}; : > base/var/lib/dpkg/status
-(cd debs && apt-get download -qq gcc-12-base zlib1g libxml2 libicu72 liblzma5 libssl3 libexpat1 libsqlite3-0 libtasn1-6 busybox-static)
+(cd debs && apt-get download -qq gcc-12-base zlib1g libxml2 libicu72 liblzma5 libssl3 libexpat1 libsqlite3-0 libtasn1-6 libcurl4)
 dpkg --root="$work/base" --force-script-chrootless --force-depends --path-exclude='/usr/*' --path-exclude='/lib/*' \
   --install debs/*.deb >dpkg.log 2>&1 || { grep -A3 -i error dpkg.log >&2; exit 1; }
-rm -rf base/var/{cache,log}/* base/var/lib/dpkg/{status-old,available} base/etc/{os-release,motd}
+rm -rf base/var/{cache,log}/* base/var/lib/dpkg/{status-old,available} base/etc/os-release
+find base/var/lib/dpkg/info -type f ! -name '*.list' ! -name '*.md5sums' -delete
 printf 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\n' > base/usr/lib/os-release
 ln -s ../usr/lib/os-release base/etc/os-release
-for tool in sh sleep rm mkdir printf; do ln -s busybox "base/bin/$tool"; done
+musl-gcc -Os -static -s -o tool "$repo/scripts/tool.c"; cp tool base/bin/tool; ln -s tool base/bin/printf
 layer base base
 
 site=usr/local/lib/python3.11/site-packages
@@ -52,8 +53,7 @@ mkdir -p alma/usr/lib alma/etc; rpm --root "$work/alma" --dbpath /var/lib/rpm --
 printf 'NAME="AlmaLinux"\nID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.0"\nPRETTY_NAME="AlmaLinux 9.0 (Emerald Puma)"\n' > alma/usr/lib/os-release; ln -s ../usr/lib/os-release alma/etc/os-release
 layer alma alma
 
-# The sandbox's only program: waits for its end.
-printf 'int pause(void); int main(void) { for (;;) pause(); }\n' > pause.c; mkdir -p pause; gcc -Os -static -s -o pause/pause pause.c; layer pause pause
+mkdir -p pause; cp tool pause/tool; layer pause pause
 
 image() { python3 "$repo/scripts/oci.py" image images.tar "$@"; }
 image registry.example/base/debian:12=base.tar registry.example/shop/web:1.0=base.tar+web.tar registry.example/shop/web:1.1=base.tar+web.tar+web2.tar \
@@ -101,13 +101,14 @@ pod() { # pod NAMESPACE NAME UID : runs a sandbox in the host's network
   printf '{"metadata":{"name":"%s","namespace":"%s","uid":"%s","attempt":0},"labels":{"app":"%s"},"log_directory":"%s","linux":{"security_context":{"namespace_options":{"network":2}}}}' "$2" "$1" "$3" "$2" "$work/logs" > "pod-$2.json"
   $cri runp "pod-$2.json"; }
 start() { # start SANDBOX POD NAME IMAGE COMMAND
-  printf '{"metadata":{"name":"%s","attempt":0},"image":{"image":"%s"},"command":["/bin/sh","-c",%s],"log_path":"%s.log","linux":{}}' "$3" "$4" "$5" "$3" > "ctr-$3.json"
+  printf '{"metadata":{"name":"%s","attempt":0},"image":{"image":"%s"},"command":["/bin/tool",%s],"log_path":"%s.log","linux":{}}' "$3" "$4" "$5" "$3" > "ctr-$3.json"
   id=$($cri create "$1" "ctr-$3.json" "pod-$2.json"); $cri start "$id" >/dev/null; echo "$id"; }
 mkdir -p logs
 web=$(pod shop web-7c9 0a4b5c6d-0001-4000-8000-000000000001)
-start "$web" web-7c9 app registry.example/shop/web:1.0 '"mkdir -p /data && echo hello > /data/state && echo changed > /etc/motd && rm /bin/printf && mkdir -p /usr/local/lib/python3.11/site-packages/evil-9.9.dist-info && busybox printf \"Metadata-Version: 2.1\\nName: evil\\nVersion: 9.9\\n\" > /usr/local/lib/python3.11/site-packages/evil-9.9.dist-info/METADATA; sleep 600"' > id.web
+site=/$site/evil-9.9.dist-info
+start "$web" web-7c9 app registry.example/shop/web:1.0 '"mkdir","/data","write","/data/state","hello","write","/etc/motd","changed","remove","/bin/printf","mkdir","'$site'","write","'$site'/METADATA","Metadata-Version: 2.1\nName: evil\nVersion: 9.9","wait"' > id.web
 front=$(pod kube-system front-0 0a4b5c6d-0002-4000-8000-000000000002)
-start "$front" front-0 front registry.example/shop/front:2.1 '"exit 3"' > id.front
+start "$front" front-0 front registry.example/shop/front:2.1 '"fail"' > id.front
 sleep 3
 $cri ps > "$out/containers.json"; $cri pods > "$out/pods.json"
 # The disk as a snapshot finds it: the pods still run, what was written is on the disk.

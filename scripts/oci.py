@@ -64,7 +64,7 @@ class Store:
             "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "COPY " + path} for path in paths],
         }
         if reference.startswith("registry.k8s.io/pause"):
-            config["config"] = {"Entrypoint": ["/pause"]}
+            config["config"] = {"Entrypoint": ["/tool", "wait"]}
         manifest = {
             "schemaVersion": 2,
             "mediaType": MEDIA + "manifest.v1+json",

@@ -1,10 +1,10 @@
 //! `ls`, `stat`, `cat` and `hash`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 
 use icecore::{
     FormatError,
-    block::{ReadAt, Stream},
+    block::{ReadAt, Source, Stream},
     fs::{FileKind, GuestPath, Handle, Root, Stat},
     scan,
 };
@@ -16,6 +16,9 @@ use super::{
     args::{FileArgs, LsArgs},
     exit::{Exit, Failure},
 };
+
+/// Bytes that are copied at once.
+const PIECE: usize = 1 << 20;
 
 /// What was asked for, and the tree that it is in.
 fn open(args: &FileArgs, follow: bool) -> Result<(Root, Handle), Failure> {
@@ -33,8 +36,21 @@ pub(crate) fn cat(args: &FileArgs) -> Done {
     if file.stat()?.kind != FileKind::Regular {
         return Err(Failure::usage(anyhow::anyhow!("{}: not a regular file", file.path)));
     }
-    io::copy(&mut Stream::new(file.open()?), &mut io::stdout().lock()).map_err(reading)?;
+    copy(file.open()?, &mut io::stdout().lock()).map_err(reading)?;
     Ok(Exit::Complete)
+}
+
+/// Copies in pieces that are large enough for whole extents.
+fn copy(source: Source, to: &mut dyn Write) -> io::Result<()> {
+    let mut stream = Stream::new(source);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let length = stream.read(&mut piece)?;
+        match piece.get(..length) {
+            Some(read) if length > 0 => to.write_all(read)?,
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// An error that crossed a reader of bytes keeps its family.
@@ -191,7 +207,7 @@ fn hash_line(lines: &mut Lines, file: &Handle) -> io::Result<()> {
     let hashed = file.open().and_then(|source| {
         let mut sum = Sha256::new();
         let size = source.size();
-        io::copy(&mut Stream::new(source), &mut sum).map_err(FormatError::reading("file", 0))?;
+        copy(source, &mut sum).map_err(FormatError::reading("file", 0))?;
         let digest: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok((digest, size))
     });

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    io::{self, IsTerminal, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     sync::Arc,
 };
 
@@ -53,7 +53,7 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
     for (format, path) in &args.output {
         output::to_file(path, |to| write(&report, *format, to))?;
     }
-    write(&report, args.format, &mut io::stdout().lock())?;
+    to_stdout(&report, args.format)?;
     Ok(Exit::of(&report, gate))
 }
 
@@ -82,8 +82,14 @@ fn filter(report: &mut Report, args: &ScanArgs) {
 
 pub(crate) fn inspect(args: &InspectArgs) -> Done {
     let report = library::inspect(&args.disks.inputs())?;
-    write(&report, args.format, &mut io::stdout().lock())?;
+    to_stdout(&report, args.format)?;
     Ok(Exit::of(&report, false))
+}
+
+fn to_stdout(report: &Report, format: Format) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    write(report, format, &mut out)?;
+    out.flush()
 }
 
 fn write(report: &Report, format: Format, to: &mut dyn Write) -> io::Result<()> {
