@@ -13,10 +13,11 @@
     reason = "the lints guard the library against hostile disks; tests read their own files and fail loudly"
 )]
 
+mod disk;
 mod ext4;
 mod fold;
-mod matching;
 mod inventory;
+mod matching;
 mod rooms;
 mod shared;
 mod versions;
