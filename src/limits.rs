@@ -21,6 +21,16 @@ pub const DISKS: usize = 64;
 pub const PARTITIONS: usize = 1024;
 /// Files in a chain of backing files.
 pub const BACKING_CHAIN: usize = 64;
+/// Entries of a qcow2 L1 table: qemu's own bound of 32 MiB.
+pub const QCOW2_L1_ENTRIES: u64 = 4 << 20;
+/// Bytes of a qcow2 table of snapshots.
+pub const QCOW2_SNAPSHOT_BYTES: u64 = 16 << 20;
+/// Bytes of L2 tables that a chain of qcow2 images keeps.
+pub const QCOW2_TABLE_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of decompressed clusters that a chain of qcow2 images keeps.
+pub const QCOW2_CLUSTER_CACHE_BYTES: usize = 32 << 20;
+/// Runs of clusters that one hint of a coming read is passed on for.
+pub const QCOW2_HINTED_RUNS: usize = 1024;
 /// Bytes of a bolt database; containerd's are 1 to 20 MiB.
 pub const BOLT_BYTES: u64 = 256 << 20;
 /// Nesting of pages and buckets in a bolt database; real ones stay below 12.

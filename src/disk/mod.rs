@@ -3,7 +3,10 @@
 //! What an image refers to (a backing file, an extent, a parent) is opened through [`Siblings`], which
 //! refuses everything that the caller did not name.
 
-use std::{io, sync::Arc};
+mod cache;
+mod qcow2;
+
+use std::io;
 
 use crate::{
     block::{ReadAt, Source},
@@ -53,11 +56,10 @@ pub struct Options<'a> {
 }
 
 /// The formats that icecore reads; what is none of them is a raw disk.
-pub static DRIVERS: &[Driver] = &[];
+pub static DRIVERS: &[Driver] = &[qcow2::DRIVER];
 
 /// Formats that are recognised and refused by name: their bytes are not a disk's.
 const REFUSED: &[(&[u8], u64, &str)] = &[
-    (b"QFI\xfb", 0, "qcow2"),
     (b"vhdxfile", 0, "VHDX"),
     (b"conectix", 0, "VHD"),
     (b"KDMV", 0, "VMDK"),
@@ -92,7 +94,10 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
     {
         return Err(unsupported(format!("a disk image of format {name}, which is not read")));
     }
-    Ok(Disk { source: Arc::clone(&source), format: "raw", notes: Vec::new() })
+    if let Some(wanted) = options.snapshot {
+        return Err(FormatError::unsupported(format!("no snapshot {wanted:?}: a raw disk has none")));
+    }
+    Ok(Disk { source, format: "raw", notes: Vec::new() })
 }
 
 fn begins(source: &dyn ReadAt, magic: &[u8], at: u64) -> bool {

@@ -15,6 +15,7 @@
 
 mod advisories;
 mod demo;
+mod disk;
 mod ext4;
 mod fold;
 mod inventory;

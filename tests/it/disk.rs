@@ -1,0 +1,135 @@
+//! Disk images of every kind against what qemu reads of them (`scripts/make-disks.sh`).
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use icecore::{
+    block::{self, ReadAt, Source},
+    disk::{self, Disk, Options, Siblings},
+};
+use sha2::{Digest, Sha256};
+
+const MIB: u64 = 1 << 20;
+
+/// All files of one directory, by name.
+struct Directory(PathBuf);
+
+impl Siblings for Directory {
+    fn open(&self, name: &str) -> io::Result<Source> {
+        let name = Path::new(name).file_name().ok_or(io::ErrorKind::NotFound)?;
+        block::open(&self.0.join(name))
+    }
+}
+
+/// A line of truth.tsv.
+struct Truth {
+    name: String,
+    options: HashMap<String, String>,
+    size: u64,
+    sums: Vec<String>,
+}
+
+fn truths(dir: &Path) -> Vec<Truth> {
+    let text = std::fs::read_to_string(dir.join("truth.tsv")).unwrap();
+    let lines = text.lines().map(|line| {
+        let [name, options, size, sums] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let options = options.split(',').filter_map(|option| option.split_once('='));
+        Truth {
+            name: name.to_owned(),
+            options: options.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            size: size.parse().unwrap(),
+            sums: sums.split(',').filter(|sum| !sum.is_empty()).map(str::to_owned).collect(),
+        }
+    });
+    lines.collect()
+}
+
+fn made() -> Option<PathBuf> {
+    let dir = std::env::var_os("ICECORE_DISKS").map(PathBuf::from);
+    if dir.is_none() {
+        eprintln!("skipped: $ICECORE_DISKS is not set (scripts/make-disks.sh makes it)");
+    }
+    dir
+}
+
+fn open(dir: &Path, truth: &Truth) -> Disk {
+    let siblings = Directory(dir.to_owned());
+    let options =
+        Options { siblings: &siblings, snapshot: truth.options.get("snapshot").map(String::as_str) };
+    let source = block::open(&dir.join(&truth.name)).unwrap();
+    disk::open(source, None, &options).unwrap_or_else(|error| panic!("{}: {}", truth.name, error.detail()))
+}
+
+fn read(source: &dyn ReadAt, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut buf = vec![0xa5; usize::try_from(length).unwrap()];
+    source.read_at(&mut buf, offset).map(|()| buf)
+}
+
+fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads of all sizes at pseudo-random places equal the same bytes of `whole`.
+fn random_reads(name: &str, source: &dyn ReadAt, whole: &[u8], seed: u64) {
+    let mut state = seed | 1;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below.max(1)
+    };
+    for _ in 0..300 {
+        let limit = [1, 16, 512, 4096, 70_000, 300_000][usize::try_from(random(6)).unwrap()];
+        let offset = random(whole.len() as u64);
+        let length = (1 + random(limit)).min(whole.len() as u64 - offset);
+        let (start, end) = (usize::try_from(offset).unwrap(), usize::try_from(offset + length).unwrap());
+        source.will_need(offset, length);
+        let bytes = read(source, offset, length).unwrap();
+        assert!(bytes == whole[start..end], "{name}: {length} bytes at {offset:#x}");
+    }
+}
+
+fn check(dir: &Path, truth: &Truth) {
+    let disk = open(dir, truth);
+    assert_eq!((disk.format, disk.source.size()), ("qcow2", truth.size), "{}", truth.name);
+    // Random reads first: the sequential ones would hide a cache that is never filled.
+    let fresh = open(dir, truth);
+    let mut whole = Vec::new();
+    for (number, expected) in (0..).zip(&truth.sums) {
+        let length = MIB.min(truth.size - number * MIB);
+        let bytes = read(&disk.source, number * MIB, length).unwrap();
+        assert_eq!(&sum(&bytes), expected, "{}: MiB {number}", truth.name);
+        whole.extend(bytes);
+    }
+    assert_eq!(whole.len() as u64, truth.size, "{}", truth.name);
+    random_reads(&truth.name, &fresh.source, &whole, truth.size);
+    random_reads(&truth.name, &disk.source, &whole, truth.size + 2);
+    assert!(read(&disk.source, truth.size, 1).is_err(), "{}: past the end", truth.name);
+}
+
+#[test]
+fn every_byte_of_every_disk_is_what_qemu_reads() {
+    let Some(dir) = made() else { return };
+    let truths = truths(&dir);
+    assert!(truths.len() >= 30, "{} disks", truths.len());
+    for truth in &truths {
+        check(&dir, truth);
+    }
+}
+
+#[test]
+fn threads_share_a_disk() {
+    let Some(dir) = made() else { return };
+    for truth in truths(&dir).iter().filter(|truth| truth.name.contains("-z") && truth.size > 0) {
+        let disk = open(&dir, truth);
+        let whole = Arc::new(read(&open(&dir, truth).source, 0, truth.size).unwrap());
+        std::thread::scope(|scope| {
+            for seed in 0..4 {
+                let (source, whole) = (Arc::clone(&disk.source), Arc::clone(&whole));
+                scope.spawn(move || random_reads(&truth.name, &source, &whole, seed * 77));
+            }
+        });
+    }
+}
