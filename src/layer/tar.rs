@@ -75,11 +75,12 @@ impl<R: Read> Members<R> {
             }
             let header = checked(&block, at)?;
             let corrupt = |error: io::Error| FormatError::corrupt(NAME, at, error.to_string());
-            let size = match extensions.size {
-                Some(size) => size,
-                None => header.entry_size().map_err(corrupt)?,
-            };
             let kind = header.entry_type();
+            // A pax size is the member's, not that of an extension header on the way to it.
+            let size = match extensions.size {
+                Some(size) if !is_extension(kind) => size,
+                _ => header.entry_size().map_err(corrupt)?,
+            };
             let stored = if has_data(kind) { size } else { 0 };
             let padded =
                 stored.checked_next_multiple_of(BLOCK).and_then(|length| length.checked_add(self.position));
@@ -245,6 +246,13 @@ fn timestamp(text: &str) -> Option<Timestamp> {
         });
     }
     Some(Timestamp { seconds, nanos })
+}
+
+fn is_extension(kind: EntryType) -> bool {
+    matches!(
+        kind,
+        EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader
+    )
 }
 
 fn has_data(kind: EntryType) -> bool {

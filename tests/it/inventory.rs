@@ -3,12 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
-    io::Read,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use crate::shared::corpus;
 use icecore::{
     FormatError,
     block::{Memory, Source},
@@ -135,45 +135,6 @@ fn commits_that_are_only_in_the_log_are_seen_and_unfinished_ones_are_not() {
     let mut reset = log;
     reset[16] ^= 1;
     assert_eq!(print_rows(&open(&reset)), without);
-}
-
-/// Calls `test` with each input of the corpus whose path begins with one of `kinds`, decompressed, and those
-/// in archives one by one.
-fn corpus(kinds: &[&str], mut test: impl FnMut(&str, Vec<u8>)) -> bool {
-    let Some(shared) = env::var_os("ICECORE_SHARED") else {
-        eprintln!("skipped: ICECORE_SHARED is not set");
-        return false;
-    };
-    let file = fs::File::open(Path::new(&shared).join("data/corpus/corpus.tar.zst")).unwrap();
-    let mut archive = tar::Archive::new(zstd::Decoder::new(file).unwrap());
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let name = entry.path().unwrap().to_str().unwrap().trim_start_matches("./").to_owned();
-        if !entry.header().entry_type().is_file() || !kinds.iter().any(|kind| name.starts_with(kind)) {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).unwrap();
-        if name.ends_with(".zst") {
-            bytes = zstd::decode_all(&bytes[..]).unwrap();
-        } else if bytes.starts_with(&[0x1f, 0x8b]) {
-            let mut plain = Vec::new();
-            flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut plain).unwrap();
-            bytes = plain;
-        }
-        if !name.ends_with(".tar.zst") {
-            test(&name, bytes);
-            continue;
-        }
-        for entry in tar::Archive::new(&bytes[..]).entries().unwrap() {
-            let mut entry = entry.unwrap();
-            let inner = format!("{name}/{}", entry.path().unwrap().display());
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).unwrap();
-            test(&inner, bytes);
-        }
-    }
-    true
 }
 
 /// The outcome of one input: packages and damaged records, or an error.

@@ -14,6 +14,7 @@
 )]
 
 mod advisories;
+mod corpus;
 mod demo;
 mod disk;
 mod ext4;
