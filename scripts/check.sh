@@ -1,10 +1,40 @@
 #!/usr/bin/env bash
-# Everything that is checked before a change lands; CI runs exactly this.
+# Everything that is checked before a change lands; CI runs exactly this. The larger suites need root, Debian's packages,
+# and the shared data beside the checkout (or $ICECORE_SHARED); without these they are skipped and said to be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-say() { printf '\n== %s\n' "$*"; }
+say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 
-say "format";  cargo fmt --all --check
-say "lints";   cargo clippy --quiet --all-targets --locked -- -D warnings
-say "tests";   cargo test --quiet --locked
-say "docs";    RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
+say "format"; cargo fmt --all --check
+say "lints";  cargo clippy --quiet --all-targets --locked -- -D warnings
+say "tests";  cargo test --quiet --locked
+say "docs";   RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
+
+say "dependencies"
+if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "skipped: cargo-deny is not installed"; fi
+
+shared=${ICECORE_SHARED:-../shared}
+if [ ! -d "$shared/data" ]; then echo "skipped: the larger suites, no shared data"; exit 0; fi
+if [ "$(id -u)" != 0 ]; then echo "skipped: the larger suites, not root"; exit 0; fi
+
+say "packages for the larger suites"
+missing=()
+for pair in qemu-img:qemu-utils mkfs.ext4:e2fsprogs sfdisk:fdisk sgdisk:gdisk zstd:zstd dpkg-query:dpkg rpm:rpm sqlite3:sqlite3; do
+  command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+say "disks of every kind, made by the kernel and qemu"
+suites=$PWD/target/suites; mkdir -p "$suites"
+unshare -m bash scripts/make-ext4.sh "$suites/ext4" > "$suites/ext4.log" 2>&1 || { tail -5 "$suites/ext4.log"; exit 1; }
+bash scripts/make-disks.sh "$suites/disks" > "$suites/disks.log" 2>&1 || { tail -5 "$suites/disks.log"; exit 1; }
+
+say "the larger suites"
+ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_DISKS=$suites/disks cargo test --quiet --locked --test it
+
+say "real node disks"
+cargo build --quiet --release --locked
+bash scripts/judge-nodes.sh "$shared" "$suites/nodes"
+say "done"

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# judge-nodes.sh SHARED WORK: scans the real node disks in SHARED/data/disks and holds the reports against their truth.
+# A disk that is read must have every image, container and OS, Python and npm package; a disk that is not must say so.
+set -euo pipefail
+shared=$(realpath "$1"); work=$2; mkdir -p "$work"; work=$(realpath "$work")
+cd "$(dirname "$0")/.."
+icecore=target/release/icecore
+[ -s "$work/data-ctrd17.raw" ] || zstd -dc --long=31 "$shared/data/disks/disks.tar.zst" | tar xS -C "$work"
+[ -s "$work/data-ctrd17.truth.json" ] || zstd -dc --long=31 "$shared/data/disks/truth.tar.zst" | tar x -C "$work"
+qemu-img convert -O qcow2 -c -o compression_type=zstd "$work/data-ctrd17.raw" "$work/data-ctrd17.qcow2"
+passed=0; failed=0
+check() { if "${@:2}"; then passed=$((passed+1)); else echo "FAILED: $1" >&2; failed=$((failed+1)); fi; }
+complete() { # complete DISK TRUTH : exit code 0 and nothing missing or extra of the kinds that are read
+  "$icecore" scan -q --no-vulnerabilities --reproducible -f json "$1" > "$work/report.json" || return 1
+  python3 "$shared/judge/from_icecore.py" "$work/report.json" > "$work/normalized.json"
+  python3 "$shared/judge/judge.py" "$2" "$work/normalized.json" --extra "$shared/judge/extra.json" --json "$work/verdict.json" > "$work/judge.txt" || true
+  python3 - "$work/judge.txt" <<'P'
+import re, sys
+total = open(sys.argv[1]).read().split("TOTAL")[1]
+print("   TOTAL" + "\n   ".join(line for line in total.splitlines()[:9] if "missing:" not in line))
+kinds = dict((m[1], (int(m[2]), int(m[3]))) for m in re.finditer(r"(\w+)\s+\d+/\d+\s+missing (\d+)\s+extra (\d+)", total))
+sys.exit(any(kinds.get(kind, (0, 0)) != (0, 0) for kind in ("images", "containers", "deb", "apk", "rpm", "pypi", "npm")))
+P
+}
+names_a_gap() { # names_a_gap DISK : exit code 3 or 4, a reason, and a gap
+  local code=0; "$icecore" scan -q --no-vulnerabilities -f json "$1" > "$work/report.json" || code=$?
+  python3 - "$work/report.json" "$code" <<'P'
+import json, sys
+report = json.load(open(sys.argv[1]))
+reasons = [reason["code"] for reason in report["verdict"]["reasons"]]
+print("  ", sys.argv[2], report["verdict"]["status"], reasons)
+sys.exit(not (sys.argv[2] in "34" and reasons and report["gaps"]))
+P
+}
+echo "data-ctrd17"; check "data-ctrd17 raw" complete "$work/data-ctrd17.raw" "$work/data-ctrd17.truth.json"; cp "$work/report.json" "$work/raw.json"
+echo "data-ctrd17 as qcow2 with zstd clusters"; check "data-ctrd17 qcow2" complete "$work/data-ctrd17.qcow2" "$work/data-ctrd17.truth.json"
+check "raw and qcow2 give one report" python3 -c 'import json,sys; a,b=(json.load(open(f)) for f in sys.argv[1:]); a["node"].pop("disks"); b["node"].pop("disks"); sys.exit(a!=b)' "$work/raw.json" "$work/report.json"
+for disk in data-ctrd21-xfs-1k data-ctrd21-btrfs-zstd tiny-crio-xfs; do echo "$disk"; check "$disk" names_a_gap "$work/$disk.raw"; done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
