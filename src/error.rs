@@ -69,6 +69,7 @@ impl FormatError {
     /// The code under which a report names this error.
     pub fn code(&self) -> Code {
         match self {
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => Code::Truncated,
             Self::Read { .. } => Code::ReadError,
             Self::Corrupt { .. } => Code::CorruptStructure,
             Self::Unsupported { code, .. } => *code,
@@ -125,7 +126,7 @@ mod tests {
     fn a_short_source_is_not_the_hosts_fault() {
         let short = FormatError::reading("superblock", 1024)(io::ErrorKind::UnexpectedEof.into());
         let broken = FormatError::reading("superblock", 1024)(io::Error::from_raw_os_error(5));
-        assert!(!short.is_host_io());
-        assert!(broken.is_host_io());
+        assert!(!short.is_host_io() && short.code() == Code::Truncated);
+        assert!(broken.is_host_io() && broken.code() == Code::ReadError);
     }
 }

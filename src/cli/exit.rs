@@ -4,6 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use icecore::{
     FormatError,
+    gap::Code,
     report::{Report, Status},
     scan::OpenError,
 };
@@ -41,9 +42,12 @@ impl Exit {
         }
     }
 
-    /// What a report's verdict, and a gate, ask for: a skipped node outranks a tripped gate, which outranks
-    /// a partial report.
+    /// What a report and a gate ask for: a host that could not read outranks a skipped node, which outranks a
+    /// tripped gate, which outranks a partial report.
     pub(crate) fn of(report: &Report, gate: bool) -> Self {
+        if report.gaps.iter().any(|gap| gap.code == Code::ReadError) {
+            return Self::Io;
+        }
         match report.verdict.status {
             Status::Skipped => Self::Skipped,
             _ if gate => Self::Gate,

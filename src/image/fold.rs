@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::merge;
 use crate::{
-    Gap,
+    FormatError, Gap,
     fs::{GuestPath, Handle, Root},
     gap::Scope,
     inventory::{Extraction, Os, Package},
@@ -39,7 +39,11 @@ pub struct Inventory {
 
 /// Folds the facts of layers, base first. `trees` gives the layers' trees for the cases that facts cannot
 /// decide; `subject` is the image, for gaps.
-pub fn fold(layers: &[Arc<LayerFacts>], subject: &str, trees: &dyn Fn() -> Vec<Handle>) -> Inventory {
+pub fn fold(
+    layers: &[Arc<LayerFacts>],
+    subject: &str,
+    trees: &dyn Fn() -> Result<Vec<Handle>, FormatError>,
+) -> Inventory {
     let mut inventory = Inventory::default();
     let mut split = BTreeMap::new();
     for (number, facts) in layers.iter().enumerate() {
@@ -61,18 +65,12 @@ pub fn fold(layers: &[Arc<LayerFacts>], subject: &str, trees: &dyn Fn() -> Vec<H
     }
     let os = os(layers);
     if !split.is_empty() || matches!(os, Found::Elsewhere(_)) {
-        let merged = merge(&trees());
-        let root = Root::new(merged);
-        for (path, (number, extractor)) in split {
-            reread(&root, &path, number, &extractor, subject, &mut inventory);
-        }
-        if let Found::Elsewhere(target) = &os {
-            match root.read(target.as_bytes(), "os-release") {
-                Ok(text) => inventory.os = text.map(|text| Os::parse(&String::from_utf8_lossy(&text))),
-                Err(error) => {
-                    let effect = "the image's distribution is not known";
-                    inventory.gaps.push(Gap::from_error(&error, Scope::Image, subject, effect));
-                }
+        match trees() {
+            Ok(trees) => merged(&Root::new(merge(&trees)), split, &os, subject, &mut inventory),
+            Err(error) => {
+                let effect =
+                    "packages whose files lie in several layers, and the distribution, may be missing";
+                inventory.gaps.push(Gap::from_error(&error, Scope::Image, subject, effect));
             }
         }
     }
@@ -81,6 +79,27 @@ pub fn fold(layers: &[Arc<LayerFacts>], subject: &str, trees: &dyn Fn() -> Vec<H
     }
     inventory.packages.sort();
     inventory
+}
+
+/// Reads from the merged tree what facts cannot decide.
+fn merged(
+    root: &Root,
+    split: BTreeMap<GuestPath, (usize, String)>,
+    os: &Found,
+    subject: &str,
+    inventory: &mut Inventory,
+) {
+    for (path, (number, extractor)) in split {
+        reread(root, &path, number, &extractor, subject, inventory);
+    }
+    let Found::Elsewhere(target) = os else { return };
+    match root.read(target.as_bytes(), "os-release") {
+        Ok(text) => inventory.os = text.map(|text| Os::parse(&String::from_utf8_lossy(&text))),
+        Err(error) => {
+            let effect = "the image's distribution is not known";
+            inventory.gaps.push(Gap::from_error(&error, Scope::Image, subject, effect));
+        }
+    }
 }
 
 /// Whether a file and its neighbours come from different layers.

@@ -93,7 +93,16 @@ pub fn extract_one(root: &Root, file: &Handle, extractor: &str) -> Result<Extrac
         Some(found) if found.stat()?.kind == FileKind::Regular => found.open().map(Some),
         _ => Ok(None),
     };
-    extractor.extract(&File::new(&file.path, &file.open()?, &companion))
+    guarded(*extractor, &File::new(&file.path, &file.open()?, &companion))
+}
+
+/// A defect of one extractor loses one file, not the scan.
+fn guarded(extractor: &dyn Extractor, file: &File<'_>) -> Result<Extraction, FormatError> {
+    let extracted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| extractor.extract(file)));
+    extracted.unwrap_or_else(|_| {
+        let what = format!("the extractor {} failed on {}", extractor.name(), file.path());
+        Err(FormatError::Unsupported { code: Code::AnalyzerFailed, what })
+    })
 }
 
 struct Walker<'a> {
@@ -229,7 +238,7 @@ impl Walker<'_> {
         let mut empty = false;
         let extraction = self.fs.open(ino).and_then(|content| {
             empty = content.size() == 0;
-            extractor.extract(&File::new(path, &content, &companion))
+            guarded(extractor, &File::new(path, &content, &companion))
         });
         facts.companions = asked.into_inner();
         facts.companions.sort();

@@ -107,9 +107,9 @@ fn packages(
     let subject = record.id.clone();
     let below = || images::trees(store, image, layers);
     let with_upper = || {
-        let mut trees = below();
+        let mut trees = below()?;
         trees.push(upper.clone());
-        trees
+        Ok(trees)
     };
     let before = image::fold(&lower, &subject, &below);
     let mut stack = lower;

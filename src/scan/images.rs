@@ -6,12 +6,12 @@ use rayon::prelude::*;
 
 use super::{OpenStore, Progress, convert, layers::Layers};
 use crate::{
-    Digest, Gap,
+    Digest, FormatError, Gap,
     fs::Handle,
     gap::Scope,
     image::{self, Inventory},
     num, report,
-    store::{Container, Image, Pod},
+    store::{Container, Image, LayerRef, Pod},
 };
 
 /// Namespaces of a cluster's own components.
@@ -62,10 +62,13 @@ pub(super) fn fold<'a>(
         .collect()
 }
 
-/// The trees of an image's layers, base first, as far as they are there.
-pub(super) fn trees(store: &OpenStore, image: &Image, layers: &Layers) -> Vec<Handle> {
-    let all = image.layers.iter();
-    all.filter_map(|layer| layers.get(&layer.diff_id)?.tree(store.store.as_ref(), layer)).collect()
+/// The trees of an image's layers, base first.
+pub(super) fn trees(store: &OpenStore, image: &Image, layers: &Layers) -> Result<Vec<Handle>, FormatError> {
+    let tree = |layer: &LayerRef| match layers.get(&layer.diff_id) {
+        Some(analyzed) => analyzed.tree(store.store.as_ref(), layer),
+        None => Err(FormatError::corrupt("layer", 0, format!("{} was not analyzed", layer.diff_id))),
+    };
+    image.layers.iter().map(tree).collect()
 }
 
 fn analyzed<'a>(image: &Image, layers: &'a Layers) -> impl Iterator<Item = &'a super::layers::Analyzed> {

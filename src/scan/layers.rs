@@ -25,7 +25,7 @@ pub(super) struct Analyzed {
     /// What stands between this layer and the truth, beside the gaps in its facts.
     pub(super) gaps: Vec<Gap>,
     /// Its tree, opened when it is asked for.
-    tree: OnceLock<Option<Handle>>,
+    tree: OnceLock<Handle>,
 }
 
 /// All layers of the chosen images by DiffID.
@@ -77,21 +77,13 @@ impl Analyzed {
         self.gaps.is_empty() && self.facts.gaps.is_empty() && self.source != LayerSource::Missing
     }
 
-    /// The layer's files, `None` if they are nowhere. `store` and `layer` tell where.
-    pub(super) fn tree(&self, store: &dyn Store, layer: &LayerRef) -> Option<Handle> {
-        let open = || {
-            let sources = store.layer(layer);
-            match (self.source, sources.snapshot, sources.blob) {
-                (LayerSource::Snapshot, Some(dir), _) => Some(dir),
-                (_, _, Some(blob)) => {
-                    let tree =
-                        layer::open_blob(&blob.bytes, &blob.digest, &layer.diff_id, &|_, _| false).ok()?;
-                    Some(Root::new(tree.fs).top())
-                }
-                (_, dir, None) => dir,
-            }
-        };
-        self.tree.get_or_init(open).clone()
+    /// The layer's files. `store` and `layer` tell where they are.
+    pub(super) fn tree(&self, store: &dyn Store, layer: &LayerRef) -> Result<Handle, FormatError> {
+        if let Some(tree) = self.tree.get() {
+            return Ok(tree.clone());
+        }
+        let tree = super::view::tree(store, layer, self.source == LayerSource::Blob)?;
+        Ok(self.tree.get_or_init(|| tree).clone())
     }
 }
 

@@ -154,6 +154,10 @@ impl Opening<'_> {
         let size = disk.source.size();
         match volume::volumes(&disk.source, number) {
             Ok(table) => {
+                if disk.format == "raw" && table.scheme == "none" && is_no_disk(&disk.source) {
+                    let problem = format!("{size} bytes of no known format");
+                    return Err(OpenError::NotADisk { path: path.display().to_string(), problem });
+                }
                 self.disks.push(self.described(number, path, disk.format, size, table.scheme));
                 for note in &table.notes {
                     self.gaps.push(Gap::from_error(
@@ -269,6 +273,11 @@ fn holds_data(volume: &volume::Volume) -> bool {
     let mut head = vec![0; length];
     // What cannot be read may hold anything.
     volume.source.read_at(&mut head, 0).is_err() || head.iter().any(|byte| *byte != 0)
+}
+
+/// Whether a file is none that any machine had as a disk: no format, and no whole number of sectors.
+fn is_no_disk(source: &Source) -> bool {
+    !source.size().is_multiple_of(512) && fs::open(source).is_none() && volume::signature(source).is_none()
 }
 
 fn volume_record(id: &str, offset: u64, size: u64, content: &str) -> report::Volume {

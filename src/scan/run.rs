@@ -246,7 +246,7 @@ fn examine_node(node: &OpenedNode, report: &mut Report) -> (Inventory, u64) {
     }
     report.gaps.extend(facts.iter().flat_map(|facts| facts.gaps.iter().cloned()));
     // Mounts do not overlap: what lies below a mount point was not walked.
-    let inventory = image::fold(&facts, "node", &|| tops.iter().map(|(_, top)| top.clone()).collect());
+    let inventory = image::fold(&facts, "node", &|| Ok(vec![root.top()]));
     report.gaps.extend(inventory.gaps.iter().cloned().map(|gap| Gap { scope: Scope::Volume, ..gap }));
     report.node.packages = convert::packages(&inventory.packages, report.node.os.as_ref(), &|_| None);
     (inventory, facts.iter().map(|facts| facts.entries).sum())

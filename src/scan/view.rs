@@ -7,7 +7,7 @@ use crate::{
     fs::{Handle, Root},
     gap::Code,
     image, layer,
-    store::{Container, Image, LayerRef},
+    store::{Container, Image, LayerRef, Store},
 };
 
 /// Which files.
@@ -52,7 +52,7 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
                 for layer in store.contents.images.iter().flat_map(|image| &image.layers) {
                     let is_blob = layer.blob.as_ref().is_some_and(|blob| blob.digest == digest);
                     if layer.diff_id == digest || is_blob {
-                        return Ok(Root::below(&tree(store, layer)?));
+                        return Ok(Root::below(&tree(store.store.as_ref(), layer, false)?));
                     }
                 }
             }
@@ -98,15 +98,18 @@ fn find_container<'a>(node: &'a OpenedNode, id: &str) -> Result<(&'a OpenStore, 
 }
 
 fn trees(store: &OpenStore, image: &Image) -> Result<Vec<Handle>, FormatError> {
-    image.layers.iter().map(|layer| tree(store, layer)).collect()
+    image.layers.iter().map(|layer| tree(store.store.as_ref(), layer, false)).collect()
 }
 
-fn tree(store: &OpenStore, layer: &LayerRef) -> Result<Handle, FormatError> {
-    let sources = store.store.layer(layer);
-    if let Some(dir) = sources.snapshot {
-        return Ok(dir);
-    }
-    let blob = sources.blob.ok_or_else(|| FormatError::Unsupported {
+/// A layer's files: of its snapshot if there is one, unless its blob is asked for.
+pub(super) fn tree(store: &dyn Store, layer: &LayerRef, blob_first: bool) -> Result<Handle, FormatError> {
+    let sources = store.layer(layer);
+    let blob = match (sources.snapshot, sources.blob) {
+        (Some(dir), None) => return Ok(dir),
+        (Some(dir), Some(_)) if !blob_first => return Ok(dir),
+        (_, blob) => blob,
+    };
+    let blob = blob.ok_or_else(|| FormatError::Unsupported {
         code: Code::LayerMissing,
         what: format!("neither snapshot nor blob of layer {} is on the disk", layer.diff_id),
     })?;
