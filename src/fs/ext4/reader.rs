@@ -11,7 +11,7 @@ use super::{
     inline,
     inode::{Inode, ROOT},
     journal::Journal,
-    listing,
+    listing, lookup,
     overlay::Overlay,
     replay,
     superblock::{self, Superblock},
@@ -129,7 +129,7 @@ impl FileSystem for Ext4 {
     }
 
     fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError> {
-        listing::look_up(&self.volume, &self.inode(dir)?, name)
+        lookup::look_up(&self.volume, &self.inode(dir)?, name)
     }
 
     fn read_dir(&self, dir: Ino) -> Result<Listing, FormatError> {
@@ -167,6 +167,10 @@ impl FileSystem for Ext4 {
 
     fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
         xattr::read(&self.volume, &self.inode(ino)?)
+    }
+
+    fn xattr(&self, ino: Ino, name: &[u8]) -> Result<Option<Vec<u8>>, FormatError> {
+        xattr::read_one(&self.volume, &self.inode(ino)?, name)
     }
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {

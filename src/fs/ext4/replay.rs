@@ -11,7 +11,7 @@ use super::{
     journal::{Journal, STRUCTURE},
     overlay::Patch,
 };
-use crate::{error::FormatError, gap::Code, limits};
+use crate::{error::FormatError, gap::Code, limits, num};
 
 /// The newest content of each block that the journal holds.
 #[derive(Default)]
@@ -182,7 +182,7 @@ impl Transaction {
         let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
         // The header, then the number of bytes in use, both included.
         let used = block.get(12..).map_or(0, word);
-        let end = crate::num::index(used);
+        let end = num::index(used);
         let records = journal.layout.without_tail(block).get(16..end);
         let records = records.ok_or_else(|| format!("r_count {used} of a revoke block"))?;
         if journal.layout.has(jbd2::SIXTY_FOUR_BIT) {
@@ -191,7 +191,7 @@ impl Transaction {
         } else {
             self.revoked.extend(records.chunks_exact(4).map(|bytes| u64::from(word(bytes))));
         }
-        Ok(())
+        too_many(self.revoked.len())
     }
 
     fn commit(&self, journal: &Journal<'_>, block: &[u8], last_time: &mut u64) -> Commit {
@@ -220,10 +220,14 @@ impl Transaction {
         let sequence = self.sequence;
         log.writes.extend(self.writes);
         log.revoked.extend(self.revoked.into_iter().map(|block| (block, sequence)));
-        match log.revoked.len() > limits::EXT4_JOURNAL_BLOCKS {
-            true => Err(format!("more than {} revoked blocks", limits::EXT4_JOURNAL_BLOCKS)),
-            false => Ok(()),
-        }
+        too_many(log.revoked.len())
+    }
+}
+
+fn too_many(revoked: usize) -> Result<(), String> {
+    match revoked > limits::EXT4_JOURNAL_BLOCKS {
+        true => Err(format!("more than {} revoked blocks", limits::EXT4_JOURNAL_BLOCKS)),
+        false => Ok(()),
     }
 }
 
