@@ -1,6 +1,6 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashSet};
 
 use super::{
     blocks::{self, Span},
@@ -26,7 +26,17 @@ const GAP: u64 = 16 << 10;
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
-    dirs.chunks(BATCH).flat_map(|batch| read_batch(volume, batch)).collect()
+    let mut listings = Vec::with_capacity(dirs.len());
+    let mut rest = dirs;
+    while !rest.is_empty() {
+        // One directory twice would look like two that share their blocks.
+        let mut seen = HashSet::new();
+        let length = rest.iter().take(BATCH).take_while(|dir| seen.insert(**dir)).count();
+        let (batch, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        listings.extend(read_batch(volume, batch));
+        rest = after;
+    }
+    listings
 }
 
 /// A directory that is being read.
@@ -61,7 +71,9 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
     }
     runs.sort_unstable_by_key(|(run, index)| (run.physical, *index));
     drop_shared(volume, &mut runs, &mut open);
-    for group in join(volume, &runs) {
+    let groups = join(volume, &runs);
+    groups.iter().skip(1).for_each(|(span, _)| volume.blocks.will_need(*span));
+    for group in groups {
         read_group(volume, group, &mut open);
     }
     open.into_iter().map(|open| open.map(finish)).collect()
@@ -90,9 +102,7 @@ fn load_inodes(volume: &Volume, dirs: &[Ino]) {
     let block_size = u64::from(volume.superblock.block_size);
     let blocks = |bytes: u64| bytes.checked_div(block_size).unwrap_or(0);
     let spans = blocks::spans(wanted, blocks(GAP), blocks(LONGEST).max(1));
-    if spans.len() > 1 {
-        spans.iter().for_each(|span| volume.blocks.will_need(*span));
-    }
+    spans.iter().skip(1).for_each(|span| volume.blocks.will_need(*span));
     volume.blocks.load(&spans);
 }
 

@@ -66,8 +66,8 @@ fn superblock(source: &Source, notes: &mut Vec<FormatError>) -> Result<Superbloc
         Ok(superblock) => Ok(superblock),
         Err(error @ FormatError::Unsupported { .. }) => Err(error),
         Err(error) => {
-            let Some(copy) = backup::find(source) else { return Err(error) };
-            let problem = format!("damaged, the copy in group {} is used: {}", copy.group, error.detail());
+            let Some((copy, group)) = backup::find(source) else { return Err(error) };
+            let problem = format!("damaged, the copy in group {group} is used: {}", error.detail());
             notes.push(FormatError::corrupt(superblock::STRUCTURE, superblock::OFFSET, problem));
             Ok(copy)
         }
