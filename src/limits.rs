@@ -75,6 +75,10 @@ pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;
 pub const EXT4_GROUPS: usize = 1 << 20;
 /// Bytes of metadata blocks that an ext4 reader keeps.
 pub const EXT4_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of all extended attributes of one ext4 inode.
+pub const EXT4_XATTR_BYTES: u64 = 16 << 20;
+/// Damaged ext4 group descriptors for which backup copies are read.
+pub const EXT4_BACKUP_DESCRIPTORS: u64 = 16_384;
 /// Blocks of an ext4 journal, and blocks that it revokes: 4 GiB in blocks of 4 KiB.
 pub const EXT4_JOURNAL_BLOCKS: usize = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.

@@ -282,6 +282,10 @@ fn every_name_is_found_by_look_up() {
             assert_eq!(fs.lookup(dir, b"not there").unwrap(), None, "{name}");
             for entry in fs.read_dir(dir).unwrap().entries {
                 assert_eq!(fs.lookup(dir, &entry.name).unwrap(), Some(entry.ino), "{name}");
+                for xattr in fs.xattrs(entry.ino).unwrap() {
+                    assert_eq!(fs.xattr(entry.ino, &xattr.name).unwrap(), Some(xattr.value), "{name}");
+                }
+                assert_eq!(fs.xattr(entry.ino, b"user.none").unwrap(), None, "{name}");
                 found += 1;
                 if entry.kind == FileKind::Directory {
                     todo.push(entry.ino);
@@ -299,6 +303,32 @@ fn without_its_journal_a_dirty_image_is_another_tree() {
     assert_eq!(bytes[1024 + 0x60] & 4, 4, "needs_recovery");
     bytes[1024 + 0x60] &= !4;
     assert!(!differences("ext3-dirty", Arc::new(Memory::new(bytes)), &listing).is_empty());
+}
+
+#[test]
+fn a_feature_that_is_not_read_is_refused_by_name() {
+    let (mut bytes, _) = image("ext2-1k");
+    bytes[1024 + 0x61] |= 0x10;
+    let Err(error) = open(Arc::new(Memory::new(bytes))) else { panic!("opened") };
+    assert_eq!(error.code(), Code::UnsupportedFeature);
+    assert_eq!(error.detail(), "ext4 feature dirdata");
+}
+
+#[test]
+fn a_block_that_a_directory_has_many_times_is_listed_once() {
+    let (mut bytes, listing) = image("ext2-1k");
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let inode_size = word(&bytes, 1024 + 0x58) & 0xffff;
+    let root = word(&bytes, 2048 + 8) * 1024 + inode_size;
+    let block: [u8; 4] = bytes[root + 0x28..root + 0x2c].try_into().unwrap();
+    bytes[root + 4..root + 8].copy_from_slice(&(12 * 1024u32).to_le_bytes());
+    (0..12).for_each(|n| bytes[root + 0x28 + 4 * n..root + 0x2c + 4 * n].copy_from_slice(&block));
+    let fs = open(Arc::new(Memory::new(bytes))).unwrap().fs;
+    let root = fs.read_dir(fs.root()).unwrap();
+    let names = listing.lines().filter(|line| line.split('\t').next().unwrap().matches('/').count() == 1);
+    assert_eq!(root.entries.len(), names.count() - 1, "all of the root but itself");
+    assert_eq!(root.damage.len(), 11);
+    assert!(root.damage[0].detail().contains("belongs to a directory twice"), "{:?}", root.damage);
 }
 
 #[test]

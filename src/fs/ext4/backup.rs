@@ -11,10 +11,10 @@ const GROUPS: [u64; 4] = [1, 3, 5, 7];
 /// Blocks of a cluster: without bigalloc, and as `mke2fs` makes bigalloc.
 const CLUSTERS: [u64; 2] = [1, 16];
 
-/// The first sound copy, with the block sizes and group sizes that `mke2fs` uses by default.
+/// The first sound copy and its group, with the block sizes and group sizes that `mke2fs` uses by default.
 ///
 /// Copies do not say whether the journal is needed: the one found says that it is, if there is one.
-pub(super) fn find(source: &dyn ReadAt) -> Option<Superblock> {
+pub(super) fn find(source: &dyn ReadAt) -> Option<(Superblock, u64)> {
     let block_sizes = (0..=6).map(|log| 1024u64 << log);
     let places = block_sizes.flat_map(|size| CLUSTERS.map(|cluster| (size, cluster)));
     let places = places.flat_map(|(size, cluster)| GROUPS.map(|group| (size, cluster, group)));
@@ -30,13 +30,14 @@ pub(super) fn find(source: &dyn ReadAt) -> Option<Superblock> {
         source.read_at(&mut bytes, offset).ok()?;
         let copy = superblock::parse(&bytes, offset).ok()?;
         let expected = copy.group_start(group).saturating_mul(size) == offset || copy.first_data_block == 0;
-        (u64::from(copy.block_size) == size && u64::from(copy.group) == group && expected).then_some(copy)
+        let ours = copy.group.is_none_or(|number| u64::from(number) == group);
+        (u64::from(copy.block_size) == size && ours && expected).then_some((copy, group))
     });
-    let mut copy = found.next()?;
+    let (mut copy, group) = found.next()?;
     if copy.features.compat(features::HAS_JOURNAL) && copy.journal_inode != 0 {
         copy.features.incompat |= features::RECOVER;
     }
-    Some(copy)
+    Some((copy, group))
 }
 
 /// Whether the place of the first superblock was wiped and nothing else was put there, but a copy is left.

@@ -9,7 +9,7 @@ use super::{
     format::{RawGroup, RawGroupHigh, join},
     superblock::Superblock,
 };
-use crate::{error::FormatError, num};
+use crate::{error::FormatError, limits, num};
 
 const STRUCTURE: &str = "ext4 group descriptor";
 
@@ -42,7 +42,11 @@ impl Groups {
                     Err(error) => {
                         damaged = damaged.saturating_add(1);
                         first.get_or_insert(error);
-                        let copies = copies.get_or_insert_with(|| backups(superblock, blocks, number));
+                        let few = damaged <= limits::EXT4_BACKUP_DESCRIPTORS;
+                        let copies = copies.get_or_insert_with(|| match few {
+                            true => backups(superblock, blocks, number),
+                            false => Vec::new(),
+                        });
                         let sound = |copy: &Vec<u8>| table_in(superblock, Some(copy), group, index, 0).ok();
                         copies.iter().find_map(sound).unwrap_or_else(|| {
                             lost = lost.saturating_add(1);

@@ -1,6 +1,6 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashSet};
 
 use super::{
     blocks::{self, Span},
@@ -26,15 +26,26 @@ const GAP: u64 = 16 << 10;
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
-    dirs.chunks(BATCH).flat_map(|batch| read_batch(volume, batch)).collect()
+    let mut listings = Vec::with_capacity(dirs.len());
+    let mut rest = dirs;
+    while !rest.is_empty() {
+        // One directory twice would look like two that share their blocks.
+        let mut seen = HashSet::new();
+        let length = rest.iter().take(BATCH).take_while(|dir| seen.insert(**dir)).count();
+        let (batch, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        listings.extend(read_batch(volume, batch));
+        rest = after;
+    }
+    listings
 }
 
-struct Open {
-    rules: Rules,
+/// A directory that is being read.
+pub(super) struct Open {
+    pub(super) rules: Rules,
     /// What was read so far, by the number of its block in the directory.
     parts: Vec<(u64, Vec<DirEntry>)>,
     entries: usize,
-    damage: Vec<FormatError>,
+    pub(super) damage: Vec<FormatError>,
 }
 
 fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
@@ -58,11 +69,29 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
             Ok(open)
         }));
     }
-    runs.sort_unstable_by_key(|(run, _)| run.physical);
-    for group in join(volume, &runs) {
+    runs.sort_unstable_by_key(|(run, index)| (run.physical, *index));
+    drop_shared(volume, &mut runs, &mut open);
+    let groups = join(volume, &runs);
+    groups.iter().skip(1).for_each(|(span, _)| volume.blocks.will_need(*span));
+    for group in groups {
         read_group(volume, group, &mut open);
     }
     open.into_iter().map(|open| open.map(finish)).collect()
+}
+
+/// Drops runs of blocks that another run holds already: a small hostile disk would list as an endless one.
+fn drop_shared(volume: &Volume, runs: &mut Vec<(Run, usize)>, open: &mut [Result<Open, FormatError>]) {
+    let mut end = 0;
+    runs.retain(|(run, index)| {
+        let alone = run.physical >= end;
+        if !alone && let Some(Ok(open)) = open.get_mut(*index) {
+            let offset = volume.superblock.offset(run.physical);
+            let problem = format!("block {} belongs to a directory twice", run.physical);
+            damaged(open, FormatError::corrupt(directory::STRUCTURE, offset, problem));
+        }
+        end = end.max(run.physical.saturating_add(run.count));
+        alone
+    });
 }
 
 /// Brings the inodes into the cache, in the order of the inode tables.
@@ -73,21 +102,19 @@ fn load_inodes(volume: &Volume, dirs: &[Ino]) {
     let block_size = u64::from(volume.superblock.block_size);
     let blocks = |bytes: u64| bytes.checked_div(block_size).unwrap_or(0);
     let spans = blocks::spans(wanted, blocks(GAP), blocks(LONGEST).max(1));
-    if spans.len() > 1 {
-        spans.iter().for_each(|span| volume.blocks.will_need(*span));
-    }
+    spans.iter().skip(1).for_each(|span| volume.blocks.will_need(*span));
     volume.blocks.load(&spans);
 }
 
 /// What must be known before a directory's blocks are read.
-fn start(volume: &Volume, inode: &Inode) -> Result<Open, FormatError> {
+pub(super) fn start(volume: &Volume, inode: &Inode) -> Result<Open, FormatError> {
     if inode.kind()? != FileKind::Directory {
         return Err(inode.corrupt("is not a directory"));
     }
     Ok(Open { rules: rules(volume, inode), parts: Vec::new(), entries: 0, damage: Vec::new() })
 }
 
-pub(super) fn rules(volume: &Volume, inode: &Inode) -> Rules {
+fn rules(volume: &Volume, inode: &Inode) -> Rules {
     Rules {
         seed: inode.seed,
         indexed: inode.is_indexed(),
@@ -96,7 +123,8 @@ pub(super) fn rules(volume: &Volume, inode: &Inode) -> Rules {
     }
 }
 
-fn map(volume: &Volume, inode: &Inode, open: &mut Open) -> Result<Map, FormatError> {
+/// Where a directory's blocks lie; what of that is damaged or missing is noted.
+pub(super) fn map(volume: &Volume, inode: &Inode, open: &mut Open) -> Result<Map, FormatError> {
     if inode.size > limits::DIRECTORY_BYTES {
         return Err(FormatError::limit(format!("directory {} has {} bytes", inode.number, inode.size)));
     }
@@ -225,7 +253,8 @@ fn look_up_kinds(volume: &Volume, open: &mut Open, entries: &mut Vec<(DirEntry, 
     });
 }
 
-fn damaged(open: &mut Open, error: FormatError) {
+/// Notes damage; of very much of it, the first is enough.
+pub(super) fn damaged(open: &mut Open, error: FormatError) {
     if open.damage.len() < limits::DAMAGE_NOTES {
         open.damage.push(error);
     }
@@ -236,54 +265,4 @@ fn finish(mut open: Open) -> Listing {
     let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
     entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
     Listing { entries, damage: open.damage }
-}
-
-/// The inode of one name. If the name was not found and a part of the directory is damaged, the damage is the
-/// answer: the name may have been there.
-pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Option<Ino>, FormatError> {
-    let mut open = start(volume, dir)?;
-    dir.check_encryption("the names of directory")?;
-    if dir.has_inline_data() {
-        let parts = inline::directory(dir)?;
-        let found = parts.iter().find_map(|block| find(&mut open, block, dir.offset, name));
-        return answer(found, open);
-    }
-    let map = map(volume, dir, &mut open)?;
-    let blocks = map.runs.iter().flat_map(|run| (run.logical..run.logical_end()).zip(run.physical..));
-    for (logical, physical) in blocks {
-        let offset = volume.superblock.offset(physical);
-        let block = volume.blocks.read(directory::STRUCTURE, physical);
-        let block = block.and_then(|block| open.rules.check(&block, logical == 0, offset).map(|()| block));
-        match block {
-            Err(error) => damaged(&mut open, error),
-            Ok(block) => {
-                if let Some(found) = find(&mut open, &block, offset, name) {
-                    return Ok(Some(found));
-                }
-            }
-        }
-    }
-    answer(None, open)
-}
-
-fn answer(found: Option<Ino>, open: Open) -> Result<Option<Ino>, FormatError> {
-    match (found, open.damage.into_iter().next()) {
-        (None, Some(error)) => Err(error),
-        (found, _) => Ok(found),
-    }
-}
-
-fn find(open: &mut Open, block: &[u8], offset: u64, name: &[u8]) -> Option<Ino> {
-    let mut found = None;
-    let each = |entry: Entry<'_>| {
-        let hit = entry.name == name;
-        if hit {
-            found = Some(Ino(u64::from(entry.inode)));
-        }
-        hit
-    };
-    let mut damage = Vec::new();
-    open.rules.entries(block, offset, each, &mut damage);
-    damage.into_iter().for_each(|error| damaged(open, error));
-    found
 }

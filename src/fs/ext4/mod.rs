@@ -21,6 +21,7 @@ mod inode;
 mod jbd2;
 mod journal;
 mod listing;
+mod lookup;
 mod map;
 mod overlay;
 mod reader;

@@ -11,7 +11,7 @@ use super::{
     inline,
     inode::{Inode, ROOT},
     journal::Journal,
-    listing,
+    listing, lookup,
     overlay::Overlay,
     replay,
     superblock::{self, Superblock},
@@ -66,8 +66,8 @@ fn superblock(source: &Source, notes: &mut Vec<FormatError>) -> Result<Superbloc
         Ok(superblock) => Ok(superblock),
         Err(error @ FormatError::Unsupported { .. }) => Err(error),
         Err(error) => {
-            let Some(copy) = backup::find(source) else { return Err(error) };
-            let problem = format!("damaged, the copy in group {} is used: {}", copy.group, error.detail());
+            let Some((copy, group)) = backup::find(source) else { return Err(error) };
+            let problem = format!("damaged, the copy in group {group} is used: {}", error.detail());
             notes.push(FormatError::corrupt(superblock::STRUCTURE, superblock::OFFSET, problem));
             Ok(copy)
         }
@@ -129,7 +129,7 @@ impl FileSystem for Ext4 {
     }
 
     fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError> {
-        listing::look_up(&self.volume, &self.inode(dir)?, name)
+        lookup::look_up(&self.volume, &self.inode(dir)?, name)
     }
 
     fn read_dir(&self, dir: Ino) -> Result<Listing, FormatError> {
@@ -167,6 +167,10 @@ impl FileSystem for Ext4 {
 
     fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
         xattr::read(&self.volume, &self.inode(ino)?)
+    }
+
+    fn xattr(&self, ino: Ino, name: &[u8]) -> Result<Option<Vec<u8>>, FormatError> {
+        xattr::read_one(&self.volume, &self.inode(ino)?, name)
     }
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {

@@ -11,7 +11,7 @@ use super::{
     journal::{Journal, STRUCTURE},
     overlay::Patch,
 };
-use crate::{error::FormatError, gap::Code, limits};
+use crate::{error::FormatError, gap::Code, limits, num};
 
 /// The newest content of each block that the journal holds.
 #[derive(Default)]
@@ -102,7 +102,10 @@ fn scan(journal: &Journal<'_>, log: &mut Log) -> (u32, Option<FormatError>) {
                 steps = steps.saturating_sub(u32::try_from(tags.len()).unwrap_or(u32::MAX));
                 transaction.describe(journal, &block, tags, &mut at, block_at)
             }
-            jbd2::REVOKE => transaction.revoke(journal, &block),
+            jbd2::REVOKE => {
+                transaction.revoke(journal, &block);
+                Ok(())
+            }
             jbd2::COMMIT => match transaction.commit(journal, &block, &mut last_time) {
                 Commit::Complete => {
                     let next = transaction.sequence.wrapping_add(1);
@@ -137,6 +140,8 @@ struct Transaction {
     /// A descriptor or revoke block has a wrong checksum: damage, or left over from an older journal, as the
     /// commit block's time tells.
     suspect: bool,
+    /// What is wrong with a block of it; this matters only if it was committed.
+    problem: Option<String>,
 }
 
 enum Commit {
@@ -148,7 +153,7 @@ enum Commit {
 
 impl Transaction {
     fn new(sequence: u32) -> Self {
-        Self { sequence, writes: Vec::new(), revoked: Vec::new(), sum: !0, suspect: false }
+        Self { sequence, writes: Vec::new(), revoked: Vec::new(), sum: !0, suspect: false, problem: None }
     }
 
     fn describe(
@@ -177,21 +182,26 @@ impl Transaction {
         Ok(())
     }
 
-    fn revoke(&mut self, journal: &Journal<'_>, block: &[u8]) -> Result<(), String> {
+    fn revoke(&mut self, journal: &Journal<'_>, block: &[u8]) {
         self.suspect |= !has_sound_tail(journal, block);
         let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
         // The header, then the number of bytes in use, both included.
         let used = block.get(12..).map_or(0, word);
-        let end = crate::num::index(used);
+        let end = num::index(used);
         let records = journal.layout.without_tail(block).get(16..end);
-        let records = records.ok_or_else(|| format!("r_count {used} of a revoke block"))?;
+        let Some(records) = records else {
+            self.problem = Some(format!("r_count {used} of a revoke block"));
+            return;
+        };
+        if self.revoked.len() > limits::EXT4_JOURNAL_BLOCKS {
+            return;
+        }
         if journal.layout.has(jbd2::SIXTY_FOUR_BIT) {
             let wide = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
             self.revoked.extend(records.chunks_exact(8).map(wide));
         } else {
             self.revoked.extend(records.chunks_exact(4).map(|bytes| u64::from(word(bytes))));
         }
-        Ok(())
     }
 
     fn commit(&self, journal: &Journal<'_>, block: &[u8], last_time: &mut u64) -> Commit {
@@ -208,7 +218,7 @@ impl Transaction {
         };
         if sound && !self.suspect {
             *last_time = time;
-            return Commit::Complete;
+            return self.problem.clone().map_or(Commit::Complete, Commit::Damaged);
         }
         match time < *last_time {
             true => Commit::Stale,

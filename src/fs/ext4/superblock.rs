@@ -42,8 +42,8 @@ pub(super) struct Superblock {
     pub(super) descriptor_size: u16,
     pub(super) first_meta_group: u32,
     pub(super) backup_groups: [u32; 2],
-    /// The group whose copy this is.
-    pub(super) group: u16,
+    /// The group whose copy this is; revision 0 does not say.
+    pub(super) group: Option<u16>,
     pub(super) uuid: [u8; 16],
     pub(super) label: Vec<u8>,
     /// The seed of metadata checksums, if the file system has them.
@@ -137,7 +137,7 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
         descriptor_size,
         first_meta_group: raw.s_first_meta_bg.get(),
         backup_groups: raw.s_backup_bgs.map(|group| group.get()),
-        group: if dynamic { raw.s_block_group_nr.get() } else { 0 },
+        group: dynamic.then(|| raw.s_block_group_nr.get()),
         uuid: raw.s_uuid,
         label: raw.s_volume_name.into_iter().take_while(|byte| *byte != 0).collect(),
         seed: checksummed.then_some(xattr_seed),

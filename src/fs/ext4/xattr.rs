@@ -21,21 +21,42 @@ const SYSTEM: u8 = 7;
 /// All attributes that the kernel would list; of two of one name, the one in the inode.
 pub(super) fn read(volume: &Arc<Volume>, inode: &Inode) -> Result<Vec<Xattr>, FormatError> {
     let block = block(volume, inode)?;
-    let entries = in_inode(inode)?.into_iter().chain(in_block(volume, inode, block.as_deref())?);
     let mut xattrs: Vec<Xattr> = Vec::new();
-    for entry in entries {
-        let Some(prefix) = prefix(entry.index) else { continue };
-        let name = [prefix, entry.name].concat();
-        if xattrs.iter().all(|xattr| xattr.name != name) {
-            let value = entry.value(volume, inode)?;
-            let value = match entry.index {
-                2 | 3 => acl::to_kernel(&value).ok_or_else(|| entry.corrupt("access control list"))?,
-                _ => value,
-            };
-            xattrs.push(Xattr { name, value });
+    let mut bytes: u64 = 0;
+    for (name, entry) in listed(volume, inode, block.as_deref())? {
+        if xattrs.iter().any(|xattr| xattr.name == name) {
+            continue;
         }
+        bytes = bytes.saturating_add(entry.size());
+        if bytes > limits::EXT4_XATTR_BYTES {
+            let what = format!("extended attributes of inode {} of more than {bytes} bytes", inode.number);
+            return Err(FormatError::limit(what));
+        }
+        xattrs.push(Xattr { name, value: entry.shown(volume, inode)? });
     }
     Ok(xattrs)
+}
+
+/// One attribute's value.
+pub(super) fn read_one(
+    volume: &Arc<Volume>,
+    inode: &Inode,
+    name: &[u8],
+) -> Result<Option<Vec<u8>>, FormatError> {
+    let block = block(volume, inode)?;
+    let found = listed(volume, inode, block.as_deref())?.into_iter().find(|(listed, _)| listed == name);
+    found.map(|(_, entry)| entry.shown(volume, inode)).transpose()
+}
+
+/// The attributes that the kernel lists, by their full names; those in the inode come first.
+fn listed<'a>(
+    volume: &Volume,
+    inode: &'a Inode,
+    block: Option<&'a [u8]>,
+) -> Result<Vec<(Vec<u8>, Entry<'a>)>, FormatError> {
+    let entries = in_inode(inode)?.into_iter().chain(in_block(volume, inode, block)?);
+    let named = |entry: Entry<'a>| Some(([prefix(entry.index)?, entry.name].concat(), entry));
+    Ok(entries.filter_map(named).collect())
 }
 
 /// What of an inode's inline data does not fit in `i_block`.
@@ -80,6 +101,23 @@ impl Entry<'_> {
     fn corrupt(&self, problem: &str) -> FormatError {
         let problem = format!("\"{}\" of index {}: {problem}", self.name.escape_ascii(), self.index);
         FormatError::corrupt(STRUCTURE, self.offset, problem)
+    }
+
+    /// Bytes of the value.
+    fn size(&self) -> u64 {
+        match self.stored {
+            Stored::Here(value) => num::to_u64(value.len()),
+            Stored::Inode { size, .. } => u64::from(size),
+        }
+    }
+
+    /// The value as `getxattr(2)` returns it.
+    fn shown(&self, volume: &Arc<Volume>, owner: &Inode) -> Result<Vec<u8>, FormatError> {
+        let value = self.value(volume, owner)?;
+        match self.index {
+            2 | 3 => acl::to_kernel(&value).ok_or_else(|| self.corrupt("access control list")),
+            _ => Ok(value),
+        }
     }
 
     fn value(&self, volume: &Arc<Volume>, owner: &Inode) -> Result<Vec<u8>, FormatError> {
