@@ -186,7 +186,7 @@ judge snapshot-grown.qcow2
 
 # A writer that was killed, and a bit that says damage.
 qemu-img create -q -f qcow2 -o lazy_refcounts=on dirty.qcow2 4M
-(ulimit -c 0; qemu-io -c 'write -P 31 0 1M' -c 'write -P 32 3M 64k' -c flush -c abort dirty.qcow2 >/dev/null 2>&1) || true
+(ulimit -c 0; qemu-io -c 'write -P 31 0 1M' -c 'write -P 32 3M 64k' -c flush -c abort dirty.qcow2 ) >/dev/null 2>&1 || true
 judge dirty.qcow2 note=dirty-image
 qemu-img convert -f raw -O qcow2 "$base" corrupt-bit.qcow2
 printf '\x02' | dd of=corrupt-bit.qcow2 bs=1 seek=79 conv=notrunc status=none
@@ -201,3 +201,35 @@ for source in c65536-v1.1-none-off c65536-v1.1-zstd-off c512-v0.10-zlib-off c655
         truth "$name" "$base" cut=yes
     done
 done
+
+# Small disks for the repository's disk-fixtures/disk: one of each way to store a cluster.
+mkdir -p small
+cd small
+rm -f -- *
+python3 - small.raw <<'PY'
+import random, sys
+rng = random.Random(7)
+words = [rng.randbytes(6) for _ in range(40)]
+with open(sys.argv[1], "wb") as disk:
+    disk.truncate(150_000 // 512 * 512)
+    for at, length in [(0, 3000), (20_000, 30_000), (70_000, 5), (100_000, 40_000)]:
+        disk.seek(at)
+        disk.write(b"".join(rng.choice(words) for _ in range(length // 6 + 1)))
+PY
+qemu-img convert -f raw -O qcow2 -o compat=0.10,cluster_size=4k small.raw plain.qcow2
+qemu-img convert -f raw -O qcow2 -c -o cluster_size=8k small.raw zlib.qcow2
+qemu-img convert -f raw -O qcow2 -c -o cluster_size=4k,compression_type=zstd small.raw zstd.qcow2
+qemu-img snapshot -c before zstd.qcow2
+io -c 'write -P 1 20k 4k' -c 'write -z 100k 10k' zstd.qcow2
+qemu-img create -q -f qcow2 -b zlib.qcow2 -F qcow2 -o extended_l2=on,cluster_size=16k over.qcow2 200k
+io -c 'write -P 2 24k 512' -c 'write -z 30k 1k' -c 'write -P 3 140k 10k' over.qcow2
+qemu-img create -q -f qcow2 -o cluster_size=512 zeros.qcow2 100k
+io -c 'write -P 4 1k 50k' -c 'write -z 10k 512' -c 'discard 20k 3k' zeros.qcow2
+judge plain.qcow2
+judge zlib.qcow2
+truth zstd.qcow2 small.raw snapshot=before
+judge zstd.qcow2
+judge over.qcow2
+judge zeros.qcow2
+rm small.raw
+zstd -q -19 --rm -- *.qcow2

@@ -161,7 +161,9 @@ impl Image {
         let there = self.file.size().saturating_sub(offset).min(length);
         self.inflater.with(|decoder| {
             decoder.input.resize(num::to_usize(there), 0);
-            self.file.read_at(&mut decoder.input, offset).map_err(FormatError::reading(COMPRESSED, offset))?;
+            self.file
+                .read_at(&mut decoder.input, offset)
+                .map_err(FormatError::reading(COMPRESSED, offset))?;
             decoder.fill(cluster).map_err(|problem| match there < length {
                 true => FormatError::reading(COMPRESSED, offset)(io::ErrorKind::UnexpectedEof.into()),
                 false => FormatError::corrupt(COMPRESSED, offset, problem),
