@@ -81,3 +81,155 @@ for bits in 9 10 12 14 16 18 21; do
         done
     done
 done
+
+# Preallocation; with falloc and full every cluster lies in the file in order.
+for mode in off metadata falloc full; do
+    for extended in off on; do
+        name="prealloc-$mode-$extended.qcow2"
+        qemu-img create -q -f qcow2 -o "preallocation=$mode,extended_l2=$extended" "$name" 5000k
+        io -c 'write -P 7 100k 300k' -c 'write -P 8 4999k 1k' "$name"
+        judge "$name"
+    done
+done
+
+# Nothing at all, odd sizes, no bytes, more than one L1 entry.
+for size in 0 512 1536 65535 65536 66048 1000001 34359738880; do
+    name="holes-$size.qcow2"
+    qemu-img create -q -f qcow2 "$name" "$size"
+    if [ "$size" -lt 1000000000 ]; then judge "$name"; fi
+done
+name=wide-512.qcow2
+qemu-img create -q -f qcow2 -o cluster_size=512 "$name" 40M
+for at in 0 32k 33k 8M 16777k 40959k; do io -c "write -P 9 $at 1k" "$name"; done
+judge "$name"
+
+# Zeros that are written, discarded and written over, compressed beside uncompressed.
+for options in compat=0.10 compat=1.1 compat=1.1,extended_l2=on compat=1.1,compression_type=zstd; do
+    name="zeros-${options//[,=.]/-}.qcow2"
+    qemu-img create -q -f qcow2 -o "$options" "$name" 8M
+    io -c 'write -P 1 0 6M' -c 'write -P 1 7M 1M' -c 'write -z 64k 200k' -c 'write -z -u 1M 1M' -c 'discard 3M 1M' \
+        -c 'write -P 2 3500k 3k' -c 'write -z 5M 2k' -c 'discard 5200k 2k' \
+        "$name"
+    io -c 'write -c -P 3 6M 64k' -c 'write -c -P 4 6400k 64k' -c 'write -P 5 6410k 2k' "$name"
+    judge "$name"
+done
+
+# Backing chains of three, with and without subclusters, compressed in the middle.
+for extended in off on; do
+    bottom="bottom-$extended.qcow2" middle="middle-$extended.qcow2" top="top-$extended.qcow2"
+    qemu-img convert -f raw -O qcow2 -c "$base" "$bottom"
+    qemu-img create -q -f qcow2 -b "$bottom" -F qcow2 -o "extended_l2=$extended,compression_type=zstd" "$middle"
+    io -c 'write -c -P 11 1M 64k' -c 'write -P 12 2000k 3k' -c 'write -z 3M 100k' "$middle"
+    qemu-img create -q -f qcow2 -b "$middle" -F qcow2 -o "extended_l2=$extended" "$top"
+    io -c 'write -P 13 1030k 5k' -c 'write -P 14 12M 1k' -c 'discard 2M 64k' "$top"
+    judge "$middle"
+    judge "$top"
+done
+qemu-img create -q -f qcow2 -b "$base" -F raw over-raw.qcow2
+io -c 'write -P 15 77k 100k' over-raw.qcow2
+judge over-raw.qcow2
+# A disk that grew past its backing file, and one that is smaller than it.
+qemu-img create -q -f qcow2 -b "$base" -F raw grown.qcow2 20M
+io -c 'write -P 16 12280k 20k' grown.qcow2
+judge grown.qcow2
+qemu-img create -q -f qcow2 -b "$base" -F raw -o cluster_size=4k shrunk.qcow2 3000k
+judge shrunk.qcow2
+# Version 2 has the format's extension too; an image that does not say it is probed.
+qemu-img create -q -f qcow2 -o compat=0.10 -b bottom-off.qcow2 -F qcow2 v2-over.qcow2
+judge v2-over.qcow2
+cp over-raw.qcow2 probed.qcow2
+qemu-img rebase -u -b bottom-off.qcow2 -F qcow2 probed.qcow2
+python3 - probed.qcow2 <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as disk:
+    head = disk.read(65536)
+    at = head.index(bytes.fromhex("e2792aca"))
+    disk.seek(at)
+    disk.write(bytes.fromhex("12345678"))
+PY
+judge probed.qcow2
+json="json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"$PWD/bottom-off.qcow2\"}}"
+qemu-img create -q -f qcow2 -b "$json" -F qcow2 json.qcow2
+judge json.qcow2
+
+# External data files.
+for raw in off on; do
+    name="external-$raw.qcow2"
+    qemu-img create -q -f qcow2 -o "data_file=external-$raw.data.raw,data_file_raw=$raw" "$name" 12584448
+    qemu-img convert -n -f raw -O qcow2 "$base" "$name"
+    io -c 'write -z 1M 70k' -c 'discard 2M 64k' "$name"
+    judge "$name"
+done
+
+# Internal snapshots, by id and by name, one before the disk grew.
+for version in 0.10 1.1; do
+    name="snapshots-$version.qcow2"
+    qemu-img convert -f raw -O qcow2 -o "compat=$version" "$base" "$name"
+    qemu-img snapshot -c first "$name"
+    io -c 'write -P 21 0 1M' -c 'write -P 22 10M 3k' "$name"
+    qemu-img snapshot -c second "$name"
+    io -c 'write -P 23 512k 1M' "$name"
+    qemu-img convert -l snapshot.name=first -O raw "$name" "$work/snapshot.raw"
+    cmp "$base" "$work/snapshot.raw"
+    truth "$name" "$base" snapshot=first
+    truth "$name" "$base" snapshot=1
+    qemu-img convert -l snapshot.name=second -O raw "$name" "$work/snapshot.raw"
+    truth "$name" "$work/snapshot.raw" snapshot=second
+    judge "$name"
+done
+qemu-img convert -f raw -O qcow2 "$base" snapshot-grown.qcow2
+qemu-img snapshot -c small snapshot-grown.qcow2
+qemu-img resize -q snapshot-grown.qcow2 30M
+io -c 'write -P 24 0 25M' snapshot-grown.qcow2
+truth snapshot-grown.qcow2 "$base" snapshot=small
+judge snapshot-grown.qcow2
+
+# A writer that was killed, and a bit that says damage.
+qemu-img create -q -f qcow2 -o lazy_refcounts=on dirty.qcow2 4M
+(ulimit -c 0; qemu-io -c 'write -P 31 0 1M' -c 'write -P 32 3M 64k' -c flush -c abort dirty.qcow2 ) >/dev/null 2>&1 || true
+judge dirty.qcow2 note=dirty-image
+qemu-img convert -f raw -O qcow2 "$base" corrupt-bit.qcow2
+printf '\x02' | dd of=corrupt-bit.qcow2 bs=1 seek=79 conv=notrunc status=none
+judge corrupt-bit.qcow2 note=corrupt-structure
+
+# Files that end too early: what is read must be right, what is cut must be an error.
+for source in c65536-v1.1-none-off c65536-v1.1-zstd-off c512-v0.10-zlib-off c65536-v1.1-none-on; do
+    size=$(stat -c %s "$source.qcow2")
+    for part in 30 60 99; do
+        name="cut$part-$source.qcow2"
+        head -c $((size * part / 100)) "$source.qcow2" >"$name"
+        truth "$name" "$base" cut=yes
+    done
+done
+
+# Small disks for the repository's disk-fixtures/disk: one of each way to store a cluster.
+mkdir -p small
+cd small
+rm -f -- *
+python3 - small.raw <<'PY'
+import random, sys
+rng = random.Random(7)
+words = [rng.randbytes(6) for _ in range(40)]
+with open(sys.argv[1], "wb") as disk:
+    disk.truncate(150_000 // 512 * 512)
+    for at, length in [(0, 3000), (20_000, 30_000), (70_000, 5), (100_000, 40_000)]:
+        disk.seek(at)
+        disk.write(b"".join(rng.choice(words) for _ in range(length // 6 + 1)))
+PY
+qemu-img convert -f raw -O qcow2 -o compat=0.10,cluster_size=4k small.raw plain.qcow2
+qemu-img convert -f raw -O qcow2 -c -o cluster_size=8k small.raw zlib.qcow2
+qemu-img convert -f raw -O qcow2 -c -o cluster_size=4k,compression_type=zstd small.raw zstd.qcow2
+qemu-img snapshot -c before zstd.qcow2
+io -c 'write -P 1 20k 4k' -c 'write -z 100k 10k' zstd.qcow2
+qemu-img create -q -f qcow2 -b zlib.qcow2 -F qcow2 -o extended_l2=on,cluster_size=16k over.qcow2 200k
+io -c 'write -P 2 24k 512' -c 'write -z 30k 1k' -c 'write -P 3 140k 10k' over.qcow2
+qemu-img create -q -f qcow2 -o cluster_size=512 zeros.qcow2 100k
+io -c 'write -P 4 1k 50k' -c 'write -z 10k 512' -c 'discard 20k 3k' zeros.qcow2
+judge plain.qcow2
+judge zlib.qcow2
+truth zstd.qcow2 small.raw snapshot=before
+judge zstd.qcow2
+judge over.qcow2
+judge zeros.qcow2
+rm small.raw
+zstd -q -19 --rm -- *.qcow2

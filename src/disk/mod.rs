@@ -67,6 +67,7 @@ const REFUSED: &[(&[u8], u64, &str)] = &[
     (b"# Disk DescriptorFile", 0, "VMDK descriptor"),
     (b"\x7f\x10\xda\xbe", 0x40, "VDI"),
     (b"QED\0", 0, "QED"),
+    (b"Bochs Virtual HD Image", 0, "Bochs"),
     (b"WithoutFreeSpace", 0, "Parallels"),
     (b"WithouFreSpacExt", 0, "Parallels"),
     (b"\x1f\x8b", 0, "gzip"),
@@ -75,6 +76,9 @@ const REFUSED: &[(&[u8], u64, &str)] = &[
     (b"BZh", 0, "bzip2"),
     (b"PK\x03\x04", 0, "zip"),
 ];
+
+/// The same, in the last 512 bytes: a VHD of fixed size and an Apple disk image begin with data.
+const REFUSED_AT_END: &[(&[u8], &str)] = &[(b"conectix", "VHD"), (b"koly", "Apple disk image")];
 
 /// Opens a disk image. Its format is `forced`, or the one it looks like.
 pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Result<Disk, FormatError> {
@@ -90,7 +94,7 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
         return (driver.open)(source, options);
     }
     if forced.is_none()
-        && let Some((.., name)) = REFUSED.iter().find(|(magic, at, _)| begins(&source, magic, *at))
+        && let Some(name) = refused(&source)
     {
         return Err(unsupported(format!("a disk image of format {name}, which is not read")));
     }
@@ -100,6 +104,13 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
     Ok(Disk { source, format: "raw", notes: Vec::new() })
 }
 
+fn refused(source: &dyn ReadAt) -> Option<&'static str> {
+    let first = REFUSED.iter().find(|(magic, at, _)| begins(source, magic, *at)).map(|(.., name)| *name);
+    let footer = source.size().checked_sub(512);
+    let last = |at| REFUSED_AT_END.iter().find(|(magic, _)| begins(source, magic, at)).map(|(_, name)| *name);
+    first.or_else(|| footer.and_then(last))
+}
+
 fn begins(source: &dyn ReadAt, magic: &[u8], at: u64) -> bool {
     let mut bytes = vec![0; magic.len()];
     source.read_at(&mut bytes, at).is_ok() && bytes == magic
@@ -107,4 +118,44 @@ fn begins(source: &dyn ReadAt, magic: &[u8], at: u64) -> bool {
 
 fn unsupported(what: String) -> FormatError {
     FormatError::Unsupported { code: Code::UnsupportedDiskFormat, what }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::block::Memory;
+
+    fn format(bytes: Vec<u8>, forced: Option<&str>) -> Result<&'static str, String> {
+        let options = Options { siblings: &NoSiblings, snapshot: None };
+        let disk = open(Arc::new(Memory::new(bytes)), forced, &options);
+        disk.map(|disk| disk.format).map_err(|error| error.detail())
+    }
+
+    #[test]
+    fn what_is_not_read_is_refused_by_its_name_unless_it_is_called_raw() {
+        for (magic, at, name) in REFUSED {
+            let mut bytes = vec![0; 1024];
+            let at = usize::try_from(*at).unwrap();
+            bytes[at..at + magic.len()].copy_from_slice(magic);
+            let expected = format!("a disk image of format {name}, which is not read");
+            assert_eq!(format(bytes.clone(), None), Err(expected));
+            assert_eq!(format(bytes, Some("raw")), Ok("raw"));
+        }
+        for (magic, name) in REFUSED_AT_END {
+            let mut bytes = vec![0; 4096];
+            bytes[3584..3584 + magic.len()].copy_from_slice(magic);
+            assert!(format(bytes, None).unwrap_err().contains(name));
+        }
+        assert_eq!(format(vec![0; 1024], None), Ok("raw"));
+        assert_eq!(format(vec![], None), Ok("raw"));
+        assert!(format(vec![0; 1024], Some("qed")).is_err());
+    }
+
+    #[test]
+    fn a_raw_disk_has_no_snapshots() {
+        let options = Options { siblings: &NoSiblings, snapshot: Some("a") };
+        assert!(open(Arc::new(Memory::new(vec![0; 512])), None, &options).is_err());
+    }
 }

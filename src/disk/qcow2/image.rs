@@ -157,14 +157,17 @@ impl Image {
 
     fn inflate(&self, cluster: &mut [u8], compressed: Compressed) -> Result<(), FormatError> {
         let Compressed { offset, length, .. } = compressed;
-        // The last sector may be cut where the file ends.
-        let length = num::to_usize(self.file.size().saturating_sub(offset).min(length));
+        // The last sector may be cut where the file ends; if it is needed, the data is.
+        let there = self.file.size().saturating_sub(offset).min(length);
         self.inflater.with(|decoder| {
-            decoder.input.resize(length, 0);
+            decoder.input.resize(num::to_usize(there), 0);
             self.file
                 .read_at(&mut decoder.input, offset)
                 .map_err(FormatError::reading(COMPRESSED, offset))?;
-            decoder.fill(cluster).map_err(|problem| FormatError::corrupt(COMPRESSED, offset, problem))
+            decoder.fill(cluster).map_err(|problem| match there < length {
+                true => FormatError::reading(COMPRESSED, offset)(io::ErrorKind::UnexpectedEof.into()),
+                false => FormatError::corrupt(COMPRESSED, offset, problem),
+            })
         })
     }
 }

@@ -14,6 +14,8 @@ mod open;
 mod reference;
 mod snapshot;
 mod tables;
+#[cfg(test)]
+mod testing;
 
 use super::Driver;
 use crate::block::ReadAt;
