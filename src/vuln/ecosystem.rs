@@ -76,9 +76,16 @@ fn debian_release(os: &Os) -> Option<&str> {
     })
 }
 
-/// Releases that were in use before their number was in os-release.
-const DEBIAN_CODENAMES: [(&str, &str); 5] =
-    [("buster", "10"), ("bullseye", "11"), ("bookworm", "12"), ("trixie", "13"), ("forky", "14")];
+/// Releases whose images, or purls, may name them by codename alone.
+const DEBIAN_CODENAMES: [(&str, &str); 7] = [
+    ("jessie", "8"),
+    ("stretch", "9"),
+    ("buster", "10"),
+    ("bullseye", "11"),
+    ("bookworm", "12"),
+    ("trixie", "13"),
+    ("forky", "14"),
+];
 
 /// April's releases of even years are long-term ones, and OSV says so in the name.
 fn ubuntu_release(version: &str) -> String {

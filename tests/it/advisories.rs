@@ -152,6 +152,36 @@ fn records_of_one_vulnerability_are_folded() {
 }
 
 #[test]
+fn aliases_join_records_but_not_two_cve_ids_with_records_of_their_own() {
+    let npm = |id: &str, aliases: &str| {
+        format!(
+            r#"{{"id":"{id}","aliases":[{aliases}],"affected":[{{"package":{{"ecosystem":"npm","name":"a"}},
+            "ranges":[{{"type":"SEMVER","events":[{{"introduced":"0"}}]}}]}}]}}"#
+        )
+    };
+    let found = |records: &[String]| {
+        let feed = feeds::Feed::named("ghsa-npm").unwrap();
+        let mut builder = icecore::vuln::database::Builder::default();
+        records.iter().for_each(|record| feed.read(&mut builder, record.as_bytes()).unwrap());
+        let database = open(builder.finish().unwrap()).unwrap();
+        let matches = database.matches(&Package::new(PackageKind::Npm, "a", "1.0.0"), None).unwrap();
+        let names = |finding: Finding| (finding.id, finding.aliases.join(" "), finding.records.join(" "));
+        matches.findings.into_iter().map(names).collect::<Vec<_>>()
+    };
+    let text =
+        |id: &str, aliases: &str, records: &str| (id.to_owned(), aliases.to_owned(), records.to_owned());
+    // A-1 and B-1 are joined by C-1, which names both.
+    assert_eq!(
+        found(&[npm("A-1", r#""CVE-1""#), npm("B-1", ""), npm("C-1", r#""A-1","B-1""#)]),
+        [text("CVE-1", "A-1 B-1 C-1", "A-1 B-1 C-1")]
+    );
+    assert_eq!(
+        found(&[npm("A-1", r#""CVE-1","CVE-2""#), npm("CVE-1", ""), npm("CVE-2", "")]),
+        [text("CVE-1", "A-1", "A-1 CVE-1"), text("CVE-2", "A-1", "CVE-2")]
+    );
+}
+
+#[test]
 fn npm_ranges_scopes_and_known_ends() {
     let ws = |version| findings(&Package::new(PackageKind::Npm, "ws", version), None);
     let fixed = |version| {
