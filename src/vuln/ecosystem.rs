@@ -76,9 +76,16 @@ fn debian_release(os: &Os) -> Option<&str> {
     })
 }
 
-/// Releases that were in use before their number was in os-release.
-const DEBIAN_CODENAMES: [(&str, &str); 5] =
-    [("buster", "10"), ("bullseye", "11"), ("bookworm", "12"), ("trixie", "13"), ("forky", "14")];
+/// Releases whose images, or purls, may name them by codename alone.
+const DEBIAN_CODENAMES: [(&str, &str); 7] = [
+    ("jessie", "8"),
+    ("stretch", "9"),
+    ("buster", "10"),
+    ("bullseye", "11"),
+    ("bookworm", "12"),
+    ("trixie", "13"),
+    ("forky", "14"),
+];
 
 /// April's releases of even years are long-term ones, and OSV says so in the name.
 fn ubuntu_release(version: &str) -> String {
@@ -125,8 +132,14 @@ pub fn package(ecosystem: &str, name: &str, version: &str) -> Option<(Package, O
 
 /// The name and version under which a package's ecosystem files its advisories: the source package of a
 /// Debian package with its own version, the origin of an Alpine one, the package itself elsewhere.
+///
+/// Debian signs its kernels in source packages of their own (`linux-signed-amd64`, version `6.1.27+1`), which
+/// no advisory names; the binary package keeps the version of `linux`.
 pub(super) fn subject(package: &Package) -> (&str, &str) {
     match (package.kind, &package.source) {
+        (PackageKind::Deb, Some(source)) if source.name.starts_with("linux-signed-") => {
+            ("linux", &package.version)
+        }
         (PackageKind::Deb, Some(source)) => (&source.name, &source.version),
         (PackageKind::Apk, Some(source)) => (&source.name, &package.version),
         _ => (&package.name, &package.version),

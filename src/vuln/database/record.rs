@@ -146,9 +146,26 @@ fn module(record: &Record, part: &Affected) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vuln::feeds::FEEDS;
 
     fn record(text: &str) -> Record {
         serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn what_is_no_vulnerability_leaves_no_entry() {
+        let kept = |id: &str, extra: &str, specific: &str| {
+            let record = record(&format!(
+                r#"{{"id":"{id}","aliases":["CVE-1"]{extra},"affected":[{{"package":{{"ecosystem":"npm","name":"a"}},
+                "versions":["1.0.0"],"database_specific":{specific}}}]}}"#
+            ));
+            let kept = Kept::new(&FEEDS[0], &record, &mut Vec::new());
+            (kept.entries.len(), kept.names.len())
+        };
+        assert_eq!(kept("GHSA-1", "", "{}"), (1, 2));
+        assert_eq!(kept("GHSA-1", r#","withdrawn":"2024-01-01T00:00:00Z""#, "{}"), (0, 0));
+        assert_eq!(kept("MAL-2024-1", "", "{}"), (0, 0));
+        assert_eq!(kept("RUSTSEC-1", "", r#"{"informational":"unmaintained"}"#), (0, 2));
     }
 
     #[test]

@@ -25,9 +25,10 @@ pub struct Summary {
     pub problems: Vec<Problem>,
 }
 
-/// Records of a feed of which more than one in this many are malformed make the build fail: that is another
-/// format, not a slip.
+/// A build fails if more of a feed is malformed than one record in this many, or than a few, or in any case
+/// more than half: that is another format, not a slip.
 const MALFORMED_SHARE: u64 = 50;
+const MALFORMED_FEW: u64 = 10;
 
 /// zstd's largest window: archives are packed with `--long`.
 const ZSTD_WINDOW_LOG: u32 = 27;
@@ -81,7 +82,9 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
 }
 
 fn is_another_format(source: &FeedSource) -> bool {
-    source.malformed.saturating_mul(MALFORMED_SHARE) > source.records.saturating_add(source.malformed)
+    let all = source.records.saturating_add(source.malformed);
+    let allowed = (all / MALFORMED_SHARE).max(MALFORMED_FEW).min(all / 2);
+    source.malformed > allowed
 }
 
 /// The entries of a directory in the order of their names, hidden ones left out; or the directory or file

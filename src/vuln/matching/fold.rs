@@ -41,8 +41,7 @@ pub(super) fn findings(
             members.push(&hit.entry.record);
         }
         for member in members {
-            let mut ids = database.group(member)?;
-            ids.sort_by_key(|id| rank(id));
+            let ids = names(database, member)?;
             let Some(primary) = ids.first().cloned() else { continue };
             let group = groups.entry(primary).or_default();
             group.ids = ids;
@@ -57,6 +56,17 @@ pub(super) fn findings(
 fn reported_by_itself(rules: &Rules<'_>, hit: &Hit, advisory: &Advisory) -> bool {
     let no_security = ["ALBA-", "ALEA-"].iter().any(|prefix| hit.entry.record.starts_with(prefix));
     matches!(rules, Rules::Osv) || (advisory.members.is_empty() && !no_security)
+}
+
+/// The ids of a vulnerability, the one to call it by first. Sources that alias one id of theirs to several
+/// CVE ids make those one set; a record that is about a CVE id is about that one all the same.
+fn names(database: &Database, member: &str) -> Result<Vec<String>, FormatError> {
+    let mut ids = database.group(member)?;
+    if member.starts_with("CVE-") {
+        ids.retain(|id| id == member || !id.starts_with("CVE-"));
+    }
+    ids.sort_by_key(|id| rank(id));
+    Ok(ids)
 }
 
 /// CVE ids first, then those of GitHub, then by name.

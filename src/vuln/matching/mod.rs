@@ -141,6 +141,9 @@ impl Database {
                 }
             }
         })?;
+        for hit in &hits {
+            cleared.remove(&hit.entry.record);
+        }
         let findings = fold::findings(self, &subject, package, &rules, hits, &cleared)?;
         Ok(Matches { findings, coverage, unordered: !scheme.accepts(version) })
     }
