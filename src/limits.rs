@@ -19,6 +19,8 @@ pub const TEXT_FILE_BYTES: u64 = 16 << 20;
 pub const DISKS: usize = 64;
 /// Partitions of one disk.
 pub const PARTITIONS: usize = 1024;
+/// Nesting of imports in a runtime's configuration.
+pub const CONFIG_IMPORTS: usize = 16;
 /// Files in a chain of backing files.
 pub const BACKING_CHAIN: usize = 64;
 /// Entries of a qcow2 L1 table: qemu's own bound of 32 MiB.

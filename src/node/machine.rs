@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    Reason, Runtime, Site,
+    Reason, Runtime, Site, config,
     fstab::{self, Line},
     sites::{self, PLACES},
+    verdict,
 };
 use crate::{
     Gap,
@@ -13,7 +14,7 @@ use crate::{
     fs::{FileSystem, GuestPath, Mount, Opened, Root},
     gap::{Code, Scope},
     inventory::Os,
-    volume::Volume,
+    volume::{Signature, Volume},
 };
 
 /// A volume whose file system was opened.
@@ -53,8 +54,9 @@ pub struct Machine {
     pub gaps: Vec<Gap>,
 }
 
-/// Puts a machine together from the file systems of all its disks.
-pub fn assemble(volumes: &[NodeVolume]) -> Machine {
+/// Puts a machine together from the file systems of all its disks, and from what was recognised on the volumes
+/// that are not read.
+pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machine {
     let mut machine = Machine {
         root: None,
         mounts: Vec::new(),
@@ -70,6 +72,7 @@ pub fn assemble(volumes: &[NodeVolume]) -> Machine {
         machine.mount(root, &mut rest);
     }
     machine.find_sites(&rest);
+    machine.judge(unread);
     machine
 }
 
@@ -167,6 +170,37 @@ impl Machine {
         }
     }
 
+    /// What speaks against an analysis.
+    fn judge(&mut self, unread: &[(Volume, Signature)]) {
+        let Some(root) = self.root.clone() else {
+            self.reasons.extend(verdict::windows(unread));
+            return;
+        };
+        self.reasons.extend(verdict::ephemeral(&root));
+        let (configured, damage) = config::read(&root);
+        for (file, error) in damage {
+            let effect = "a state directory that it names is not searched";
+            self.gaps.push(Gap::from_error(&error, Scope::Volume, "node", effect).at(file.to_string()));
+        }
+        for configured in configured {
+            let before = self.sites.len();
+            self.look(&root, None, configured.runtime, &String::from_utf8_lossy(configured.path.as_bytes()));
+            let is_known = |site: &Site| site.runtime == configured.runtime;
+            // A runtime that is configured and never ran is no loss while another one's state is there.
+            if self.sites.len() == before
+                && !self.sites.iter().any(is_known)
+                && !self.is_empty_dir(&root, &configured.path)
+            {
+                self.reasons.push(verdict::elsewhere(&configured));
+            }
+        }
+    }
+
+    /// Whether a directory is there: a runtime that never ran leaves one.
+    fn is_empty_dir(&self, root: &Root, path: &GuestPath) -> bool {
+        matches!(root.find(path.as_bytes()), Ok(Some(dir)) if matches!(dir.is_dir(), Ok(true)))
+    }
+
     fn look(&mut self, root: &Root, volume: Option<&String>, runtime: Runtime, path: &str) {
         match sites::at(root, runtime, path) {
             Ok(Some(dir)) => {
@@ -191,7 +225,11 @@ fn matches(candidate: &NodeVolume, line: &Line) -> bool {
         Some((key, value)) => (key.to_ascii_uppercase(), value),
         None => match line.spec.split_once('=') {
             Some((key, value)) => (key.to_ascii_uppercase(), value.trim_matches('"')),
-            None => return false,
+            None => {
+                return device(&line.spec).is_some_and(|(disk, number)| {
+                    candidate.volume.disk == disk && partition.map(|partition| partition.number) == number
+                });
+            }
         },
     };
     let same = |own: Option<&String>| own.is_some_and(|own| own.eq_ignore_ascii_case(value));
@@ -201,5 +239,99 @@ fn matches(candidate: &NodeVolume, line: &Line) -> bool {
         "PARTUUID" => same(partition.and_then(|p| p.uuid.as_ref())),
         "PARTLABEL" => partition.and_then(|p| p.name.as_deref()) == Some(value),
         _ => false,
+    }
+}
+
+/// The disk's position and the partition's number in a kernel name: `sdb1`, `vda`, `nvme1n1p2`, `xvdf`.
+fn device(spec: &str) -> Option<(usize, Option<u32>)> {
+    let name = spec.strip_prefix("/dev/")?;
+    if let Some(rest) = name.strip_prefix("nvme") {
+        let (disk, rest) = rest.split_once('n')?;
+        let number = rest.split_once('p').map(|(_, number)| number.parse()).transpose().ok()?;
+        return Some((disk.parse().ok()?, number));
+    }
+    let rest = ["sd", "vd", "xvd", "hd"].iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let letter = rest.bytes().next().filter(u8::is_ascii_lowercase)?;
+    let number = rest.get(1..).filter(|number| !number.is_empty()).map(str::parse).transpose().ok()?;
+    Some((usize::from(letter.checked_sub(b'a')?), number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{block, fs::memory::Tree};
+
+    fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
+        let source: block::Source = Arc::new(block::Memory::default());
+        let volume = Volume { id: id.to_owned(), disk, start: 0, source, partition: None };
+        let opened = Opened {
+            fs: tree.build(),
+            kind: "memory",
+            uuid: Some(uuid.to_owned()),
+            label: None,
+            notes: Vec::new(),
+        };
+        NodeVolume { volume, opened }
+    }
+
+    fn root(fstab: &str, files: &[(&str, &str)]) -> NodeVolume {
+        let mut tree = Tree::default();
+        tree.file("usr/lib/os-release", "ID=debian\n");
+        tree.file("etc/fstab", fstab);
+        for (path, content) in files {
+            tree.file(path, *content);
+        }
+        volume("disk0p1", 0, "aaaa", tree)
+    }
+
+    fn data(path: &str) -> NodeVolume {
+        let mut tree = Tree::default();
+        tree.file(&format!("{path}/io.containerd.metadata.v1.bolt/meta.db"), "x");
+        volume("disk1", 1, "bbbb", tree)
+    }
+
+    fn sites(machine: &Machine) -> Vec<(Option<String>, String)> {
+        machine.sites.iter().map(|site| (site.volume.clone(), site.path.to_string())).collect()
+    }
+
+    #[test]
+    fn a_separate_var_is_mounted_by_uuid_or_device() {
+        for spec in ["UUID=BBBB", "/dev/disk/by-uuid/bbbb", "/dev/sdb", "/dev/nvme1n1"] {
+            let machine = assemble(
+                &[root(&format!("{spec} /var ext4 defaults 0 2\n"), &[]), data("lib/containerd")],
+                &[],
+            );
+            assert_eq!(sites(&machine), [(None, "/var/lib/containerd".to_owned())], "{spec}");
+            assert!(machine.gaps.is_empty() && machine.reasons.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_data_disk_that_nothing_mounts_is_searched() {
+        for path in ["", "containerd", "lib/containerd", "var/lib/containerd"] {
+            let machine = assemble(&[root("", &[]), data(path)], &[]);
+            assert_eq!(sites(&machine), [(Some("disk1".to_owned()), format!("/{path}"))], "{path}");
+        }
+    }
+
+    #[test]
+    fn state_that_is_on_no_given_disk_is_a_reason() {
+        let config = |root: &str| format!("root = \"{root}\"\n");
+        for (path, code) in
+            [("/mnt/aks/containers", Code::EphemeralOsDisk), ("/data/ctrd", Code::MissingDisk)]
+        {
+            let machine = assemble(&[root("", &[("etc/containerd/config.toml", &config(path))])], &[]);
+            assert_eq!(machine.reasons.iter().map(|r| r.code).collect::<Vec<_>>(), [code], "{path}");
+        }
+        let label = "KUBELET_NODE_LABELS=agentpool=a,kubernetes.azure.com/storageprofile=ephemeral,x=y\n";
+        let machine = assemble(&[root("", &[("etc/default/kubelet", label)])], &[]);
+        assert_eq!(machine.reasons[0].code, Code::EphemeralOsDisk);
+        assert!(machine.reasons[0].evidence.contains("storageprofile=ephemeral"));
+    }
+
+    #[test]
+    fn a_volume_that_fstab_names_and_nobody_gave_is_a_gap() {
+        let machine = assemble(&[root("UUID=cccc /var/lib/containerd ext4 defaults 0 2\n", &[])], &[]);
+        assert_eq!(machine.gaps[0].code, Code::MissingDisk);
     }
 }

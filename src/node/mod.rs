@@ -1,10 +1,14 @@
 //! Volumes in, a machine out: which is the root, what is mounted where, what operating system it is, where
 //! container runtimes keep their state, and whether the node is of a kind that is analyzed.
 
+mod config;
+mod facts;
 mod fstab;
 mod machine;
 mod sites;
+mod verdict;
 
+pub use facts::{DiskFacts, NodeFacts};
 pub use machine::{Machine, MountPoint, NodeVolume, assemble};
 pub use sites::{Runtime, Site};
 

@@ -90,6 +90,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         disks: Vec::new(),
         volumes: Vec::new(),
         file_systems: Vec::new(),
+        unread: Vec::new(),
         gaps: Vec::new(),
     };
     if inputs.disks.len() > limits::DISKS {
@@ -103,8 +104,8 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
             opening.disk(number, path)?;
         }
     }
-    let Opening { counter, disks, volumes, file_systems, mut gaps, .. } = opening;
-    let machine = node::assemble(&file_systems);
+    let Opening { counter, disks, volumes, file_systems, unread, mut gaps, .. } = opening;
+    let machine = node::assemble(&file_systems, &unread);
     gaps.extend(machine.gaps.iter().cloned());
     let (runtimes, stores) = stores(&machine, &mut gaps);
     Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, gaps, counter })
@@ -116,6 +117,8 @@ struct Opening<'a> {
     disks: Vec<report::Disk>,
     volumes: Vec<report::Volume>,
     file_systems: Vec<NodeVolume>,
+    /// Volumes that are recognised and not read.
+    unread: Vec<(volume::Volume, volume::Signature)>,
     gaps: Vec<Gap>,
 }
 
@@ -244,6 +247,7 @@ impl Opening<'_> {
                         let detail = format!("the volume holds {}", found.name);
                         self.gaps.push(Gap::new(code, Scope::Volume, &volume.id, detail, effect));
                     }
+                    self.unread.push((volume, found));
                 }
             }
         }

@@ -6,7 +6,7 @@ mod signature;
 
 use std::sync::Arc;
 
-pub use signature::{Signature, signature};
+pub use signature::{Signature, by_type, signature};
 
 use crate::{
     block::{ReadAt, Slice, Source},

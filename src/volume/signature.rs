@@ -65,6 +65,16 @@ pub fn signature(source: &dyn ReadAt) -> Option<Signature> {
     found.or_else(|| at_end(source))
 }
 
+/// What a partition's type says that holds no files by design: a boot loader's code, Microsoft's reserve.
+pub fn by_type(kind: &str) -> Option<Signature> {
+    let name = match kind {
+        "21686148-6449-6E6F-744E-656564454649" => "BIOS boot",
+        "E3C9E316-0B5C-4DB8-817D-F92DF00215AE" => "Microsoft reserved",
+        _ => return None,
+    };
+    Some(Signature { name, code: None })
+}
+
 /// MD metadata 0.90 and 1.0 lie near the end, aligned; so does DRBD's.
 fn at_end(source: &dyn ReadAt) -> Option<Signature> {
     const MD: [u8; 4] = [0xfc, 0x4e, 0x2b, 0xa9];

@@ -1,0 +1,200 @@
+//! Where runtimes are configured to keep their state: containerd's `config.toml` with its imports, Docker's
+//! `daemon.json`, containers/storage's `storage.conf`.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::Runtime;
+use crate::{
+    error::FormatError,
+    fs::{FileKind, GuestPath, Root},
+    limits,
+};
+
+/// A configured state directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Configured {
+    pub(super) runtime: Runtime,
+    /// Where the state is to be.
+    pub(super) path: GuestPath,
+    /// Which file says so.
+    pub(super) file: GuestPath,
+}
+
+/// containerd's own places, and those of distributions that bring it along.
+const CONTAINERD: &[&str] = &[
+    "etc/containerd/config.toml",
+    "var/lib/rancher/k3s/agent/etc/containerd/config.toml",
+    "var/lib/rancher/rke2/agent/etc/containerd/config.toml",
+    "var/snap/microk8s/current/args/containerd.toml",
+    "etc/k0s/containerd.toml",
+];
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ContainerdConfig {
+    root: Option<String>,
+    imports: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct DockerConfig {
+    #[serde(rename = "data-root")]
+    data_root: Option<String>,
+    /// Its name before Docker 17.05.
+    graph: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct StorageConfig {
+    storage: Storage,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Storage {
+    graphroot: Option<String>,
+}
+
+/// The configured state directories, and the configuration files that could not be read.
+pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError)>) {
+    let mut reader = Reader { root, found: Vec::new(), damage: Vec::new(), seen: BTreeSet::new() };
+    for file in CONTAINERD {
+        reader.containerd(&GuestPath::new(file), 0);
+    }
+    if let Some(config) = reader.json::<DockerConfig>("etc/docker/daemon.json") {
+        reader.add(Runtime::Docker, config.data_root.or(config.graph), "etc/docker/daemon.json");
+    }
+    for file in ["usr/share/containers/storage.conf", "etc/containers/storage.conf"] {
+        if let Some(config) = reader.toml::<StorageConfig>(&GuestPath::new(file)) {
+            reader.add(Runtime::ContainersStorage, config.storage.graphroot, file);
+        }
+    }
+    (reader.found, reader.damage)
+}
+
+struct Reader<'a> {
+    root: &'a Root,
+    found: Vec<Configured>,
+    damage: Vec<(GuestPath, FormatError)>,
+    /// Files read so far: imports may name each other.
+    seen: BTreeSet<GuestPath>,
+}
+
+impl Reader<'_> {
+    fn containerd(&mut self, file: &GuestPath, depth: usize) {
+        if !self.seen.insert(file.clone()) || depth > limits::CONFIG_IMPORTS {
+            return;
+        }
+        let Some(config) = self.toml::<ContainerdConfig>(file) else { return };
+        self.add(Runtime::Containerd, config.root, &file.to_string());
+        for import in config.imports {
+            for path in self.imported(file, &import) {
+                self.containerd(&path, depth.saturating_add(1));
+            }
+        }
+    }
+
+    /// The files that an import names: relative to the importing file, with `*` in its last component.
+    fn imported(&mut self, file: &GuestPath, import: &str) -> Vec<GuestPath> {
+        let base = if import.starts_with('/') { GuestPath::ROOT } else { file.parent().unwrap_or_default() };
+        let path = GuestPath::new([base.as_bytes(), b"/", import.as_bytes()].concat());
+        let pattern = String::from_utf8_lossy(path.name()).into_owned();
+        if !pattern.contains(['*', '?']) {
+            return vec![path];
+        }
+        let dir = path.parent().unwrap_or_default();
+        let listing = match self.root.find(dir.as_bytes()) {
+            Ok(Some(found)) if matches!(found.is_dir(), Ok(true)) => found.read_dir(),
+            Ok(_) => return Vec::new(),
+            Err(error) => Err(error),
+        };
+        let listing = listing.unwrap_or_else(|error| {
+            self.damage.push((dir.clone(), error));
+            crate::fs::Listing::default()
+        });
+        let matcher = wildmatch::WildMatch::new(&pattern);
+        let files = listing.entries.iter().filter(|entry| entry.kind != FileKind::Directory);
+        let named = files.filter(|entry| matcher.matches(&String::from_utf8_lossy(&entry.name)));
+        let mut paths: Vec<GuestPath> = named.map(|entry| dir.join(&entry.name)).collect();
+        paths.sort();
+        paths
+    }
+
+    fn add(&mut self, runtime: Runtime, path: Option<String>, file: &str) {
+        if let Some(path) = path.filter(|path| path.starts_with('/')) {
+            self.found.push(Configured { runtime, path: GuestPath::new(path), file: GuestPath::new(file) });
+        }
+    }
+
+    fn json<T: for<'de> Deserialize<'de>>(&mut self, file: &str) -> Option<T> {
+        let path = GuestPath::new(file);
+        let text = self.text(&path)?;
+        let parsed = serde_json::from_str(&text);
+        parsed.map_err(|error| self.malformed(&path, &error.to_string())).ok()
+    }
+
+    fn toml<T: for<'de> Deserialize<'de>>(&mut self, file: &GuestPath) -> Option<T> {
+        let text = self.text(file)?;
+        let parsed = toml::from_str(&text);
+        parsed.map_err(|error| self.malformed(file, error.message())).ok()
+    }
+
+    fn malformed(&mut self, file: &GuestPath, problem: &str) {
+        self.damage.push((file.clone(), FormatError::corrupt("configuration file", 0, problem)));
+    }
+
+    fn text(&mut self, file: &GuestPath) -> Option<String> {
+        match self.root.read(file.as_bytes(), "configuration file") {
+            Ok(bytes) => bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) => {
+                self.damage.push((file.clone(), error));
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::memory::Tree;
+
+    #[test]
+    fn roots_from_every_runtimes_configuration() {
+        let mut tree = Tree::default();
+        tree.file(
+            "etc/containerd/config.toml",
+            "version = 2\nimports = [\"conf.d/*.toml\", \"config.toml\"]\n",
+        );
+        tree.file("etc/containerd/conf.d/10-root.toml", "root = \"/mnt/data/containerd\"\n");
+        tree.file("etc/containerd/conf.d/README", "root = \"/no\"\n");
+        tree.file("etc/docker/daemon.json", "{\"data-root\": \"/mnt/docker\"}");
+        tree.file("etc/containers/storage.conf", "[storage]\ngraphroot = \"/srv/containers\"\n");
+        let (found, damage) = read(&Root::new(tree.build()));
+        assert!(damage.is_empty());
+        let shown: Vec<_> =
+            found.iter().map(|c| (c.runtime, c.path.to_string(), c.file.to_string())).collect();
+        let row = |runtime, path: &str, file: &str| (runtime, path.to_owned(), file.to_owned());
+        assert_eq!(
+            shown,
+            [
+                row(Runtime::Containerd, "/mnt/data/containerd", "/etc/containerd/conf.d/10-root.toml"),
+                row(Runtime::Docker, "/mnt/docker", "/etc/docker/daemon.json"),
+                row(Runtime::ContainersStorage, "/srv/containers", "/etc/containers/storage.conf"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_broken_configuration_is_told() {
+        let mut tree = Tree::default();
+        tree.file("etc/docker/daemon.json", "{");
+        let (found, damage) = read(&Root::new(tree.build()));
+        assert!(found.is_empty());
+        assert_eq!(damage[0].0.to_string(), "/etc/docker/daemon.json");
+    }
+}

@@ -1,0 +1,96 @@
+//! What the caller knows of a node from its cloud's API, so that a node of a kind that is not analyzed is
+//! skipped before a byte is read.
+
+use serde::Deserialize;
+
+use super::Reason;
+use crate::gap::Code;
+
+/// Facts about a node (`--node-facts FILE`). Every field may be absent; unknown fields are refused, so that a
+/// slip of the pen does not pass for a fact.
+///
+/// ```json
+/// { "os_type": "linux", "os_disk_type": "managed", "power_state": "running",
+///   "disks": [ { "name": "osdisk-1", "role": "os", "sku": "Premium_LRS", "size_gib": 128, "encryption": "platform" } ] }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeFacts {
+    /// `linux` or `windows`.
+    pub os_type: Option<String>,
+    /// `managed` (a disk that can be snapshotted) or `ephemeral`.
+    pub os_disk_type: Option<String>,
+    /// `running`, `stopped` or `deallocated`: when the snapshot was taken.
+    pub power_state: Option<String>,
+    /// The node's disks.
+    pub disks: Vec<DiskFacts>,
+}
+
+/// Facts about one disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiskFacts {
+    /// Its name in the cloud.
+    pub name: String,
+    /// `os`, `data` or `temporary`.
+    pub role: Option<String>,
+    /// The cloud's product (`Premium_LRS`, `gp3`, `pd-ssd`).
+    pub sku: Option<String>,
+    /// Its size.
+    pub size_gib: Option<u64>,
+    /// `platform`, `customer`, or `guest` for encryption inside the virtual machine.
+    pub encryption: Option<String>,
+}
+
+impl NodeFacts {
+    /// Reads the file's text.
+    pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// Why the node is not analyzed, as far as these facts tell.
+    pub fn reasons(&self) -> Vec<Reason> {
+        let is =
+            |field: &Option<String>, word: &str| field.as_ref().is_some_and(|v| v.eq_ignore_ascii_case(word));
+        let mut reasons = Vec::new();
+        let mut add = |code, detail: &str, evidence: String| {
+            reasons.push(Reason { code, detail: detail.to_owned(), evidence });
+        };
+        if is(&self.os_type, "windows") {
+            add(Code::WindowsNode, "the node runs Windows", "node facts: os_type is windows".to_owned());
+        }
+        if is(&self.os_disk_type, "ephemeral") {
+            let evidence = "node facts: os_disk_type is ephemeral".to_owned();
+            add(
+                Code::EphemeralOsDisk,
+                "the node keeps its OS on a disk that ends with the virtual machine",
+                evidence,
+            );
+        }
+        for disk in self.disks.iter().filter(|disk| is(&disk.role, "os") && is(&disk.encryption, "guest")) {
+            let evidence =
+                format!("node facts: disk {:?} is encrypted inside the virtual machine", disk.name);
+            add(Code::EncryptedVolume, "the node's OS disk is encrypted and no key was given", evidence);
+        }
+        reasons
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_decide_before_a_byte_is_read() {
+        for (text, code) in [
+            (r#"{"os_type":"Windows"}"#, Some(Code::WindowsNode)),
+            (r#"{"os_disk_type":"ephemeral","os_type":"linux"}"#, Some(Code::EphemeralOsDisk)),
+            (r#"{"disks":[{"name":"a","role":"os","encryption":"guest"}]}"#, Some(Code::EncryptedVolume)),
+            (r#"{"os_type":"linux","disks":[{"name":"a","role":"data","encryption":"guest"}]}"#, None),
+        ] {
+            let reasons = NodeFacts::parse(text.as_bytes()).unwrap().reasons();
+            assert_eq!(reasons.first().map(|reason| reason.code), code, "{text}");
+        }
+        assert!(NodeFacts::parse(br#"{"osType":"windows"}"#).is_err(), "a misspelled fact is no fact");
+    }
+}

@@ -1,0 +1,64 @@
+//! What on the disks speaks against an analysis: nodes whose runtime state is on no disk that can be
+//! snapshotted, and nodes that run Windows.
+
+use super::{Reason, config::Configured};
+use crate::{
+    fs::{GuestPath, Root},
+    gap::Code,
+    volume::{Signature, Volume},
+};
+
+/// Where clouds mount a disk that ends with the virtual machine: Azure's temporary disk, instance stores.
+const TEMPORARY: &[&str] =
+    &["mnt", "mnt/resource", "mnt/aks", "mnt/k8s-disks", "media/ephemeral0", "mnt/disks"];
+
+/// Microsoft's reserved partition: only disks that Windows partitioned have one.
+const MICROSOFT_RESERVED: &str = "E3C9E316-0B5C-4DB8-817D-F92DF00215AE";
+
+/// An AKS node tells in its kubelet's labels that its OS disk is ephemeral.
+pub(super) fn ephemeral(root: &Root) -> Option<Reason> {
+    const FILE: &str = "etc/default/kubelet";
+    const LABEL: &str = "kubernetes.azure.com/storageprofile=ephemeral";
+    // An unreadable file says nothing against the node; what is missing shows in the stores.
+    let text = root.read(FILE.as_bytes(), "kubelet defaults").ok().flatten()?;
+    let text = String::from_utf8_lossy(&text);
+    let line = text
+        .lines()
+        .find(|line| line.split([',', '"', '\'', ' ', '=']).count() > 1 && line.contains(LABEL))?;
+    Some(Reason {
+        code: Code::EphemeralOsDisk,
+        detail: "the node keeps its OS on a disk that ends with the virtual machine".to_owned(),
+        evidence: format!("/{FILE}: {}", line.chars().take(200).collect::<String>()),
+    })
+}
+
+/// A configured state directory that is not on the given disks: on a temporary disk, or on one that is missing.
+pub(super) fn elsewhere(configured: &Configured) -> Reason {
+    let is_temporary = |path: &&str| configured.path.starts_with(&GuestPath::new(path));
+    let evidence = format!("{} says {}", configured.file, configured.path);
+    if TEMPORARY.iter().any(|path| is_temporary(&path)) {
+        let detail =
+            "a container runtime keeps its state on a temporary disk, which was not given".to_owned();
+        return Reason { code: Code::EphemeralOsDisk, detail, evidence };
+    }
+    let detail =
+        "a container runtime keeps its state in a directory that is on none of the given disks".to_owned();
+    Reason { code: Code::MissingDisk, detail, evidence }
+}
+
+/// A Windows boot disk: NTFS on a disk that Windows partitioned, and no other operating system.
+pub(super) fn windows(unread: &[(Volume, Signature)]) -> Option<Reason> {
+    let ntfs = unread.iter().find(|(_, signature)| signature.name == "NTFS")?;
+    let is_reserved =
+        |volume: &Volume| volume.partition.as_ref().is_some_and(|p| p.kind == MICROSOFT_RESERVED);
+    let is_active = ntfs.0.partition.as_ref().is_some_and(|partition| partition.kind == "07");
+    let reserved = unread.iter().any(|(volume, _)| volume.disk == ntfs.0.disk && is_reserved(volume));
+    (reserved || is_active).then(|| Reason {
+        code: Code::WindowsNode,
+        detail: "the node runs Windows".to_owned(),
+        evidence: format!(
+            "{} holds NTFS on a disk that Windows partitioned, and no other system was found",
+            ntfs.0.id
+        ),
+    })
+}
