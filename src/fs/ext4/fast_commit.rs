@@ -12,7 +12,7 @@ use super::{
     map::Run,
     volume::Volume,
 };
-use crate::{error::FormatError, fs::Ino};
+use crate::{error::FormatError, fs::Ino, limits};
 
 const ADD_RANGE: u16 = 1;
 const DEL_RANGE: u16 = 2;
@@ -131,11 +131,11 @@ impl Changes {
                 let physical = join(extent.ee_start_hi.get(), extent.ee_start_lo);
                 let physical = written.then_some(physical);
                 let logical = u64::from(extent.ee_block.get());
-                self.ranges.entry(first).or_default().push(Range { logical, count, physical });
+                self.range(first, Range { logical, count, physical })?;
             }
             DEL_RANGE => {
                 let (logical, count) = (u64::from(word(value, 4)?), u64::from(word(value, 8)?));
-                self.ranges.entry(first).or_default().push(Range { logical, count, physical: None });
+                self.range(first, Range { logical, count, physical: None })?;
             }
             // Names: created, linked, unlinked.
             _ => {
@@ -149,6 +149,13 @@ impl Changes {
             }
         }
         Some(())
+    }
+
+    /// `None` for more ranges than are applied: each is, whenever the file is read.
+    fn range(&mut self, inode: u32, range: Range) -> Option<()> {
+        let ranges = self.ranges.entry(inode).or_default();
+        ranges.push(range);
+        (ranges.len() <= limits::EXT4_FAST_COMMIT_RANGES).then_some(())
     }
 
     /// The record's inode, with the map of the one on the disk: ranges have records of their own.

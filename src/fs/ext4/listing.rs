@@ -1,6 +1,9 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::{cmp::Reverse, collections::HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+};
 
 use super::{
     blocks::{self, Span},
@@ -270,9 +273,13 @@ fn finish(mut open: Open) -> Listing {
 
 /// Adds and removes the names that fast commits did.
 fn change(volume: &Volume, dir: Ino, mut listing: Listing) -> Result<Listing, FormatError> {
-    for (name, ino) in volume.changes.names(number(dir)?) {
-        listing.entries.retain(|entry| entry.name != name);
-        let Some(ino) = ino else { continue };
+    // The last change of a name counts.
+    let changed: BTreeMap<&[u8], Option<Ino>> = volume.changes.names(number(dir)?).collect();
+    if changed.is_empty() {
+        return Ok(listing);
+    }
+    listing.entries.retain(|entry| !changed.contains_key(&entry.name[..]));
+    for (name, ino) in changed.into_iter().filter_map(|(name, ino)| Some((name, ino?))) {
         match number(ino).and_then(|number| volume.inode(number)?.kind()) {
             Ok(kind) => listing.entries.push(DirEntry { name: name.to_vec(), ino, kind }),
             Err(error) => listing.damage.push(error),
