@@ -320,6 +320,19 @@ class Fill:
         self.sync()
         for i in range(5):
             self.fsync("fast%d" % i, b"fast %d\n" % i * 100)
+        os.link(self.at("fast0"), self.at("dir/fast-link"))
+        self.fsync("fast0", b"changed")
+        os.rename(self.at("fast1"), self.at("dir/fast-renamed"))
+        self.fsync("dir/fast-renamed", b"renamed" * 2000)
+        os.unlink(self.at("fast2"))
+        fd = self.write("size5000", b"appended" * 1000, 4000)
+        os.fsync(fd)
+        os.ftruncate(fd, 6000)
+        os.fsync(fd)
+        os.close(fd)
+        fd = self.write("hole", b"middle", 9000)
+        os.fsync(fd)
+        os.close(fd)
 
     def wrap(self):
         """More transactions than the log holds."""
@@ -505,8 +518,9 @@ written journal-v3-csum 32M 3 -t ext4 -b 1024
 format "$work/image" 32M -t ext3 -b 1024 -J size=1
 sequence "$work/image" fffffff0
 dirty dirty-sequence-wraps 32M wrap ""
+dirty dirty-fast-commit 64M fast "" -t ext4 -O fast_commit
+dirty dirty-fast-commit-1k 64M fast "" -t ext4 -b 1024 -O fast_commit,inline_data
 # What is not replayed must be told; there is nothing to compare.
-dirty unreplayed-fast-commit 64M fast "" -t ext4 -O fast_commit
 echo unreplayed-external-journal
 truncate -s 8M "$work/journal"
 mke2fs -q -F -b 4096 -O journal_dev "$work/journal"

@@ -83,6 +83,10 @@ pub const EXT4_XATTR_BYTES: u64 = 16 << 20;
 pub const EXT4_BACKUP_DESCRIPTORS: u64 = 16_384;
 /// Blocks of an ext4 journal, and blocks that it revokes: 4 GiB in blocks of 4 KiB.
 pub const EXT4_JOURNAL_BLOCKS: usize = 1 << 20;
+/// Blocks for fast commits in an ext4 journal; the default is 256.
+pub const EXT4_FAST_COMMIT_BLOCKS: u32 = 8192;
+/// Ranges of one file that fast commits of ext4 change.
+pub const EXT4_FAST_COMMIT_RANGES: usize = 4096;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.

@@ -53,6 +53,25 @@ impl Inode {
         table: Arc<[u8]>,
         at: usize,
     ) -> Result<Self, FormatError> {
+        Self::read(superblock, number, (offset, table, at), true)
+    }
+
+    /// An inode from a record of a fast commit, which has a checksum of its own.
+    pub(super) fn recorded(
+        superblock: &Superblock,
+        number: u32,
+        offset: u64,
+        bytes: Arc<[u8]>,
+    ) -> Result<Self, FormatError> {
+        Self::read(superblock, number, (offset, bytes, 0), false)
+    }
+
+    fn read(
+        superblock: &Superblock,
+        number: u32,
+        (offset, table, at): (u64, Arc<[u8]>, usize),
+        checked: bool,
+    ) -> Result<Self, FormatError> {
         let corrupt =
             |problem: String| FormatError::corrupt(STRUCTURE, offset, format!("{number}: {problem}"));
         let end = at.saturating_add(usize::from(superblock.inode_size));
@@ -70,7 +89,7 @@ impl Inode {
         let seed = superblock.seed.map(|seed| {
             checksum::crc32c_parts(seed, &[&number.to_le_bytes(), &raw.i_generation.get().to_le_bytes()])
         });
-        if let Some(seed) = seed {
+        if let Some(seed) = seed.filter(|_| checked) {
             check_checksum(seed, &raw, extra_size, bytes).map_err(corrupt)?;
         }
         let regular = FileKind::from_mode(raw.i_mode.get().into()) == Some(FileKind::Regular);

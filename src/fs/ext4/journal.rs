@@ -111,6 +111,9 @@ impl<'a> Journal<'a> {
             (true, 0) => FAST_COMMIT_BLOCKS,
             (true, blocks) => blocks,
         };
+        if fast > limits::EXT4_FAST_COMMIT_BLOCKS {
+            return Err(FormatError::limit(format!("journal with {fast} blocks for fast commits")));
+        }
         self.end = self.length.saturating_sub(fast);
         (self.first, self.start) = (raw.s_first.get(), raw.s_start.get());
         self.sequence = raw.s_sequence.get();

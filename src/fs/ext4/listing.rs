@@ -1,6 +1,9 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::{cmp::Reverse, collections::HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+};
 
 use super::{
     blocks::{self, Span},
@@ -76,7 +79,8 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
     for group in groups {
         read_group(volume, group, &mut open);
     }
-    open.into_iter().map(|open| open.map(finish)).collect()
+    let finished = open.into_iter().map(|open| open.map(finish));
+    dirs.iter().zip(finished).map(|(dir, listing)| change(volume, *dir, listing?)).collect()
 }
 
 /// Drops runs of blocks that another run holds already: a small hostile disk would list as an endless one.
@@ -132,7 +136,7 @@ pub(super) fn map(volume: &Volume, inode: &Inode, open: &mut Open) -> Result<Map
     let mut map = Map::of(volume, inode, 0..count);
     open.damage.append(&mut map.damage);
     let mapped = map.runs.iter().fold(0, |sum: u64, run| sum.saturating_add(run.count));
-    if mapped != count && open.damage.is_empty() {
+    if mapped != count && open.damage.is_empty() && !volume.changes.is_created(inode.number) {
         let problem = format!("directory with holes: {mapped} of {count} blocks");
         open.damage.push(inode.corrupt(problem));
     }
@@ -265,4 +269,21 @@ fn finish(mut open: Open) -> Listing {
     let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
     entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
     Listing { entries, damage: open.damage }
+}
+
+/// Adds and removes the names that fast commits did.
+fn change(volume: &Volume, dir: Ino, mut listing: Listing) -> Result<Listing, FormatError> {
+    // The last change of a name counts.
+    let changed: BTreeMap<&[u8], Option<Ino>> = volume.changes.names(number(dir)?).collect();
+    if changed.is_empty() {
+        return Ok(listing);
+    }
+    listing.entries.retain(|entry| !changed.contains_key(&entry.name[..]));
+    for (name, ino) in changed.into_iter().filter_map(|(name, ino)| Some((name, ino?))) {
+        match number(ino).and_then(|number| volume.inode(number)?.kind()) {
+            Ok(kind) => listing.entries.push(DirEntry { name: name.to_vec(), ino, kind }),
+            Err(error) => listing.damage.push(error),
+        }
+    }
+    Ok(listing)
 }

@@ -15,6 +15,9 @@ use crate::{error::FormatError, fs::Ino};
 pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Option<Ino>, FormatError> {
     let mut open = start(volume, dir)?;
     dir.check_encryption("the names of directory")?;
+    if let Some((_, ino)) = volume.changes.names(dir.number).rev().find(|(changed, _)| *changed == name) {
+        return Ok(ino);
+    }
     if dir.has_inline_data() {
         let parts = inline::directory(dir)?;
         let found = parts.iter().find_map(|block| find(&mut open, block, dir.offset, name));

@@ -34,9 +34,10 @@ impl Map {
     pub(super) fn of(volume: &Volume, inode: &Inode, wanted: std::ops::Range<u64>) -> Self {
         let mut map = Self::default();
         match inode.has_extents() {
-            true => extents::walk(volume, inode, wanted, &mut map),
-            false => indirect::walk(volume, inode, wanted, &mut map),
+            true => extents::walk(volume, inode, wanted.clone(), &mut map),
+            false => indirect::walk(volume, inode, wanted.clone(), &mut map),
         }
+        volume.changes.remap(inode.number, &wanted, &mut map.runs);
         map
     }
 

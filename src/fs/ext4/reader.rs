@@ -1,18 +1,19 @@
 //! The driver: opens a volume and answers for its files.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     backup,
     blocks::Blocks,
     data::Data,
+    fast_commit::Changes,
     features,
     groups::Groups,
     inline,
     inode::{Inode, ROOT},
     journal::Journal,
     listing, lookup,
-    overlay::Overlay,
+    overlay::{Overlay, Patch},
     replay,
     superblock::{self, Superblock},
     volume::Volume,
@@ -56,7 +57,7 @@ fn volume(source: Source, notes: &mut Vec<FormatError>) -> Result<Volume, Format
     let blocks = Blocks::new(source, superblock.block_size);
     let mut groups = Groups::read(&superblock, &blocks);
     notes.append(&mut groups.notes);
-    Ok(Volume { superblock, groups, blocks })
+    Ok(Volume { superblock, groups, blocks, changes: Changes::default() })
 }
 
 /// The first superblock; if it is damaged, a backup copy and a note.
@@ -85,10 +86,24 @@ fn recover(source: Source, volume: Volume, notes: &mut Vec<FormatError>) -> Volu
         }
     };
     notes.extend(replay.notes);
-    if replay.patches.is_empty() {
+    let mut volume = patched(source, volume, replay.patches, notes);
+    match Changes::new(&volume, &replay.fast) {
+        Ok(changes) => volume.changes = changes,
+        Err(error) => notes.push(replay::not_replayed("a fast commit", &error)),
+    }
+    volume
+}
+
+fn patched(
+    source: Source,
+    volume: Volume,
+    patches: BTreeMap<u64, Patch>,
+    notes: &mut Vec<FormatError>,
+) -> Volume {
+    if patches.is_empty() {
         return volume;
     }
-    let overlay: Source = Arc::new(Overlay::new(source, volume.superblock.block_size, replay.patches));
+    let overlay: Source = Arc::new(Overlay::new(source, volume.superblock.block_size, patches));
     let mut after = Vec::new();
     match self::volume(overlay, &mut after) {
         Ok(replayed) => {

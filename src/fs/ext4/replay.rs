@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use zerocopy::FromBytes;
 
 use super::{
-    checksum, fast_commit,
+    checksum,
+    fast_commit::{self, Record},
     jbd2::{self, RawCommit, RawHeader, Tag},
     journal::{Journal, STRUCTURE},
     overlay::Patch,
@@ -17,6 +18,8 @@ use crate::{error::FormatError, gap::Code, limits, num};
 #[derive(Default)]
 pub(super) struct Replay {
     pub(super) patches: BTreeMap<u64, Patch>,
+    /// Fast commits on top of them.
+    pub(super) fast: Vec<Record>,
     /// Why some of it, or all, could not be replayed.
     pub(super) notes: Vec<FormatError>,
 }
@@ -59,11 +62,8 @@ pub(super) fn replay(journal: &Journal<'_>) -> Replay {
             Err(_) => {}
         }
     }
-    if fast_commit::present(journal, end) {
-        replay.notes.push(FormatError::Unsupported {
-            code: Code::JournalNotReplayed,
-            what: format!("ext4 fast commits after transaction {end} are not replayed"),
-        });
+    if replay.notes.is_empty() && journal.layout.has(jbd2::FAST_COMMIT) {
+        replay.fast = fast_commit::records(journal, end);
     }
     replay
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     blocks::{Blocks, Span},
+    fast_commit::Changes,
     groups::Groups,
     inode::{self, Inode, ROOT},
     superblock::Superblock,
@@ -15,6 +16,8 @@ pub(super) struct Volume {
     pub(super) superblock: Superblock,
     pub(super) groups: Groups,
     pub(super) blocks: Blocks,
+    /// What fast commits of the journal changed.
+    pub(super) changes: Changes,
 }
 
 /// Where an inode lies: a block of an inode table, and the byte in it.
@@ -47,6 +50,10 @@ impl Volume {
     /// Any inode, also a reserved one.
     pub(super) fn reserved_inode(&self, number: u32) -> Result<Inode, FormatError> {
         let place = self.place(number)?;
+        if let Some(bytes) = self.changes.inode(number) {
+            let offset = self.superblock.offset(place.block);
+            return Inode::recorded(&self.superblock, number, offset, bytes.into());
+        }
         let table = self.blocks.read(inode::STRUCTURE, place.block)?;
         let offset = self.superblock.offset(place.block).saturating_add(num::to_u64(place.at));
         Inode::parse(&self.superblock, number, offset, table, place.at)
