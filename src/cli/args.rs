@@ -123,6 +123,9 @@ pub(crate) struct ScanArgs {
     /// Only images whose name or digest fits this pattern (`*` and `?`)
     #[arg(long, value_name = "GLOB", env = "ICECORE_IMAGES")]
     pub(crate) images: Option<String>,
+    /// What is known of the node from its cloud's API (JSON): decides a skip before a byte is read
+    #[arg(long, value_name = "FILE", env = "ICECORE_NODE_FACTS")]
+    pub(crate) node_facts: Option<PathBuf>,
     /// Leave out what containers changed
     #[arg(long, env = "ICECORE_NO_CONTAINERS")]
     pub(crate) no_containers: bool,

@@ -1,6 +1,10 @@
 //! `ls`, `stat`, `cat` and `hash`.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::{
+    collections::HashSet,
+    io::{self, BufWriter, Read, Write},
+    sync::Arc,
+};
 
 use icecore::{
     FormatError,
@@ -229,6 +233,7 @@ fn walk(
     visit: &mut dyn FnMut(&mut Lines, &Handle, FileKind) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut todo = vec![top.clone()];
+    let mut seen = HashSet::new();
     while let Some(dir) = todo.pop() {
         let listing = match dir.read_dir() {
             Ok(listing) => listing,
@@ -251,7 +256,11 @@ fn walk(
                 None => Handle { fs: dir.fs.clone(), ino: entry.ino, path },
             };
             visit(lines, &file, entry.kind)?;
-            if recursive && entry.kind == FileKind::Directory && file.path.depth() < 4096 {
+            // A damaged tree may have cycles.
+            if recursive
+                && entry.kind == FileKind::Directory
+                && seen.insert((Arc::as_ptr(&file.fs).addr(), file.ino))
+            {
                 below.push(file);
             }
         }

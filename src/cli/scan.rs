@@ -2,11 +2,14 @@
 
 use std::{
     env,
-    io::{self, BufWriter, IsTerminal, Write},
+    io::{self, BufWriter, IsTerminal, Read, Write},
+    path::Path,
     sync::Arc,
 };
 
 use icecore::{
+    block,
+    node::NodeFacts,
     report::{self, Finding, Report},
     scan::{self as library, Options},
     vuln::{Severity, Status},
@@ -16,7 +19,7 @@ use super::{
     Done,
     args::{Format, InspectArgs, ScanArgs},
     db,
-    exit::Exit,
+    exit::{Exit, Failure},
     output,
     progress::Bar,
 };
@@ -25,7 +28,9 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
     let started = output::now();
     let place = if args.no_vulnerabilities { None } else { Some(db::place(args.db.as_ref())?) };
     let database = place.as_deref().map(db::open).transpose()?.map(Arc::new);
+    let facts = args.node_facts.as_deref().map(facts).transpose()?.unwrap_or_default();
     let options = Options {
+        facts,
         database: database.clone(),
         inputs: args.disks.inputs(),
         images: args.images.clone(),
@@ -55,6 +60,15 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
     }
     to_stdout(&report, args.format)?;
     Ok(Exit::of(&report, gate))
+}
+
+fn facts(path: &Path) -> Result<NodeFacts, Failure> {
+    let unusable =
+        |error: anyhow::Error| Failure::usage(error.context(format!("node facts {}", path.display())));
+    let mut text = Vec::new();
+    let source = block::open(path).map_err(|error| unusable(error.into()))?;
+    block::Stream::new(source).read_to_end(&mut text).map_err(|error| unusable(error.into()))?;
+    NodeFacts::parse(&text).map_err(|error| unusable(error.into()))
 }
 
 /// Whether a finding is as bad as the gate's limit.

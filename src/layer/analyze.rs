@@ -1,6 +1,6 @@
 //! A layer's tree, walked once: names first, then the files that an extractor wants, in disk order.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::HashSet};
 
 use super::{FileFacts, INDIRECT, LayerFacts, OPAQUE, OsFile, Paths};
 use crate::{
@@ -51,8 +51,14 @@ enum Purpose {
 
 /// The facts of the tree below `top`.
 pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
-    let mut walker =
-        Walker { fs: top.fs.as_ref(), top: top.ino, walk, facts: LayerFacts::default(), wanted: Vec::new() };
+    let mut walker = Walker {
+        fs: top.fs.as_ref(),
+        top: top.ino,
+        walk,
+        facts: LayerFacts::default(),
+        wanted: Vec::new(),
+        seen: HashSet::from([top.ino]),
+    };
     walker.tree();
     walker.read_wanted();
     let mut facts = walker.facts;
@@ -111,6 +117,8 @@ struct Walker<'a> {
     walk: Walk<'a>,
     facts: LayerFacts,
     wanted: Vec<Wanted>,
+    /// Directories met so far: a damaged tree may have cycles.
+    seen: HashSet<Ino>,
 }
 
 impl Walker<'_> {
@@ -162,6 +170,11 @@ impl Walker<'_> {
             self.facts.shadow.add(&here, entry.kind);
             match entry.kind {
                 FileKind::Directory if self.walk.skip.contains(&here) => {}
+                FileKind::Directory if !self.seen.insert(entry.ino) => {
+                    let error =
+                        FormatError::corrupt("directory", 0, "reached twice: a directory has one name");
+                    self.gap(&error, Some(&here), "it is searched under its first name only");
+                }
                 FileKind::Directory => next.push((here, entry.ino)),
                 kind => self.consider(here, ino, entry.ino, kind),
             }

@@ -2,10 +2,9 @@
 //! files are all empty, because their data never left the node's memory. The journal replays names and sizes
 //! that it was given; nothing in the file system is damaged.
 
-use crate::{
-    fs::{FileKind, FileSystem, Handle, Ino},
-    limits,
-};
+use std::collections::HashSet;
+
+use crate::fs::{FileKind, FileSystem, Handle, Ino};
 
 /// What the sizes of a directory's files say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,16 +37,15 @@ pub fn emptiness(top: &Handle) -> Emptiness {
     let mut found = Emptiness::default();
     let mut files: Vec<Ino> = Vec::new();
     let mut level = vec![top.ino];
-    let mut depth = 0usize;
-    while !level.is_empty() && depth < limits::PATH_DEPTH {
-        depth = depth.saturating_add(1);
+    let mut seen = HashSet::from([top.ino]);
+    while !level.is_empty() {
         let mut next = Vec::new();
         for listing in top.fs.read_dirs(&level) {
             // Damage is a gap of the analysis already.
             let Ok(listing) = listing else { continue };
             for entry in listing.entries {
                 match entry.kind {
-                    FileKind::Directory => {
+                    FileKind::Directory if seen.insert(entry.ino) => {
                         next.push(entry.ino);
                         found.bytes = found.bytes.saturating_add(4096);
                     }

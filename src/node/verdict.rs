@@ -12,9 +12,6 @@ use crate::{
 const TEMPORARY: &[&str] =
     &["mnt", "mnt/resource", "mnt/aks", "mnt/k8s-disks", "media/ephemeral0", "mnt/disks"];
 
-/// Microsoft's reserved partition: only disks that Windows partitioned have one.
-const MICROSOFT_RESERVED: &str = "E3C9E316-0B5C-4DB8-817D-F92DF00215AE";
-
 /// An AKS node tells in its kubelet's labels that its OS disk is ephemeral.
 pub(super) fn ephemeral(root: &Root) -> Option<Reason> {
     const FILE: &str = "etc/default/kubelet";
@@ -36,7 +33,7 @@ pub(super) fn ephemeral(root: &Root) -> Option<Reason> {
 pub(super) fn elsewhere(configured: &Configured) -> Reason {
     let is_temporary = |path: &&str| configured.path.starts_with(&GuestPath::new(path));
     let evidence = format!("{} says {}", configured.file, configured.path);
-    if TEMPORARY.iter().any(|path| is_temporary(&path)) {
+    if TEMPORARY.iter().any(is_temporary) {
         let detail =
             "a container runtime keeps its state on a temporary disk, which was not given".to_owned();
         return Reason { code: Code::EphemeralOsDisk, detail, evidence };
@@ -49,11 +46,13 @@ pub(super) fn elsewhere(configured: &Configured) -> Reason {
 /// A Windows boot disk: NTFS on a disk that Windows partitioned, and no other operating system.
 pub(super) fn windows(unread: &[(Volume, Signature)]) -> Option<Reason> {
     let ntfs = unread.iter().find(|(_, signature)| signature.name == "NTFS")?;
-    let is_reserved =
-        |volume: &Volume| volume.partition.as_ref().is_some_and(|p| p.kind == MICROSOFT_RESERVED);
-    let is_active = ntfs.0.partition.as_ref().is_some_and(|partition| partition.kind == "07");
-    let reserved = unread.iter().any(|(volume, _)| volume.disk == ntfs.0.disk && is_reserved(volume));
-    (reserved || is_active).then(|| Reason {
+    // The type of MBR partitions with NTFS, and a partition that only Windows makes on GPT disks.
+    let is_mbr = ntfs.0.partition.as_ref().is_some_and(|partition| partition.kind == "07");
+    let is_reserve = |(volume, signature): &(Volume, Signature)| {
+        volume.disk == ntfs.0.disk && signature.name == "Microsoft reserved"
+    };
+    let reserved = unread.iter().any(is_reserve);
+    (reserved || is_mbr).then(|| Reason {
         code: Code::WindowsNode,
         detail: "the node runs Windows".to_owned(),
         evidence: format!(

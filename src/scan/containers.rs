@@ -1,6 +1,9 @@
 //! Containers: what the writable layer changed against the image.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 
@@ -12,7 +15,7 @@ use crate::{
     image::{self, Located},
     inventory::Os,
     layer::{self, LayerFacts, Walk},
-    limits, num, report,
+    num, report,
     store::{Container, Image, State},
 };
 
@@ -144,9 +147,8 @@ fn changes(upper: &Handle, lower: &[Arc<LayerFacts>], facts: &LayerFacts) -> rep
     let mut changes =
         report::Changes { deleted: num::to_u64(facts.whiteouts.len()), ..report::Changes::default() };
     let mut level = vec![(GuestPath::ROOT, upper.ino)];
-    let mut depth = 0usize;
-    while !level.is_empty() && depth < limits::PATH_DEPTH {
-        depth = depth.saturating_add(1);
+    let mut seen = HashSet::from([upper.ino]);
+    while !level.is_empty() {
         let mut next = Vec::new();
         for (path, dir) in level {
             // Damage is a gap of the analysis already.
@@ -154,7 +156,8 @@ fn changes(upper: &Handle, lower: &[Arc<LayerFacts>], facts: &LayerFacts) -> rep
             for entry in listing.entries {
                 let here = path.join(&entry.name);
                 match entry.kind {
-                    FileKind::Directory => next.push((here, entry.ino)),
+                    FileKind::Directory if seen.insert(entry.ino) => next.push((here, entry.ino)),
+                    FileKind::Directory => {}
                     _ if facts.whiteouts.iter().any(|whiteout| whiteout.0 == here) => {}
                     _ if exists(lower, &here) => changes.modified = changes.modified.saturating_add(1),
                     _ => changes.added = changes.added.saturating_add(1),

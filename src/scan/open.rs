@@ -230,7 +230,8 @@ impl Opening<'_> {
             }
             Some(Err(error)) => self.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.id, effect)),
             None => {
-                let found = volume::signature(&volume.source);
+                let by_type = || volume::by_type(&volume.partition.as_ref()?.kind);
+                let found = volume::signature(&volume.source).or_else(by_type);
                 if found.is_none() && holds_data(&volume) {
                     let detail = "the volume holds data of no known format";
                     self.gaps.push(Gap::new(
@@ -265,14 +266,8 @@ impl Opening<'_> {
     }
 }
 
-/// Partitions that hold a boot loader's code by design, not files: GRUB's, and Microsoft's reserve.
-const NO_FILES: [&str; 2] = ["21686148-6449-6E6F-744E-656564454649", "E3C9E316-0B5C-4DB8-817D-F92DF00215AE"];
-
 /// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.
 fn holds_data(volume: &volume::Volume) -> bool {
-    if volume.partition.as_ref().is_some_and(|partition| NO_FILES.contains(&partition.kind.as_str())) {
-        return false;
-    }
     let length = usize::try_from(volume.source.size().min(128 << 10)).unwrap_or(0);
     let mut head = vec![0; length];
     // What cannot be read may hold anything.

@@ -16,6 +16,7 @@ use crate::{
     image::{self, Inventory, Located},
     inventory::Os,
     layer::{self, Cache, Walk},
+    node::{self, NodeFacts},
     num,
     report::{self, Report, Stats, Status, Verdict},
     vuln::Database,
@@ -38,6 +39,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Without figures that differ between runs.
     pub reproducible: bool,
+    /// What the caller knows of the node.
+    pub facts: NodeFacts,
     /// The advisories to match against; none for an inventory only.
     pub database: Option<Arc<Database>>,
 }
@@ -53,12 +56,35 @@ const NOT_THE_NODES: &[&str] = &["proc", "sys", "dev", "run", "var/lib/kubelet/p
 
 /// Scans the disks of one node.
 pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
+    let reasons = options.facts.reasons();
+    if !reasons.is_empty() {
+        return Ok(Outcome { report: skipped(reasons) });
+    }
     let threads = options.threads.unwrap_or(0);
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
         Ok(pool) => pool.install(|| scan_here(options, progress)),
         // Without threads of its own the scan is slower, not wrong.
         Err(_) => scan_here(options, progress),
     }
+}
+
+/// The report of a node of which not a byte was read.
+fn skipped(reasons: Vec<node::Reason>) -> Report {
+    Report {
+        schema: report::SCHEMA.to_owned(),
+        run: None,
+        verdict: Verdict { status: Status::Skipped, reasons: reasons.into_iter().map(reason).collect() },
+        node: report::Node::default(),
+        images: Vec::new(),
+        containers: Vec::new(),
+        pods: Vec::new(),
+        gaps: Vec::new(),
+        stats: Stats::default(),
+    }
+}
+
+fn reason(reason: node::Reason) -> report::Reason {
+    report::Reason { code: reason.code, detail: reason.detail, evidence: reason.evidence }
 }
 
 fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
@@ -197,12 +223,7 @@ fn inspected(node: &OpenedNode) -> Report {
 
 /// Why the node is not analyzed, if it is not.
 fn reasons(node: &OpenedNode) -> Vec<report::Reason> {
-    let known = node.machine.reasons.iter().map(|reason| report::Reason {
-        code: reason.code,
-        detail: reason.detail.clone(),
-        evidence: reason.evidence.clone(),
-    });
-    let mut reasons: Vec<report::Reason> = known.collect();
+    let mut reasons: Vec<report::Reason> = node.machine.reasons.iter().cloned().map(reason).collect();
     if reasons.is_empty() && node.runtimes.is_empty() {
         // A volume that could not be read may hold what was not found.
         let hidden = node.gaps.iter().filter(|gap| {
