@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Cat(FileArgs),
     /// Print `sha256  size  path` of a file, or of every file below a directory
     Hash(FileArgs),
+    /// Write an image as an OCI archive
+    Export(ExportArgs),
     /// Match packages, without a disk
     Match(MatchArgs),
     /// Build or describe a database of advisories
@@ -315,4 +317,16 @@ pub(crate) struct CompareArgs {
     /// Two versions
     #[arg(num_args = 0..=2)]
     pub(crate) versions: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) disks: DiskArgs,
+    /// The image
+    #[arg(long, value_name = "REF|DIGEST")]
+    pub(crate) image: String,
+    /// The archive to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }

@@ -1,8 +1,9 @@
-//! `ls`, `stat`, `cat` and `hash`.
+//! `ls`, `stat`, `cat`, `hash` and `export`.
 
 use std::{
     collections::HashSet,
     io::{self, BufWriter, Read, Write},
+    path::Path,
     sync::Arc,
 };
 
@@ -17,8 +18,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Done,
-    args::{FileArgs, LsArgs},
+    args::{ExportArgs, FileArgs, LsArgs},
     exit::{Exit, Failure},
+    output,
 };
 
 /// Bytes that are copied at once.
@@ -267,4 +269,23 @@ fn walk(
         todo.extend(below.into_iter().rev());
     }
     Ok(())
+}
+
+pub(crate) fn export(args: &ExportArgs) -> Done {
+    let node = scan::open(&args.disks.inputs())?;
+    let beside = args.output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let scratch = || -> io::Result<Box<dyn scan::Scratch>> { Ok(Box::new(tempfile::tempfile_in(beside)?)) };
+    let mut failed = None;
+    let written = output::to_file(&args.output, |to| {
+        scan::export(&node, &args.image, to, &scratch).map_err(|error| {
+            let io = io::Error::other(error.to_string());
+            failed = Some(error);
+            io
+        })
+    });
+    // What the disk lacks is told by its own name, not as a file that cannot be written.
+    match failed {
+        Some(error) => Err(error.into()),
+        None => written.map(|()| Exit::Complete),
+    }
 }

@@ -26,6 +26,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Stat(args) => files::stat(&args),
         Command::Cat(args) => files::cat(&args),
         Command::Hash(args) => files::hash(&args),
+        Command::Export(args) => files::export(&args),
         Command::Match(args) => db::matches(&args),
         Command::Db { command: DbCommand::Build(args) } => db::build(&args),
         Command::Db { command: DbCommand::Info(args) } => db::info(&args),

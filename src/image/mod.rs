@@ -3,6 +3,8 @@
 
 mod fold;
 mod merged;
+mod pack;
 
 pub use fold::{Inventory, Located, fold};
 pub use merged::merge;
+pub use pack::pack;

@@ -79,7 +79,7 @@ impl<R: Read> Members<R> {
             // A pax size is the member's, not that of an extension header on the way to it.
             let size = match extensions.size {
                 Some(size) if !is_extension(kind) => size,
-                _ => header.entry_size().map_err(corrupt)?,
+                _ => blank_is_zero(&header.as_old().size, header.entry_size()).map_err(corrupt)?,
             };
             let stored = if has_data(kind) { size } else { 0 };
             let padded =
@@ -150,16 +150,17 @@ impl<R: Read> Members<R> {
             // An unknown type is passed over, as POSIX lets readers treat it; it has no name in a layer.
             _ => return Ok(None),
         };
-        let seconds = i64::try_from(header.mtime().map_err(corrupt)?).unwrap_or(i64::MAX);
+        let seconds = i64::try_from(blank_is_zero(&header.as_old().mtime, header.mtime()).map_err(corrupt)?)
+            .unwrap_or(i64::MAX);
         let number = |value: io::Result<Option<u32>>| value.ok().flatten().unwrap_or(0);
         let id =
             |value: io::Result<u64>| value.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(u32::MAX);
         let stat = Stat {
             ino: Ino(0),
             kind,
-            mode: header.mode().map_err(corrupt)? & 0o7777,
-            uid: extensions.uid.unwrap_or_else(|| id(header.uid())),
-            gid: extensions.gid.unwrap_or_else(|| id(header.gid())),
+            mode: blank_is_zero(&header.as_old().mode, header.mode()).map_err(corrupt)? & 0o7777,
+            uid: extensions.uid.unwrap_or_else(|| id(blank_is_zero(&header.as_old().uid, header.uid()))),
+            gid: extensions.gid.unwrap_or_else(|| id(blank_is_zero(&header.as_old().gid, header.gid()))),
             links: 1,
             size: if kind == FileKind::Symlink { num::to_u64(target.len()) } else { size },
             rdev: Device { major: number(header.device_major()), minor: number(header.device_minor()) },
@@ -265,6 +266,11 @@ fn has_data(kind: EntryType) -> bool {
             | EntryType::Block
             | EntryType::Fifo
     )
+}
+
+/// A number field that was left blank is 0, as runtimes read it.
+fn blank_is_zero<T: Default>(field: &[u8], value: io::Result<T>) -> io::Result<T> {
+    if field.iter().all(|byte| matches!(byte, 0 | b' ')) { Ok(T::default()) } else { value }
 }
 
 fn until_nul(bytes: &[u8]) -> Vec<u8> {

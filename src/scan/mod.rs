@@ -2,6 +2,7 @@
 
 mod containers;
 mod convert;
+mod export;
 mod findings;
 mod images;
 mod layers;
@@ -9,6 +10,7 @@ mod open;
 mod run;
 mod view;
 
+pub use export::{Scratch, export};
 pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};
 pub use run::{Options, Outcome, inspect, scan};
 pub use view::{Where, view};

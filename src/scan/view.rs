@@ -73,7 +73,10 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
     }
 }
 
-fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<(&'a OpenStore, &'a Image), FormatError> {
+pub(super) fn find_image<'a>(
+    node: &'a OpenedNode,
+    name: &str,
+) -> Result<(&'a OpenStore, &'a Image), FormatError> {
     let exact = |image: &Image| {
         let short = |reference: &String| reference.rsplit('/').next() == Some(name);
         image.references.contains(name) || image.references.iter().any(short) || images::fits(image, name)

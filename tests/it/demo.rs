@@ -90,7 +90,7 @@ fn every_file_of_every_image_is_the_kernels() {
 }
 
 /// Rows as scripts/truth.py makes them.
-fn list(dir: &Handle, rows: &mut Vec<Vec<Value>>) {
+pub(crate) fn list(dir: &Handle, rows: &mut Vec<Vec<Value>>) {
     let listing = dir.read_dir().unwrap();
     assert!(listing.damage.is_empty());
     for entry in listing.entries {

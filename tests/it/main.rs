@@ -17,6 +17,7 @@ mod advisories;
 mod corpus;
 mod demo;
 mod disk;
+mod export;
 mod ext4;
 mod fold;
 mod inventory;

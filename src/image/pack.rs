@@ -1,0 +1,156 @@
+//! A layer's tree as a tar, as runtimes write layers (OCI image-spec, layer.md): whiteouts as `.wh.` files,
+//! opaque directories by a marker in them, names in order.
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    io::{self, Read, Write},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
+
+use tar::{Builder, EntryType, Header};
+
+use crate::{
+    block::Stream,
+    error::FormatError,
+    fs::{Device, FileKind, GuestPath, Handle, Ino, Stat, Xattr},
+    layer::{INDIRECT, OPAQUE},
+};
+
+/// Writes the tree below `top` as a layer tar.
+pub fn pack(top: &Handle, to: &mut dyn Write) -> Result<(), FormatError> {
+    let mut packer = Packer { tar: Builder::new(to), links: HashMap::new() };
+    packer.directory(top, &GuestPath::ROOT)?;
+    packer.tar.finish().map_err(FormatError::reading("tar output", 0))
+}
+
+struct Packer<'a> {
+    tar: Builder<&'a mut dyn Write>,
+    /// Files with several names, by inode: the first name has the data.
+    links: HashMap<Ino, GuestPath>,
+}
+
+impl Packer<'_> {
+    fn directory(&mut self, top: &Handle, at: &GuestPath) -> Result<(), FormatError> {
+        let mut todo = vec![(top.clone(), at.clone())];
+        while let Some((dir, path)) = todo.pop() {
+            let listing = dir.read_dir()?;
+            // Half a directory would be another image.
+            if let Some(error) = listing.damage.into_iter().next() {
+                return Err(error);
+            }
+            let mut entries = listing.entries;
+            entries.sort();
+            for entry in entries {
+                let here = path.join(&entry.name);
+                let file = Handle { fs: dir.fs.clone(), ino: entry.ino, path: here.clone() };
+                if entry.kind == FileKind::Directory {
+                    // A directory is its own ancestor only in a damaged tree.
+                    if self.links.insert(entry.ino, here.clone()).is_some() {
+                        return Err(FormatError::corrupt("directory", 0, format!("{here} is reached twice")));
+                    }
+                    self.entry(&file, &here, EntryType::Directory, None)?;
+                    todo.push((file, here));
+                } else {
+                    self.other(&file, &here, entry.kind)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn other(&mut self, file: &Handle, path: &GuestPath, kind: FileKind) -> Result<(), FormatError> {
+        let stat = file.stat()?;
+        if kind == FileKind::CharDevice && stat.rdev == Device::default() {
+            let marker = [b".wh.".as_slice(), path.name()].concat();
+            return self.marker(&path.parent().unwrap_or_default().join(&marker));
+        }
+        if stat.links > 1 {
+            if let Some(first) = self.links.get(&file.ino).cloned() {
+                return self.entry(file, path, EntryType::Link, Some(first.as_bytes()));
+            }
+            self.links.insert(file.ino, path.clone());
+        }
+        match kind {
+            FileKind::Regular => self.entry(file, path, EntryType::Regular, None),
+            FileKind::Symlink => {
+                let target = file.fs.read_link(file.ino)?;
+                self.entry(file, path, EntryType::Symlink, Some(&target))
+            }
+            FileKind::CharDevice => self.entry(file, path, EntryType::Char, None),
+            FileKind::BlockDevice => self.entry(file, path, EntryType::Block, None),
+            FileKind::Fifo => self.entry(file, path, EntryType::Fifo, None),
+            // A tar has no sockets; runtimes leave them out of layers too.
+            FileKind::Socket | FileKind::Directory => Ok(()),
+        }
+    }
+
+    fn entry(
+        &mut self,
+        file: &Handle,
+        path: &GuestPath,
+        kind: EntryType,
+        target: Option<&[u8]>,
+    ) -> Result<(), FormatError> {
+        let stat = file.stat()?;
+        let xattrs = if kind == EntryType::Link { Vec::new() } else { file.fs.xattrs(file.ino)? };
+        let opaque = self.extensions(&xattrs)?;
+        let mut header = header(&stat, kind);
+        let name = Path::new(OsStr::from_bytes(path.as_bytes()));
+        let written = match (kind, target) {
+            (_, Some(target)) => self.tar.append_link(&mut header, name, OsStr::from_bytes(target)),
+            (EntryType::Regular, None) => {
+                header.set_size(stat.size);
+                self.tar.append_data(&mut header, name, Stream::new(file.open()?).take(stat.size))
+            }
+            _ => self.tar.append_data(&mut header, name, io::empty()),
+        };
+        written.map_err(FormatError::reading("file", 0))?;
+        if opaque { self.marker(&path.join(b".wh..wh..opq")) } else { Ok(()) }
+    }
+
+    /// Writes the attributes that belong to the file; whether the overlay's own say that it is opaque.
+    fn extensions(&mut self, xattrs: &[Xattr]) -> Result<bool, FormatError> {
+        if let Some(xattr) = xattrs.iter().find(|xattr| INDIRECT.contains(&xattr.name.as_slice())) {
+            let what = format!("overlay attribute {}", String::from_utf8_lossy(&xattr.name));
+            return Err(FormatError::unsupported(what));
+        }
+        let is_own =
+            |x: &&Xattr| !x.name.starts_with(b"trusted.overlay.") && !x.name.starts_with(b"user.overlay.");
+        let name = |x: &Xattr| format!("SCHILY.xattr.{}", String::from_utf8_lossy(&x.name));
+        let own: Vec<(String, &[u8])> =
+            xattrs.iter().filter(is_own).map(|x| (name(x), x.value.as_slice())).collect();
+        if !own.is_empty() {
+            let records = own.iter().map(|(name, value)| (name.as_str(), *value));
+            self.tar.append_pax_extensions(records).map_err(FormatError::reading("tar output", 0))?;
+        }
+        Ok(xattrs.iter().any(|x| OPAQUE.contains(&x.name.as_slice()) && x.value == b"y"))
+    }
+
+    fn marker(&mut self, path: &GuestPath) -> Result<(), FormatError> {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Regular);
+        header.set_mode(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(0);
+        let name = Path::new(OsStr::from_bytes(path.as_bytes()));
+        self.tar.append_data(&mut header, name, io::empty()).map_err(FormatError::reading("tar output", 0))
+    }
+}
+
+fn header(stat: &Stat, kind: EntryType) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(stat.mode);
+    header.set_uid(u64::from(stat.uid));
+    header.set_gid(u64::from(stat.gid));
+    // Times before 1970 have no place in this header.
+    header.set_mtime(u64::try_from(stat.mtime.seconds).unwrap_or(0));
+    header.set_size(0);
+    // A header of this kind has these fields.
+    let _ = header.set_device_major(stat.rdev.major).and(header.set_device_minor(stat.rdev.minor));
+    header
+}

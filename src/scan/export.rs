@@ -1,0 +1,144 @@
+//! An image as an OCI archive (OCI image-spec, image-layout.md, in a tar): its blobs as they were pulled, and
+//! for layers whose blob is gone, a tar made of the unpacked layer.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{OpenedNode, view};
+use crate::{
+    Digest, FormatError,
+    block::Stream,
+    image,
+    store::{Image, LayerRef, Store},
+};
+
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// A file for a layer that has to be made: its size must be known before it is written.
+pub trait Scratch: Read + Write + Seek {}
+
+impl<T: Read + Write + Seek> Scratch for T {}
+
+/// Writes the image that a name or digest names. `scratch` gives empty temporary files.
+///
+/// A layer that is made anew has another digest than the one that was pulled, so the configuration names the
+/// new one; files, history and labels are the image's own.
+pub fn export(
+    node: &OpenedNode,
+    name: &str,
+    to: &mut dyn Write,
+    scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
+) -> Result<(), FormatError> {
+    let (store, image) = view::find_image(node, name)?;
+    let mut archive = Archive { tar: tar::Builder::new(to) };
+    let mut layers = Vec::new();
+    let mut diff_ids = Vec::new();
+    for layer in &image.layers {
+        let (descriptor, diff_id) = archive.layer(store.store.as_ref(), layer, scratch)?;
+        layers.push(descriptor);
+        diff_ids.push(diff_id);
+    }
+    let config = archive.blob(&config(image, &diff_ids), CONFIG)?;
+    let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
+    let mut manifest = archive.blob(&manifest, MANIFEST)?;
+    let reference = image.references.iter().find(|name| !name.contains('@')).or(image.references.first());
+    if let (Some(reference), Some(manifest)) = (reference, manifest.as_object_mut()) {
+        manifest.insert("annotations".to_owned(), json!({ "io.containerd.image.name": reference }));
+    }
+    archive
+        .file("index.json", to_json(&json!({ "schemaVersion": 2, "manifests": [manifest] }))?.as_slice())?;
+    archive.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    archive.tar.finish().map_err(FormatError::reading("archive output", 0))
+}
+
+fn config(image: &Image, diff_ids: &[Digest]) -> Value {
+    let mut parts = image.platform.split('/');
+    let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let mut config = json!({
+        "os": os,
+        "architecture": architecture,
+        "config": { "Labels": image.labels },
+        "rootfs": { "type": "layers", "diff_ids": diff_ids },
+        "history": image.history,
+    });
+    if let (Some(created), Some(config)) = (&image.created, config.as_object_mut()) {
+        config.insert("created".to_owned(), json!(created));
+    }
+    config
+}
+
+fn to_json(value: &Value) -> Result<Vec<u8>, FormatError> {
+    serde_json::to_vec(value).map_err(|error| FormatError::corrupt("image document", 0, error.to_string()))
+}
+
+struct Archive<'a> {
+    tar: tar::Builder<&'a mut dyn Write>,
+}
+
+impl Archive<'_> {
+    /// Copies a layer's blob, or makes one of its snapshot; its descriptor and DiffID.
+    fn layer(
+        &mut self,
+        store: &dyn Store,
+        layer: &LayerRef,
+        scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
+    ) -> Result<(Value, Digest), FormatError> {
+        if let Some(blob) = store.layer(layer).blob {
+            let size = blob.bytes.size();
+            let name = format!("blobs/sha256/{}", blob.digest.hex());
+            self.append(&name, size, &mut Stream::new(blob.bytes))?;
+            let descriptor = json!({ "mediaType": blob.media_type, "digest": blob.digest, "size": size });
+            return Ok((descriptor, layer.diff_id.clone()));
+        }
+        let tree = view::tree(store, layer, false)?;
+        let output = |error| FormatError::reading("temporary file", 0)(error);
+        let mut summed = Summed { inner: scratch().map_err(output)?, sum: Sha256::new(), size: 0 };
+        image::pack(&tree, &mut summed)?;
+        let Summed { mut inner, sum, size } = summed;
+        let digest = Digest::from_bytes(sum.finalize().into());
+        inner.seek(SeekFrom::Start(0)).map_err(output)?;
+        self.append(&format!("blobs/sha256/{}", digest.hex()), size, &mut inner)?;
+        Ok((json!({ "mediaType": LAYER, "digest": digest, "size": size }), digest))
+    }
+
+    fn blob(&mut self, value: &Value, media_type: &str) -> Result<Value, FormatError> {
+        let bytes = to_json(value)?;
+        let digest = Digest::of(&bytes);
+        self.file(&format!("blobs/sha256/{}", digest.hex()), &bytes)?;
+        Ok(json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() }))
+    }
+
+    fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), FormatError> {
+        self.append(name, crate::num::to_u64(bytes.len()), &mut &*bytes)
+    }
+
+    fn append(&mut self, name: &str, size: u64, from: &mut dyn Read) -> Result<(), FormatError> {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(size);
+        header.set_mode(0o644);
+        self.tar.append_data(&mut header, name, from).map_err(FormatError::reading("archive output", 0))
+    }
+}
+
+struct Summed {
+    inner: Box<dyn Scratch>,
+    sum: Sha256,
+    size: u64,
+}
+
+impl Write for Summed {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let length = self.inner.write(buf)?;
+        self.sum.update(buf.get(..length).unwrap_or_default());
+        self.size = self.size.saturating_add(crate::num::to_u64(length));
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
