@@ -19,6 +19,8 @@ pub const TEXT_FILE_BYTES: u64 = 16 << 20;
 pub const DISKS: usize = 64;
 /// Partitions of one disk.
 pub const PARTITIONS: usize = 1024;
+/// Bytes of a GPT's partition entries: real ones have 16 KiB.
+pub const GPT_ENTRIES_BYTES: usize = 1 << 20;
 /// Files in a chain of backing files.
 pub const BACKING_CHAIN: usize = 64;
 /// Entries of a qcow2 L1 table: qemu's own bound of 32 MiB.

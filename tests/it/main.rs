@@ -16,8 +16,10 @@
 mod disk;
 mod ext4;
 mod fold;
+mod hostile;
 mod inventory;
 mod matching;
 mod rooms;
 mod shared;
 mod versions;
+mod volume;
