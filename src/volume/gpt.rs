@@ -235,7 +235,9 @@ mod tests {
         bytes
     }
 
-    fn found(bytes: Vec<u8>) -> (Result<Option<Vec<(u64, u64)>>, String>, Vec<String>) {
+    type Places = Option<Vec<(u64, u64)>>;
+
+    fn found(bytes: Vec<u8>) -> (Result<Places, String>, Vec<String>) {
         let mut notes = Vec::new();
         let extents = read(&Memory::new(bytes), &mut notes).map_err(|error| error.detail());
         let places = |extents: Vec<Extent>| extents.iter().map(|e| (e.start, e.length)).collect();
