@@ -233,3 +233,81 @@ judge over.qcow2
 judge zeros.qcow2
 rm small.raw
 zstd -q -19 --rm -- *.qcow2
+
+# Partition tables for disk-fixtures/volume: what sfdisk says of them is the truth.
+cd ..
+mkdir -p volumes
+cd volumes
+rm -f -- *
+
+# Lines of truth.tsv: image, scheme, then number, start, bytes, type, PARTUUID and name of a partition.
+partitions() {
+    sfdisk -J "$1" | python3 -c '
+import json, re, sys
+image, said = sys.argv[1], sys.argv[2] or sys.argv[1]
+table = json.load(sys.stdin)["partitiontable"]
+scheme = {"gpt": "gpt", "dos": "mbr"}[table["label"]]
+for part in table["partitions"]:
+    kind = part["type"] if scheme == "gpt" else part["type"].zfill(2)
+    number = int(re.search(r"(\d+)$", part["node"])[1])
+    # The extended partition is a frame for the logical ones.
+    if scheme == "mbr" and kind in ("05", "0f", "85"):
+        continue
+    uuid = part.get("uuid", "").lower()
+    if scheme == "mbr":
+        uuid = "%08x-%02x" % (int(table["id"], 16), number)
+    print(said, scheme, number, part["start"] * 512, part["size"] * 512, kind, uuid, part.get("name", ""), sep="\t")
+' "$1" "${2:-}" >>truth.tsv
+}
+
+truncate -s 24M gpt.img
+sgdisk -S 160 -n 1:2048:+4M -t 1:ef00 -c 1:ESP -n 2:0:+8M -c 2:root -n 130:0:0 -c '130:dåtä 2' gpt.img >/dev/null
+partitions gpt.img
+# The first header, or its entries, or the disk's first sector are damaged.
+for case in header:520 entries:1030 both:520; do
+    cp gpt.img "gpt-${case%:*}.img"
+    printf '\xff\xff\xff\xff' | dd of="gpt-${case%:*}.img" bs=1 seek="${case#*:}" conv=notrunc status=none
+    partitions gpt.img "gpt-${case%:*}.img"
+done
+printf '\xff' | dd of=gpt-both.img bs=1 seek=1030 conv=notrunc status=none
+cp gpt.img gpt-unprotected.img
+dd if=/dev/zero of=gpt-unprotected.img bs=512 count=1 conv=notrunc status=none
+partitions gpt.img gpt-unprotected.img
+# The disk grew: the backup is no longer at its end, and only the first header knows where.
+cp gpt-entries.img gpt-grown.img
+truncate -s 40M gpt-grown.img
+partitions gpt.img gpt-grown.img
+# A hybrid: the MBR names one of the partitions too.
+cp gpt.img gpt-hybrid.img
+sgdisk -h 2 gpt-hybrid.img >/dev/null 2>&1
+partitions gpt.img gpt-hybrid.img
+# Cut off within the last partition.
+cp gpt.img gpt-cut.img
+truncate -s 20M gpt-cut.img
+partitions gpt.img gpt-cut.img
+
+truncate -s 40M mbr.img
+sfdisk -q mbr.img <<'PT'
+label: dos
+label-id: 0x1ce0c04e
+start=2048, size=8192, type=83, bootable
+start=10240, size=4096, type=82
+start=14336, size=60000, type=5
+start=16384, size=4096, type=83
+start=22528, size=8192, type=8e
+start=34816, size=2048, type=7
+PT
+partitions mbr.img
+# Only two primary partitions, one past the disk's end.
+truncate -s 8M mbr-cut.img
+truncate -s 16M whole.img
+sfdisk -q whole.img <<'PT'
+label: dos
+label-id: 0x0badcafe
+start=2048, size=4096, type=83
+start=8192, size=16384, type=83
+PT
+partitions whole.img mbr-cut.img
+dd if=whole.img of=mbr-cut.img bs=1M count=8 conv=notrunc status=none
+rm whole.img
+zstd -q -19 --rm -- *.img

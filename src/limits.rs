@@ -21,6 +21,8 @@ pub const DISKS: usize = 64;
 pub const PARTITIONS: usize = 1024;
 /// Nesting of imports in a runtime's configuration.
 pub const CONFIG_IMPORTS: usize = 16;
+/// Bytes of a GPT's partition entries: real ones have 16 KiB.
+pub const GPT_ENTRIES_BYTES: usize = 1 << 20;
 /// Files in a chain of backing files.
 pub const BACKING_CHAIN: usize = 64;
 /// Entries of a qcow2 L1 table: qemu's own bound of 32 MiB.

@@ -12,12 +12,35 @@ use crate::{
 const NAME: &str = "master boot record";
 const SECTOR: u64 = 512;
 const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+/// The type of the entry that covers a GPT.
+const PROTECTIVE: u8 = 0xee;
+
+/// What the first sector says of a GPT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    /// It is no boot record with partitions.
+    None,
+    /// It protects a GPT, and may name some of its partitions (hybrid).
+    Protective,
+    /// It has partitions of its own.
+    Partitions,
+}
 
 /// One of the four entries of a boot record, in sectors.
 struct Entry {
     kind: u8,
     start: u64,
     length: u64,
+}
+
+/// What the first sector is.
+pub(super) fn record(source: &dyn ReadAt) -> Record {
+    let Ok(sector) = read_vec(source, NAME, 0, 512) else { return Record::None };
+    match used(&sector) {
+        entries if entries.is_empty() => Record::None,
+        entries if entries.iter().any(|(entry, _)| entry.kind == PROTECTIVE) => Record::Protective,
+        _ => Record::Partitions,
+    }
 }
 
 /// The partitions, `None` if the first sector is no boot record with partitions.
@@ -29,27 +52,45 @@ pub(super) fn read(
         return Ok(None);
     }
     let sector = read_vec(source, NAME, 0, 512)?;
-    let Some(entries) = entries(&sector).filter(|_| !is_boot_sector(&sector)) else { return Ok(None) };
+    let (protective, entries): (Vec<_>, Vec<_>) =
+        used(&sector).into_iter().partition(|(entry, _)| entry.kind == PROTECTIVE);
+    if !protective.is_empty() {
+        let error = FormatError::corrupt(NAME, 0, "it protects a GPT, and there is none");
+        if entries.is_empty() {
+            return Err(error);
+        }
+        notes.push(error);
+    }
     let id = sector.get(440..444).and_then(|id| id.first_chunk()).map_or(0, |id| u32::from_le_bytes(*id));
     let mut extents = Vec::new();
     let mut logical = Vec::new();
-    for (entry, number) in entries.iter().zip(1..) {
-        if entry.kind == 0 || entry.length == 0 {
-            continue;
-        }
+    for (entry, number) in &entries {
         if EXTENDED.contains(&entry.kind) {
             if let Err(error) = chain(source, entry.start, &mut logical) {
                 notes.push(error);
             }
         } else {
-            extents.push(extent(entry, number, id));
+            extents.push(extent(entry, *number, id));
         }
     }
     extents.extend(logical.iter().zip(5..).map(|(entry, number)| extent(entry, number, id)));
-    Ok((!extents.is_empty()).then_some(extents))
+    Ok((!entries.is_empty()).then_some(extents))
 }
 
-/// The four entries, if the signature is there and the entries can be ones.
+/// The entries that are used, with their numbers; none if the sector is no boot record.
+fn used(sector: &[u8]) -> Vec<(Entry, u32)> {
+    // The boot indicator tells a table from code or text that happens to lie here.
+    let table = sector.get(446..510).unwrap_or_default();
+    let plausible = table.iter().step_by(16).all(|flag| matches!(flag, 0 | 0x80));
+    if !plausible || is_boot_sector(sector) {
+        return Vec::new();
+    }
+    let entries = entries(sector).unwrap_or_default().into_iter().zip(1..);
+    let is_used = |entry: &Entry| entry.kind != 0 && entry.length != 0 && entry.start != 0;
+    entries.filter(|(entry, _)| entry.kind == PROTECTIVE || is_used(entry)).collect()
+}
+
+/// The four entries, if the signature is there.
 fn entries(sector: &[u8]) -> Option<Vec<Entry>> {
     if sector.get(510..512) != Some(&[0x55, 0xaa]) {
         return None;
@@ -60,8 +101,6 @@ fn entries(sector: &[u8]) -> Option<Vec<Entry>> {
         .map(|bytes| {
             let number =
                 |at: usize| bytes.get(at..)?.first_chunk().map(|n| u64::from(u32::from_le_bytes(*n)));
-            // The boot indicator tells a table from code or text that happens to lie here.
-            matches!(bytes.first(), Some(0 | 0x80)).then_some(())?;
             Some(Entry { kind: *bytes.get(4)?, start: number(8)?, length: number(12)? })
         })
         .collect()
@@ -111,5 +150,67 @@ fn extent(entry: &Entry, number: u32, id: u32) -> Extent {
             uuid: Some(format!("{id:08x}-{number:02x}")),
             name: None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::Memory;
+
+    /// A disk of 64 sectors with entries (sector, slot, type, start, length).
+    fn disk(entries: &[(usize, usize, u8, u32, u32)]) -> Vec<u8> {
+        let mut bytes = vec![0; 64 * 512];
+        for (sector, slot, kind, start, length) in entries {
+            let at = sector * 512 + 446 + slot * 16;
+            bytes[at + 4] = *kind;
+            bytes[at + 8..at + 12].copy_from_slice(&start.to_le_bytes());
+            bytes[at + 12..at + 16].copy_from_slice(&length.to_le_bytes());
+            bytes[sector * 512 + 510..sector * 512 + 512].copy_from_slice(&[0x55, 0xaa]);
+        }
+        bytes
+    }
+
+    /// Numbers and first sectors, and how many notes.
+    fn found(bytes: Vec<u8>) -> Option<(Vec<(u32, u64)>, usize)> {
+        let mut notes = Vec::new();
+        let extents = read(&Memory::new(bytes), &mut notes).unwrap()?;
+        Some((extents.iter().map(|e| (e.partition.number, e.start / 512)).collect(), notes.len()))
+    }
+
+    #[test]
+    fn logical_partitions_count_from_five_and_a_cycle_ends() {
+        let mut entries = vec![
+            (0, 1, 0x83, 2, 4),
+            (0, 3, 0x05, 10, 50),
+            (10, 0, 0x83, 1, 2),
+            (10, 1, 0x05, 10, 10),
+            (20, 0, 0x82, 2, 2),
+        ];
+        assert_eq!(found(disk(&entries)), Some((vec![(2, 2), (5, 11), (6, 22)], 0)));
+        // Back to the first record of the chain, which is at the extended partition's start.
+        entries.push((20, 1, 0x0f, 0, 10));
+        assert_eq!(found(disk(&entries)), Some((vec![(2, 2), (5, 11), (6, 22)], 1)));
+        // A record that was written over loses what follows.
+        let mut damaged = disk(&entries);
+        damaged[20 * 512 + 510] = 0;
+        assert_eq!(found(damaged), Some((vec![(2, 2), (5, 11)], 1)));
+    }
+
+    #[test]
+    fn a_signature_alone_is_no_partition_table() {
+        assert_eq!(found(disk(&[(0, 0, 0, 0, 0)])), None);
+        assert_eq!(found(disk(&[(0, 0, 0x83, 0, 10)])), None);
+        let mut code = disk(&[(0, 0, 0x83, 1, 10)]);
+        code[446] = 0x31;
+        assert_eq!(found(code), None);
+        assert_eq!(found(vec![]), None);
+    }
+
+    #[test]
+    fn a_gpt_that_is_gone_is_told() {
+        let mut notes = Vec::new();
+        assert!(read(&Memory::new(disk(&[(0, 0, 0xee, 1, 63)])), &mut notes).is_err());
+        assert_eq!(found(disk(&[(0, 0, 0xee, 1, 9), (0, 1, 0x83, 10, 9)])), Some((vec![(2, 10)], 1)));
     }
 }

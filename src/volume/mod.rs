@@ -3,6 +3,7 @@
 mod gpt;
 mod mbr;
 mod signature;
+mod whole;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ pub use signature::{Signature, by_type, signature};
 use crate::{
     block::{ReadAt, Slice, Source},
     error::FormatError,
+    limits,
 };
 
 /// A part of a disk that may hold a file system.
@@ -66,19 +68,22 @@ pub fn volumes(source: &Source, disk: usize) -> Result<Table, FormatError> {
         None => match mbr::read(source, &mut notes)? {
             Some(extents) => ("mbr", extents),
             None => {
-                let whole = Volume {
-                    id: format!("disk{disk}"),
-                    disk,
-                    start: 0,
-                    source: Arc::clone(source),
-                    partition: None,
-                };
-                return Ok(Table { scheme: "none", volumes: vec![whole], notes });
+                return Ok(Table { scheme: "none", volumes: vec![whole_disk(source, disk)], notes });
             }
         },
     };
     let mut volumes = Vec::new();
-    for Extent { start, length, partition } in extents {
+    // A file system that was made on the whole disk leaves an old MBR in place, and the other way round: both
+    // are told, and neither is lost.
+    if scheme == "mbr" && whole::is_file_system(source) {
+        volumes.push(whole_disk(source, disk));
+        notes.push(FormatError::corrupt("master boot record", 0, "the whole disk holds a file system too"));
+    }
+    if extents.len() > limits::PARTITIONS {
+        let what = format!("{} partitions on disk{disk}, more than {}", extents.len(), limits::PARTITIONS);
+        notes.push(FormatError::limit(what));
+    }
+    for Extent { start, length, partition } in extents.into_iter().take(limits::PARTITIONS) {
         let id = format!("disk{disk}p{}", partition.number);
         if start.saturating_add(length) > source.size() {
             let problem = format!(
@@ -92,4 +97,8 @@ pub fn volumes(source: &Source, disk: usize) -> Result<Table, FormatError> {
         volumes.push(Volume { id, disk, start, source, partition: Some(partition) });
     }
     Ok(Table { scheme, volumes, notes })
+}
+
+fn whole_disk(source: &Source, disk: usize) -> Volume {
+    Volume { id: format!("disk{disk}"), disk, start: 0, source: Arc::clone(source), partition: None }
 }

@@ -26,12 +26,20 @@ const fn row(offset: u64, magic: &'static [u8], name: &'static str, code: Option
 const VOLUME: Option<Code> = Some(Code::UnsupportedVolume);
 const FILE_SYSTEM: Option<Code> = Some(Code::UnsupportedFileSystem);
 const ENCRYPTED: Option<Code> = Some(Code::EncryptedVolume);
+const LVM: &[u8] = b"LABELONE";
+/// A LUKS2 header's second copy, where the first is lost: after a metadata area of each size that there is.
+const LUKS2: &[u8] = b"SKUL\xba\xbe";
 
 /// Offsets and magic numbers as each format documents them.
 const TABLE: &[Row] = &[
     row(0, b"LUKS\xba\xbe", "LUKS", ENCRYPTED),
     row(3, b"-FVE-FS-", "BitLocker", ENCRYPTED),
-    row(512, b"LABELONE", "LVM2 physical volume", VOLUME),
+    // In any of the first four sectors.
+    row(0, LVM, "LVM2 physical volume", VOLUME),
+    row(512, LVM, "LVM2 physical volume", VOLUME),
+    row(1024, LVM, "LVM2 physical volume", VOLUME),
+    row(1536, LVM, "LVM2 physical volume", VOLUME),
+    row(0, b"dmvdo001", "VDO", VOLUME),
     row(4096, b"\xfc\x4e\x2b\xa9", "MD RAID 1.2", VOLUME),
     row(0, b"\xfc\x4e\x2b\xa9", "MD RAID 1.1", VOLUME),
     row(0, b"XFSB", "XFS", FILE_SYSTEM),
@@ -53,6 +61,15 @@ const TABLE: &[Row] = &[
     row(4086, b"SWAPSPACE2", "swap", None),
     row(4086, b"SWAP-SPACE", "swap", None),
     row(65_526, b"SWAPSPACE2", "swap", None),
+    row(0x4000, LUKS2, "LUKS", ENCRYPTED),
+    row(0x8000, LUKS2, "LUKS", ENCRYPTED),
+    row(0x1_0000, LUKS2, "LUKS", ENCRYPTED),
+    row(0x2_0000, LUKS2, "LUKS", ENCRYPTED),
+    row(0x4_0000, LUKS2, "LUKS", ENCRYPTED),
+    row(0x8_0000, LUKS2, "LUKS", ENCRYPTED),
+    row(0x10_0000, LUKS2, "LUKS", ENCRYPTED),
+    row(0x20_0000, LUKS2, "LUKS", ENCRYPTED),
+    row(0x40_0000, LUKS2, "LUKS", ENCRYPTED),
 ];
 
 /// What the volume begins like, `None` if it is like nothing that is known.
@@ -62,7 +79,7 @@ pub fn signature(source: &dyn ReadAt) -> Option<Signature> {
         source.read_at(&mut bytes, row.offset).is_ok() && bytes == row.magic
     };
     let found = TABLE.iter().find(begins).map(|row| Signature { name: row.name, code: row.code });
-    found.or_else(|| at_end(source))
+    found.or_else(|| zfs(source)).or_else(|| at_end(source))
 }
 
 /// What a partition's type says that holds no files by design: a boot loader's code, Microsoft's reserve.
@@ -75,19 +92,37 @@ pub fn by_type(kind: &str) -> Option<Signature> {
     Some(Signature { name, code: None })
 }
 
-/// MD metadata 0.90 and 1.0 lie near the end, aligned; so does DRBD's.
+/// The first label of a ZFS member: 128 KiB of uberblocks from 128 KiB on, in the byte order of who wrote it. As
+/// for libblkid, four of them are enough.
+fn zfs(source: &dyn ReadAt) -> Option<Signature> {
+    const UBERBLOCK: u64 = 0x00ba_b10c;
+    let mut label = vec![0; 128 << 10];
+    source.read_at(&mut label, 128 << 10).ok()?;
+    let magic = [UBERBLOCK.to_le_bytes(), UBERBLOCK.to_be_bytes()];
+    let found = label.chunks_exact(1024).filter(|block| magic.iter().any(|magic| block.starts_with(magic)));
+    (found.count() >= 4).then_some(Signature { name: "ZFS member", code: VOLUME })
+}
+
+/// MD metadata 0.90 and 1.0 lie near the end, aligned; DRBD's internal metadata in the last 4 KiB.
 fn at_end(source: &dyn ReadAt) -> Option<Signature> {
     const MD: [u8; 4] = [0xfc, 0x4e, 0x2b, 0xa9];
+    // Versions 8, 8.4 when in use, and 9; magic at byte 60 of the superblock (drbd_main.c, md_on_disk).
+    const DRBD: [[u8; 4]; 3] = [[0x83, 0x74, 0x02, 0x6b], [0x83, 0x74, 0x02, 0x6c], [0x83, 0x74, 0x02, 0x6d]];
     let size = source.size();
     let old = (size & !0xffff).checked_sub(0x1_0000)?;
     let one = (size & !0xfff).checked_sub(0x2000)?;
-    for (at, name) in [(old, "MD RAID 0.90"), (one, "MD RAID 1.0")] {
+    let drbd = (size & !0xfff).checked_sub(4096 - 60)?;
+    let at = |offset| {
         let mut bytes = [0; 4];
-        if source.read_at(&mut bytes, at).is_ok() && bytes == MD {
-            return Some(Signature { name, code: VOLUME });
-        }
-    }
-    None
+        source.read_at(&mut bytes, offset).ok().map(|()| bytes)
+    };
+    let name = match (at(old), at(one), at(drbd)) {
+        (Some(MD), ..) => "MD RAID 0.90",
+        (_, Some(MD), _) => "MD RAID 1.0",
+        (.., Some(magic)) if DRBD.contains(&magic) => "DRBD",
+        _ => return None,
+    };
+    Some(Signature { name, code: VOLUME })
 }
 
 #[cfg(test)]
@@ -98,12 +133,38 @@ mod tests {
     #[test]
     fn every_row_is_found_where_it_lies() {
         for row in TABLE {
-            let mut bytes = vec![0; 128 << 10];
+            let mut bytes = vec![0; 5 << 20];
             let at = usize::try_from(row.offset).unwrap();
             bytes[at..at + row.magic.len()].copy_from_slice(row.magic);
             assert_eq!(signature(&Memory::new(bytes)).map(|found| found.name), Some(row.name));
         }
         assert_eq!(signature(&Memory::new(vec![0; 128 << 10])), None);
         assert_eq!(signature(&Memory::new(vec![])), None);
+    }
+
+    #[test]
+    fn what_lies_near_the_end_is_found_on_odd_sizes() {
+        let md = [0xfc, 0x4e, 0x2b, 0xa9];
+        let drbd = [0x83, 0x74, 0x02, 0x6c];
+        let rows: [(usize, &[u8], &str); 3] =
+            [(0x2_0000, &md, "MD RAID 0.90"), (0x3_1000, &md, "MD RAID 1.0"), (0x3_2000 + 60, &drbd, "DRBD")];
+        for (at, magic, name) in rows {
+            let mut bytes = vec![0; 0x3_3200];
+            bytes[at..at + 4].copy_from_slice(magic);
+            assert_eq!(signature(&Memory::new(bytes)).map(|found| found.name), Some(name));
+        }
+    }
+
+    #[test]
+    fn zfs_is_found_in_either_byte_order() {
+        for magic in [0x00ba_b10cu64.to_le_bytes(), 0x00ba_b10cu64.to_be_bytes()] {
+            let mut bytes = vec![0; 1 << 20];
+            for number in 0..4 {
+                assert_eq!(signature(&Memory::new(bytes.clone())), None);
+                let at = (128 << 10) + number * 4096;
+                bytes[at..at + 8].copy_from_slice(&magic);
+            }
+            assert_eq!(signature(&Memory::new(bytes)).map(|found| found.name), Some("ZFS member"));
+        }
     }
 }

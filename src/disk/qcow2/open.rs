@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_damaged_table_loses_only_what_it_maps() {
-        let rows: &[(usize, &[u8], [Option<u8>; 4])] = &[
+        type Row = (usize, &'static [u8], [Option<u8>; 4]);
+        let rows: &[Row] = &[
             // Reserved bits are not looked at.
             (518, &[0x05], [Some(0x11), Some(0), Some(0), Some(0x33)]),
             (518, &[0x40], [None; 4]),

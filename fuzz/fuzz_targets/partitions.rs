@@ -1,0 +1,11 @@
+#![no_main]
+
+use icecore::volume;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(table) = volume::volumes(&icecore_fuzz::source(data), 0) else { return };
+    for volume in table.volumes {
+        let _ = volume::signature(&volume.source);
+    }
+});
