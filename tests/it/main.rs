@@ -14,6 +14,7 @@
 )]
 
 mod advisories;
+mod cli;
 mod corpus;
 mod demo;
 mod disk;
