@@ -13,7 +13,7 @@ pub struct Emptiness {
     pub files: u64,
     /// Of these, the empty ones.
     pub empty: u64,
-    /// Bytes in all files, each rounded up to whole blocks of 4 KiB.
+    /// Bytes in all files and directories, each rounded up to whole blocks of 4 KiB.
     pub bytes: u64,
 }
 
@@ -24,11 +24,22 @@ impl Emptiness {
         if self.empty == 0 {
             return false;
         }
+        let majority = self.empty.saturating_mul(2) > self.files;
         match recorded {
-            // Directories, links and the file system's own blocks make up for a few per cent either way.
-            Some(recorded) => self.bytes.saturating_mul(100) < recorded.saturating_mul(80),
-            None => self.empty.saturating_mul(2) > self.files,
+            // One lost file is at least one block; extent blocks of large files make up for less than 1/256.
+            Some(recorded) => {
+                let slack = self.bytes.checked_div(256).unwrap_or(0).saturating_add(4095);
+                majority || recorded > self.bytes.saturating_add(slack)
+            }
+            None => majority,
         }
+    }
+}
+
+impl Emptiness {
+    fn add(&mut self, size: u64) {
+        let whole = size.checked_next_multiple_of(4096).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(whole);
     }
 }
 
@@ -47,7 +58,7 @@ pub fn emptiness(top: &Handle) -> Emptiness {
                 match entry.kind {
                     FileKind::Directory if seen.insert(entry.ino) => {
                         next.push(entry.ino);
-                        found.bytes = found.bytes.saturating_add(4096);
+                        found.add(size(top.fs.as_ref(), entry.ino).max(1));
                     }
                     FileKind::Regular => files.push(entry.ino),
                     _ => {}
@@ -62,7 +73,7 @@ pub fn emptiness(top: &Handle) -> Emptiness {
         let size = size(top.fs.as_ref(), ino);
         found.files = found.files.saturating_add(1);
         found.empty = found.empty.saturating_add(u64::from(size == 0));
-        found.bytes = found.bytes.saturating_add(size.checked_next_multiple_of(4096).unwrap_or(u64::MAX));
+        found.add(size);
     }
     found
 }
@@ -70,4 +81,19 @@ pub fn emptiness(top: &Handle) -> Emptiness {
 /// An inode that cannot be read holds nothing that could be analyzed.
 fn size(fs: &dyn FileSystem, ino: Ino) -> u64 {
     fs.stat(ino).map_or(0, |stat| stat.size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_lost_file_among_many_is_suspicious_if_the_runtime_recorded_the_size() {
+        let one = Emptiness { files: 100, empty: 1, bytes: 400_000 };
+        assert!(one.is_suspicious(Some(400_000 + 8192)));
+        assert!(!one.is_suspicious(Some(400_000 + 512)));
+        assert!(!one.is_suspicious(None));
+        assert!(Emptiness { empty: 51, ..one }.is_suspicious(None));
+        assert!(!Emptiness { empty: 0, ..one }.is_suspicious(Some(u64::MAX)));
+    }
 }

@@ -133,7 +133,11 @@ impl Machine {
 
     fn text(&mut self, root: &Root, volume: &str, path: &str) -> Option<String> {
         match root.read(path.as_bytes(), "configuration file") {
-            Ok(bytes) => bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+            // An empty file says nothing: a mask, or data that never reached the disk.
+            Ok(bytes) => {
+                let bytes = bytes.filter(|bytes| !bytes.is_empty());
+                bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            }
             Err(error) => {
                 self.lost(&error, volume, path);
                 None

@@ -108,12 +108,18 @@ impl Job<'_> {
         let mut gaps = sources.gaps;
         if let Some(dir) = sources.snapshot {
             let facts = layer::analyze(&dir, Walk::whole(&subject, Scope::Layer));
-            // Only a layer with an empty package file is worth the look at every inode.
-            let emptiness = (facts.empty > 0).then(|| layer::emptiness(&dir));
-            let lost = emptiness.filter(|found| found.is_suspicious(sources.snapshot_size));
-            let Some(lost) = lost else { return Analyzed::new(facts, LayerSource::Snapshot, gaps) };
+            if facts.empty == 0 {
+                return Analyzed::new(facts, LayerSource::Snapshot, gaps);
+            }
+            // A package file is empty: either it was so when it was packed, as the blob shows, or its data
+            // never reached the disk.
             if let Some(analyzed) = sources.blob.as_ref().and_then(|blob| self.blob(blob, &mut gaps)) {
-                return analyzed;
+                let meant = analyzed.facts.empty >= facts.empty;
+                return if meant { Analyzed::new(facts, LayerSource::Snapshot, gaps) } else { analyzed };
+            }
+            let lost = layer::emptiness(&dir);
+            if !lost.is_suspicious(sources.snapshot_size) {
+                return Analyzed::new(facts, LayerSource::Snapshot, gaps);
             }
             let detail = format!(
                 "{} of {} files are empty, and the layer's blob cannot be read instead",

@@ -266,6 +266,12 @@ fn examine_node(node: &OpenedNode, report: &mut Report) -> (Inventory, u64) {
         )));
     }
     report.gaps.extend(facts.iter().flat_map(|facts| facts.gaps.iter().cloned()));
+    let empty: u64 = facts.iter().map(|facts| facts.empty).sum();
+    if empty > 0 {
+        let detail = format!("{empty} of the node's own package databases or os-release files are empty");
+        let effect = "the node's own packages may be missing";
+        report.gaps.push(Gap::new(Code::ZeroLengthFiles, Scope::Volume, "node", detail, effect));
+    }
     // Mounts do not overlap: what lies below a mount point was not walked.
     let inventory = image::fold(&facts, "node", &|| Ok(vec![root.top()]));
     report.gaps.extend(inventory.gaps.iter().cloned().map(|gap| Gap { scope: Scope::Volume, ..gap }));

@@ -257,3 +257,23 @@ fn the_bundled_database_is_built_from_the_bundled_feeds() {
         "run scripts/make-demo-feeds.py again"
     );
 }
+
+#[test]
+fn files_whose_data_never_reached_the_disk_are_read_from_blobs() {
+    let crash = Inputs { disks: vec![fixture("crash.qcow2")], ..Inputs::default() };
+    let crash = scan::scan(&Options { inputs: crash, ..options() }, &scan::Silent).unwrap().report;
+    let demo = scan_demo();
+    let by_reference = |report: &Report| -> BTreeSet<(Vec<String>, Vec<(String, String)>)> {
+        let packages = |image: &report::Image| {
+            image.packages.iter().map(|package| (package.name.clone(), package.version.clone())).collect()
+        };
+        report.images.iter().map(|image| (image.references.clone(), packages(image))).collect()
+    };
+    assert_eq!(by_reference(&crash), by_reference(&demo));
+    let blobs = crash.images.iter().flat_map(|image| &image.layers);
+    assert!(blobs.filter(|layer| layer.source == report::LayerSource::Blob).count() > 10);
+    // The node's own files have no second source: that is said.
+    let codes: Vec<_> = crash.gaps.iter().map(|gap| (gap.code.text(), gap.subject.as_str())).collect();
+    assert_eq!(codes, [("zero-length-files", "node")]);
+    assert_eq!(crash.verdict.status, Status::Partial);
+}
