@@ -110,6 +110,9 @@ pub(crate) struct ScanArgs {
     /// The database of advisories; the user's own if absent
     #[arg(long, value_name = "FILE", env = "ICECORE_DB")]
     pub(crate) db: Option<PathBuf>,
+    /// Refuse a database whose newest advisory is older than this
+    #[arg(long, value_name = "DAYS", env = "ICECORE_DB_MAX_AGE")]
+    pub(crate) db_max_age: Option<u16>,
     /// Only findings of these severities (comma-separated)
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = severity, env = "ICECORE_SEVERITY")]
     pub(crate) severity: Vec<Severity>,
@@ -146,9 +149,12 @@ pub(crate) struct ScanArgs {
     /// Show progress on standard error
     #[arg(long, default_value = "auto", env = "ICECORE_PROGRESS")]
     pub(crate) progress: When,
-    /// No progress, no summary
+    /// No progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Tell what was read on standard error
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

@@ -30,6 +30,20 @@ pub(crate) fn open(path: &Path) -> Result<Database, Failure> {
         .map_err(|error| fail(anyhow::Error::new(error).context(format!("database {}", path.display()))))
 }
 
+/// Refuses a database whose newest advisory is more than `days` old.
+pub(crate) fn check_age(database: &Database, days: u16) -> Result<(), Failure> {
+    let newest = database.about().sources.iter().filter_map(|source| source.date.as_deref()).max();
+    let form = time::macros::format_description!("[year]-[month]-[day]");
+    let date = newest.and_then(|date| time::Date::parse(date.get(..10)?, form).ok());
+    let oldest = time::OffsetDateTime::now_utc().date().checked_sub(time::Duration::days(days.into()));
+    if date.zip(oldest).is_some_and(|(date, oldest)| date >= oldest) {
+        return Ok(());
+    }
+    let newest = newest.unwrap_or("undated");
+    let error = anyhow::anyhow!("the database's newest advisory is of {newest}, more than {days} days ago");
+    Err(Failure { exit: Exit::Database, error })
+}
+
 /// The database that was named, or the user's own.
 pub(crate) fn place(named: Option<&PathBuf>) -> Result<PathBuf, Failure> {
     let data = || {

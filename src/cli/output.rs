@@ -33,6 +33,24 @@ fn indicatif_width() -> (u16, usize) {
     (rows, usize::from(columns))
 }
 
+/// Tells what a scan read.
+pub(crate) fn tell(stats: &report::Stats) {
+    let read =
+        stats.bytes_read.map(|bytes| format!("{bytes} bytes read in {} reads, ", stats.reads.unwrap_or(0)));
+    let line = format!(
+        "{}{} names seen, {} files opened, {} layers, {} images, {} packages, {} findings",
+        read.unwrap_or_default(),
+        stats.files_seen,
+        stats.files_opened,
+        stats.layers,
+        stats.images,
+        stats.packages,
+        stats.findings
+    );
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(io::stderr(), "icecore: {line}");
+}
+
 /// Tells what went wrong.
 pub(crate) fn complain(failure: &Failure) {
     // Nobody is left to tell when standard error is closed.

@@ -28,6 +28,9 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
     let started = output::now();
     let place = if args.no_vulnerabilities { None } else { Some(db::place(args.db.as_ref())?) };
     let database = place.as_deref().map(db::open).transpose()?.map(Arc::new);
+    if let (Some(database), Some(days)) = (&database, args.db_max_age) {
+        db::check_age(database, days)?;
+    }
     let facts = args.node_facts.as_deref().map(facts).transpose()?.unwrap_or_default();
     let options = Options {
         facts,
@@ -54,6 +57,9 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
             command: env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             database: place.map(|place| place.display().to_string()),
         });
+    }
+    if args.verbose {
+        output::tell(&report.stats);
     }
     for (format, path) in &args.output {
         output::to_file(path, |to| write(&report, *format, to))?;

@@ -193,16 +193,11 @@ impl Machine {
             // A runtime that is configured and never ran is no loss while another one's state is there.
             if self.sites.len() == before
                 && !self.sites.iter().any(is_known)
-                && !self.is_empty_dir(&root, &configured.path)
+                && !is_dir(&root, &configured.path)
             {
                 self.reasons.push(verdict::elsewhere(&configured));
             }
         }
-    }
-
-    /// Whether a directory is there: a runtime that never ran leaves one.
-    fn is_empty_dir(&self, root: &Root, path: &GuestPath) -> bool {
-        matches!(root.find(path.as_bytes()), Ok(Some(dir)) if matches!(dir.is_dir(), Ok(true)))
     }
 
     fn look(&mut self, root: &Root, volume: Option<&String>, runtime: Runtime, path: &str) {
@@ -219,6 +214,11 @@ impl Machine {
             Err(error) => self.lost(&error, volume.map_or("node", String::as_str), path),
         }
     }
+}
+
+/// Whether a directory is there: a runtime that never ran leaves one.
+fn is_dir(root: &Root, path: &GuestPath) -> bool {
+    matches!(root.find(path.as_bytes()), Ok(Some(dir)) if matches!(dir.is_dir(), Ok(true)))
 }
 
 /// Whether a volume is what an fstab line names.

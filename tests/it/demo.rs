@@ -263,11 +263,10 @@ fn files_whose_data_never_reached_the_disk_are_read_from_blobs() {
     let crash = Inputs { disks: vec![fixture("crash.qcow2")], ..Inputs::default() };
     let crash = scan::scan(&Options { inputs: crash, ..options() }, &scan::Silent).unwrap().report;
     let demo = scan_demo();
-    let by_reference = |report: &Report| -> BTreeSet<(Vec<String>, Vec<(String, String)>)> {
-        let packages = |image: &report::Image| {
-            image.packages.iter().map(|package| (package.name.clone(), package.version.clone())).collect()
-        };
-        report.images.iter().map(|image| (image.references.clone(), packages(image))).collect()
+    let by_reference = |report: &Report| {
+        let package = |package: &report::Package| (package.name.clone(), package.version.clone());
+        let packages = |image: &report::Image| image.packages.iter().map(package).collect::<Vec<_>>();
+        report.images.iter().map(|image| (image.references.clone(), packages(image))).collect::<BTreeSet<_>>()
     };
     assert_eq!(by_reference(&crash), by_reference(&demo));
     let blobs = crash.images.iter().flat_map(|image| &image.layers);
