@@ -39,6 +39,8 @@ pub const QCOW2_HINTED_RUNS: usize = 1024;
 pub const BOLT_BYTES: u64 = 256 << 20;
 /// Nesting of pages and buckets in a bolt database; real ones stay below 12.
 pub const BOLT_DEPTH: usize = 64;
+/// Layers of one image; overlayfs stacks at most 500.
+pub const IMAGE_LAYERS: usize = 1024;
 /// Nesting of image indexes.
 pub const INDEX_DEPTH: usize = 8;
 /// Manifests that one reference leads to.

@@ -110,6 +110,7 @@ impl Machine {
                     None => self.missing(&id, line),
                 }
             } else if line.is_bind()
+                && !line.at.is_root()
                 && let Ok(Some(dir)) = root.find(line.spec.as_bytes())
             {
                 mounts.push(Mount { at: line.at.clone(), fs: dir.fs, ino: dir.ino });

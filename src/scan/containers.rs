@@ -158,7 +158,7 @@ fn changes(upper: &Handle, lower: &[Arc<LayerFacts>], facts: &LayerFacts) -> rep
                 match entry.kind {
                     FileKind::Directory if seen.insert(entry.ino) => next.push((here, entry.ino)),
                     FileKind::Directory => {}
-                    _ if facts.whiteouts.iter().any(|whiteout| whiteout.0 == here) => {}
+                    _ if facts.whiteouts.binary_search_by(|whiteout| whiteout.0.cmp(&here)).is_ok() => {}
                     _ if exists(lower, &here) => changes.modified = changes.modified.saturating_add(1),
                     _ => changes.added = changes.added.saturating_add(1),
                 }

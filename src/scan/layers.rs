@@ -1,6 +1,7 @@
 //! Layers: each analyzed once, in parallel, from its snapshot or else its blob.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
@@ -57,8 +58,11 @@ pub(super) fn analyze<'a>(
         }
     }
     progress.stage("layers", crate::num::to_u64(jobs.len()));
-    let jobs: Vec<_> = jobs.into_iter().collect();
+    let mut jobs: Vec<_> = jobs.into_iter().collect();
+    // The largest first, one by one: a large layer that is begun last would be waited for.
+    jobs.sort_by_key(|(_, job)| Reverse(job.layer.blob.as_ref().map_or(u64::MAX, |blob| blob.size)));
     jobs.into_par_iter()
+        .with_max_len(1)
         .map(|(diff_id, job)| {
             let analyzed = job.run(cache);
             progress.step();

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
+use rayon::prelude::*;
+
 use super::{
     Inputs, OpenError, OpenedNode, Progress, containers, convert,
     findings::Findings,
@@ -101,7 +103,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
     let uses = images::Uses::new(&node.stores);
     let folded = images::fold(&chosen, &layers, progress);
     report.gaps.extend(folded.iter().flat_map(images::gaps));
-    report.images = folded.iter().map(|folded| images::record(folded, &layers, &uses)).collect();
+    report.images = folded.par_iter().map(|folded| images::record(folded, &layers, &uses)).collect();
     let mut examined = Vec::new();
     if !options.no_containers && !skipped {
         examined = containers::examine(&node.stores, &layers, progress);

@@ -136,8 +136,15 @@ impl Containerd {
             });
         }
         let config: Config = self.content.json(&id, "image configuration")?;
+        let count = config.rootfs.diff_ids.len();
+        if count > limits::IMAGE_LAYERS {
+            let bound = limits::IMAGE_LAYERS;
+            return Err(FormatError::limit(format!(
+                "image configuration {id} has {count} layers, more than {bound}"
+            )));
+        }
         let mut layers: Vec<LayerRef> = Vec::new();
-        let aligned = manifest.layers.len() == config.rootfs.diff_ids.len();
+        let aligned = manifest.layers.len() == count;
         for (number, diff_id) in config.rootfs.diff_ids.iter().enumerate() {
             let chain_id = diff_id.chain(layers.last().map(|below| &below.chain_id));
             let blob = manifest.layers.get(number).filter(|_| aligned).cloned();
