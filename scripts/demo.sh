@@ -2,6 +2,5 @@
 # Builds icecore and scans the bundled node disk against the bundled advisories.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release --quiet --locked
 set -x
-exec target/release/icecore scan --db disk-fixtures/demo/advisories.db "$@" disk-fixtures/demo/node.qcow2
+exec cargo run --release --quiet --locked -- scan --db disk-fixtures/demo/advisories.db "$@" disk-fixtures/demo/node.qcow2
