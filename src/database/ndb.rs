@@ -183,7 +183,7 @@ mod tests {
     use crate::block::Memory;
 
     /// One page of slots, and a blob of three blocks with package 7 in it.
-    fn database(change: impl FnOnce(&mut Vec<u8>)) -> Packages {
+    fn open(change: impl FnOnce(&mut Vec<u8>)) -> Result<Packages, FormatError> {
         let mut bytes = b"RpmP\0\0\0\0\x01\0\0\0\x01\0\0\0".to_vec();
         bytes.resize(HEADER_BYTES, 0);
         while bytes.len() < SLOT_PAGE {
@@ -196,7 +196,11 @@ mod tests {
         blob.extend(b"\x05\0\0\0BlbE");
         bytes.extend(blob);
         change(&mut bytes);
-        Packages::open(Arc::new(Memory::new(bytes))).unwrap()
+        Packages::open(Arc::new(Memory::new(bytes)))
+    }
+
+    fn database(change: impl FnOnce(&mut Vec<u8>)) -> Packages {
+        open(change).unwrap()
     }
 
     #[test]
@@ -243,7 +247,10 @@ mod tests {
         #[test]
         fn never_panics(at in 16usize..4140, tail: Vec<u8>) {
             let change = |all: &mut Vec<u8>| all.splice(at.min(all.len()).., tail).for_each(drop);
-            database(change).blobs().for_each(drop);
+            // The tail may end within the header: then there is no database to read.
+            if let Ok(database) = open(change) {
+                database.blobs().for_each(drop);
+            }
         }
     }
 }
