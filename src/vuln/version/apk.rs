@@ -4,9 +4,7 @@
 //! apk compares strings that break the grammar too, as far as they keep to it; so does this: the rest of a
 //! string that cannot be read sorts before everything that could have stood there, as in libsolv.
 
-use std::cmp::Ordering;
-
-use super::digits;
+use super::digits::{self, Number};
 
 /// A version as the tokens that apk reads it into.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,9 +55,6 @@ enum Component<'a> {
     Fraction(&'a str),
     Whole(Number<'a>),
 }
-
-#[derive(Debug)]
-struct Number<'a>(&'a str);
 
 fn tokens(text: &str) -> Vec<Token<'_>> {
     let (first, mut rest) = digits::take(text);
@@ -135,26 +130,6 @@ fn suffix(text: &str) -> (Token<'_>, &str) {
     };
     (token, tail)
 }
-
-impl Ord for Number<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        digits::compare(self.0, other.0)
-    }
-}
-
-impl PartialOrd for Number<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Number<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Number<'_> {}
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,30 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
+/// ASCII digits that compare as the number they spell.
+#[derive(Debug)]
+pub(super) struct Number<'a>(pub(super) &'a str);
+
+impl Ord for Number<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(self.0, other.0)
+    }
+}
+
+impl PartialOrd for Number<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Number<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Number<'_> {}
+
 /// The leading ASCII digits of a text, and what follows them.
 pub(super) fn take(text: &str) -> (&str, &str) {
     take_while(text, |byte| byte.is_ascii_digit())

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::digits;
+use super::digits::{self, Number};
 
 /// An epoch, a version and a release; a missing epoch is 0, a missing release sorts first.
 #[derive(Debug)]
@@ -42,9 +42,6 @@ enum Segment<'a> {
     Letters(&'a str),
     Digits(Number<'a>),
 }
-
-#[derive(Debug)]
-struct Number<'a>(&'a str);
 
 /// The pieces from front to back, the end included: it is what makes `~` lower and `^` higher.
 fn segments(text: &str) -> impl Iterator<Item = Segment<'_>> {
@@ -85,26 +82,6 @@ impl PartialEq for Version<'_> {
 }
 
 impl Eq for Version<'_> {}
-
-impl Ord for Number<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        digits::compare(self.0, other.0)
-    }
-}
-
-impl PartialOrd for Number<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Number<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Number<'_> {}
 
 #[cfg(test)]
 mod tests {

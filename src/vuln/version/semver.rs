@@ -1,8 +1,6 @@
 //! Semantic Versioning 2.0.0 (semver.org, §9–§11). Build metadata does not count.
 
-use std::cmp::Ordering;
-
-use super::digits;
+use super::digits::Number;
 
 /// Three numbers, then the identifiers of a pre-release.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,9 +21,6 @@ enum Identifier<'a> {
     Number(Number<'a>),
     Word(&'a str),
 }
-
-#[derive(Debug, PartialEq, Eq)]
-struct Number<'a>(&'a str);
 
 impl<'a> Version<'a> {
     /// All three numbers, with or without a leading `v`.
@@ -80,18 +75,6 @@ fn identifier(text: &str) -> Option<Identifier<'_>> {
     match text.bytes().all(|byte| byte.is_ascii_digit()) {
         true => number(text).map(|text| Identifier::Number(Number(text))),
         false => is_identifier(text).then_some(Identifier::Word(text)),
-    }
-}
-
-impl Ord for Number<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        digits::compare(self.0, other.0)
-    }
-}
-
-impl PartialOrd for Number<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
