@@ -39,22 +39,9 @@ impl Extractor for Apk {
         if lines.peek()?.starts_with(b"ADB") {
             return Err(FormatError::unsupported("apk database in adb form (apk v3)"));
         }
-        let mut blocks = Blocks::new(lines, RECORD, Names::Exact, FIELDS);
+        let blocks = Blocks::new(lines, RECORD, Names::Exact, FIELDS);
         let mut found = Extraction::default();
-        loop {
-            match blocks.next() {
-                Ok(Some(block)) => {
-                    if !read_record(block, &mut found) {
-                        break;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    found.lose(error);
-                    break;
-                }
-            }
-        }
+        blocks.read_into(&mut found, read_record);
         found.finish()
     }
 }

@@ -41,22 +41,9 @@ impl Extractor for Dpkg {
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let stateful = file.path().as_bytes() == STATUS;
         let lines = Lines::new(file.content(), "dpkg status", 64 * 1024, limits::TEXT_DATABASE_BYTES);
-        let mut blocks = Blocks::new(lines, STANZA, Names::AnyCase, FIELDS);
+        let blocks = Blocks::new(lines, STANZA, Names::AnyCase, FIELDS);
         let mut found = Extraction::default();
-        loop {
-            match blocks.next() {
-                Ok(Some(block)) => {
-                    if !read_stanza(block, stateful, &mut found) {
-                        break;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    found.lose(error);
-                    break;
-                }
-            }
-        }
+        blocks.read_into(&mut found, |block, found| read_stanza(block, stateful, found));
         found.finish()
     }
 }

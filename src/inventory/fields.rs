@@ -2,7 +2,10 @@
 //! (its v2 index) and Python's metadata (RFC 822 headers) share. A line that begins with a blank continues
 //! the field before it; the fields that are asked for have one line each.
 
-use super::lines::{Line, Lines};
+use super::{
+    Extraction,
+    lines::{Line, Lines},
+};
 use crate::error::FormatError;
 
 /// One block: the fields that were asked for, and the first thing wrong with it.
@@ -58,6 +61,26 @@ impl<'a> Blocks<'a> {
         wanted: &'static [&'static str],
     ) -> Self {
         Self { lines, structure, names, wanted }
+    }
+
+    /// Hands every block to `record` until that has enough (false). An unreadable rest is lost, what was found
+    /// stays.
+    pub(super) fn read_into(
+        mut self,
+        found: &mut Extraction,
+        mut record: impl FnMut(Block, &mut Extraction) -> bool,
+    ) {
+        loop {
+            match self.next() {
+                Ok(Some(block)) => {
+                    if !record(block, found) {
+                        return;
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => return found.lose(error),
+            }
+        }
     }
 
     /// The next block that is not empty, `None` at the end.
