@@ -204,7 +204,19 @@ impl Reader {
     fn page_tree(&mut self, page: u64, bucket: &mut Bucket, depth: usize) {
         match self.load(page, depth) {
             Ok((bytes, at)) => self.page(&bytes, at, bucket, depth),
-            Err(error) => self.damage.push(error),
+            Err(error) => self.lost(error),
+        }
+    }
+
+    /// Notes what was lost; of very much, that there is more.
+    fn lost(&mut self, error: FormatError) {
+        match self.damage.len().saturating_add(1) {
+            count if count < limits::DAMAGE_NOTES => self.damage.push(error),
+            limits::DAMAGE_NOTES => {
+                let what = format!("more than {} damaged places, which are not listed", limits::DAMAGE_NOTES);
+                self.damage.push(FormatError::limit(what));
+            }
+            _ => {}
         }
     }
 
@@ -227,7 +239,21 @@ impl Reader {
         if raw.id.get() != page {
             return Err(FormatError::corrupt(NAME, at, format!("page id {}, expected {page}", raw.id)));
         }
-        let pages = u64::from(raw.overflow.get()).saturating_add(1);
+        let overflow = u64::from(raw.overflow.get());
+        let end = page.saturating_add(overflow).saturating_add(1);
+        if end > self.meta.high_water {
+            let problem = format!("{overflow} overflow pages pass the end at {}", self.meta.high_water);
+            return Err(FormatError::corrupt(NAME, at, problem));
+        }
+        // Pages that share their overflow would make a small file large.
+        let held = self.source.size().div_ceil(self.meta.page_size);
+        for next in page.saturating_add(1)..end.min(held) {
+            if !self.seen.insert(next) {
+                let problem = format!("overflow page {next} is reached twice");
+                return Err(FormatError::corrupt(NAME, at, problem));
+            }
+        }
+        let pages = overflow.saturating_add(1);
         let length = pages.saturating_mul(self.meta.page_size).min(self.source.size().saturating_sub(at));
         Ok((block::read_vec(&self.source, NAME, at, num::to_usize(length))?, at))
     }
@@ -235,7 +261,7 @@ impl Reader {
     /// A page's elements; `at` is its offset in the file, for messages.
     fn page(&mut self, bytes: &[u8], at: u64, bucket: &mut Bucket, depth: usize) {
         let Ok((header, body)) = RawPage::ref_from_prefix(bytes) else {
-            self.damage.push(FormatError::corrupt("bolt page", at, "too short"));
+            self.lost(FormatError::corrupt("bolt page", at, "too short"));
             return;
         };
         let count = usize::from(header.count.get());
@@ -246,20 +272,20 @@ impl Reader {
                         self.page_tree(child.page.get(), bucket, depth.saturating_add(1));
                     }
                 }
-                Err(_) => self.damage.push(too_many("bolt branch page", at, count)),
+                Err(_) => self.lost(too_many("bolt branch page", at, count)),
             },
             LEAF => match <[RawLeaf]>::ref_from_prefix_with_elems(body, count) {
                 Ok((elements, _)) => {
                     for (number, element) in elements.iter().enumerate() {
                         if let Err(error) = self.element(body, number, element, at, bucket, depth) {
-                            self.damage.push(error);
+                            self.lost(error);
                         }
                     }
                 }
-                Err(_) => self.damage.push(too_many("bolt leaf page", at, count)),
+                Err(_) => self.lost(too_many("bolt leaf page", at, count)),
             },
             flags => {
-                self.damage.push(FormatError::corrupt("bolt page", at, format!("flags {flags:#x}")));
+                self.lost(FormatError::corrupt("bolt page", at, format!("flags {flags:#x}")));
             }
         }
     }
@@ -448,6 +474,43 @@ mod tests {
         bytes[3 * PAGE + 24..3 * PAGE + 32].copy_from_slice(&3u64.to_le_bytes());
         let db = parse(bytes).unwrap();
         assert!(db.damage[0].detail().contains("reached twice"));
+    }
+
+    #[test]
+    fn pages_that_claim_each_others_bytes_are_refused() {
+        // Each of 60 nested branch pages claims the whole rest of the file as its overflow.
+        let mut parts = vec![meta(0, 1, 2), meta(1, 2, 2)];
+        for id in 2..62u64 {
+            let mut page = branch(id, &[id + 1]);
+            page[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
+            parts.push(page);
+        }
+        for page in parts.iter_mut().take(2) {
+            page[56..64].copy_from_slice(&1000u64.to_le_bytes());
+            let sum = fnv1a(&page[16..72]);
+            page[72..80].copy_from_slice(&sum.to_le_bytes());
+        }
+        let db = parse(parts.concat()).unwrap();
+        assert!(db.damage[0].detail().contains("overflow"), "{:?}", db.damage);
+    }
+
+    #[test]
+    fn damage_is_bounded() {
+        let mut page = leaf(2, &[], 0);
+        page[10..12].copy_from_slice(&5000u16.to_le_bytes());
+        page[12..16].copy_from_slice(&19u32.to_le_bytes());
+        // 5000 elements whose data lie outside the page.
+        page.resize(20 * PAGE, 0xff);
+        let mut parts = vec![meta(0, 1, 2), meta(1, 2, 2)];
+        for page in &mut parts {
+            page[56..64].copy_from_slice(&22u64.to_le_bytes());
+            let sum = fnv1a(&page[16..72]);
+            page[72..80].copy_from_slice(&sum.to_le_bytes());
+        }
+        parts.push(page);
+        let db = parse(parts.concat()).unwrap();
+        assert!(db.damage.len() <= limits::DAMAGE_NOTES, "{}", db.damage.len());
+        assert!(db.damage.last().unwrap().detail().contains("more"));
     }
 
     proptest! {
