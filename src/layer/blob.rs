@@ -2,7 +2,6 @@
 //! overlay directory has them (OCI image-spec, layer.md), and the data of the files that will be read.
 
 use std::{
-    collections::HashSet,
     io::{self, Read},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -43,8 +42,7 @@ pub fn open_blob(
     let compression = Compression::detect(source)?;
     let mut members = Members::new(Decoded::new(source, compression)?);
     let again = Arc::new(Again { source: Arc::clone(source), compression, decoder: Mutex::new(None) });
-    let mut builder =
-        Builder { tree: Tree::default(), own: HashSet::new(), kept: 0, names: 0, notes: Vec::new() };
+    let mut builder = Builder { tree: Tree::default(), kept: 0, names: 0, notes: Vec::new() };
     loop {
         match members.next() {
             Ok(Some(member)) => {
@@ -75,8 +73,6 @@ pub fn open_blob(
 
 struct Builder {
     tree: Tree,
-    /// What this layer put there itself: an opaque marker hides what is below, not what the layer adds.
-    own: HashSet<GuestPath>,
     kept: u64,
     names: u64,
     notes: Vec<FormatError>,
@@ -94,6 +90,15 @@ impl Builder {
         if self.names > limits::TAR_MEMBERS {
             return Err(FormatError::limit(format!("a layer of more than {} members", limits::TAR_MEMBERS)));
         }
+        let (Member::HardLink { path, .. } | Member::Entry { path, .. }) = &member;
+        if path.components().count() > limits::PATH_DEPTH {
+            return Err(FormatError::limit(format!("a tar member deeper than {}", limits::PATH_DEPTH)));
+        }
+        // Runtimes go by the name alone, whatever kind of member has it.
+        if let Some(name) = path.name().strip_prefix(b".wh.") {
+            self.whiteout(path, name);
+            return Ok(());
+        }
         match member {
             Member::HardLink { path, existing } => {
                 if !self.tree.hard_link(&path, &existing) {
@@ -102,16 +107,6 @@ impl Builder {
                 }
             }
             Member::Entry { path, stat, target, xattrs, offset } => {
-                if path.components().count() > limits::PATH_DEPTH {
-                    return Err(FormatError::limit(format!(
-                        "a tar member deeper than {}",
-                        limits::PATH_DEPTH
-                    )));
-                }
-                if let Some(name) = path.name().strip_prefix(b".wh.") {
-                    self.whiteout(&path, name);
-                    return Ok(());
-                }
                 let content: Option<Source> = if stat.kind == FileKind::Regular {
                     let total = self.kept.saturating_add(stat.size);
                     if keep(&path, stat.kind) && total <= limits::TAR_KEPT_BYTES {
@@ -124,7 +119,6 @@ impl Builder {
                     None
                 };
                 self.tree.insert(&path, Entry { stat, target, content, xattrs });
-                self.own.insert(path);
             }
         }
         Ok(())
@@ -139,8 +133,9 @@ impl Builder {
             }
             // AUFS's own bookkeeping (`.wh..wh.plnk`, `.wh..wh.aufs`).
             name if name.starts_with(b".wh.") => {}
-            // Of a whiteout and a file of one name in one layer, the file stays.
-            name if name.is_empty() || self.own.contains(&dir.join(name)) => {}
+            b"" | b"." | b".." => {}
+            // Of a whiteout and a file or directory of one name in one layer, what the layer adds stays.
+            name if self.tree.contains(&dir.join(name)) => {}
             name => self.tree.insert(&dir.join(name), Entry::new(FileKind::CharDevice)),
         }
     }
@@ -195,5 +190,65 @@ impl ReadAt for Packed {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         block::check_range(self.size, offset, buf.len())?;
         self.again.read(buf, self.offset.saturating_add(offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(tar: &mut tar::Builder<Vec<u8>>, kind: tar::EntryType, path: &str, link: &str) {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(0o644);
+        header.set_path(path).unwrap();
+        if !link.is_empty() {
+            header.set_link_name(link).unwrap();
+        }
+        header.set_size(0);
+        header.set_cksum();
+        tar.append(&header, std::io::empty()).unwrap();
+    }
+
+    fn tree(members: &[(tar::EntryType, &str, &str)]) -> BlobTree {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (kind, path, link) in members {
+            member(&mut tar, *kind, path, link);
+        }
+        let bytes = tar.into_inner().unwrap();
+        let digest = Digest::of(&bytes);
+        let source: Source = Arc::new(Memory::new(bytes));
+        open_blob(&source, &digest, &digest, &|_, _| false).unwrap()
+    }
+
+    fn kind(tree: &BlobTree, path: &str) -> Option<FileKind> {
+        let root = crate::fs::Root::new(Arc::clone(&tree.fs));
+        root.find_no_follow(path.as_bytes()).unwrap().map(|found| found.stat().unwrap().kind)
+    }
+
+    #[test]
+    fn no_whiteout_removes_what_its_own_layer_adds() {
+        use tar::EntryType::{Link, Regular};
+        let file = tree(&[(Regular, "a/b", ""), (Regular, ".wh.a", "")]);
+        assert_eq!(kind(&file, "a/b"), Some(FileKind::Regular), "below a directory without a member");
+        let link = tree(&[(Regular, "x", ""), (Link, "y", "x"), (Regular, ".wh.y", "")]);
+        assert_eq!(kind(&link, "y"), Some(FileKind::Regular), "a hard link");
+    }
+
+    #[test]
+    fn a_whiteout_is_one_whatever_kind_of_member_it_is() {
+        use tar::EntryType::{Link, Regular};
+        let tree = tree(&[(Regular, "x", ""), (Link, "d/.wh.gone", "x")]);
+        assert_eq!(kind(&tree, "d/gone"), Some(FileKind::CharDevice));
+        assert_eq!(kind(&tree, "d/.wh.gone"), None);
+    }
+
+    #[test]
+    fn a_whiteout_of_dots_names_nothing() {
+        use tar::EntryType::Regular;
+        let tree = tree(&[(Regular, "d/.wh..", ""), (Regular, "d/.wh...", ""), (Regular, "d/f", "")]);
+        let root = crate::fs::Root::new(Arc::clone(&tree.fs));
+        let names: Vec<_> = root.find(b"d").unwrap().unwrap().read_dir().unwrap().entries;
+        assert_eq!(names.into_iter().map(|entry| entry.name).collect::<Vec<_>>(), [b"f"]);
     }
 }
