@@ -19,6 +19,8 @@ pub const TEXT_FILE_BYTES: u64 = 16 << 20;
 pub const DISKS: usize = 64;
 /// Partitions of one disk.
 pub const PARTITIONS: usize = 1024;
+/// Mounts of one node: what a machine's fstab names is a few dozen at most.
+pub const MOUNTS: usize = 1024;
 /// Nesting of imports in a runtime's configuration.
 pub const CONFIG_IMPORTS: usize = 16;
 /// Bytes of a GPT's partition entries: real ones have 16 KiB.

@@ -16,8 +16,10 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Whether it shows a directory at a second place. The root is mounted before fstab is read.
     pub(super) fn is_bind(&self) -> bool {
-        self.options.iter().any(|option| option == "bind" || option == "rbind")
+        let binds = self.options.iter().any(|option| option == "bind" || option == "rbind");
+        binds && self.at != GuestPath::ROOT
     }
 
     /// Whether it is about a disk of this node: not memory, the network, or swap.

@@ -14,6 +14,7 @@ use crate::{
     fs::{FileSystem, GuestPath, Mount, Opened, Root},
     gap::{Code, Scope},
     inventory::Os,
+    limits,
     volume::{Signature, Volume},
 };
 
@@ -90,6 +91,12 @@ impl Machine {
         self.mounts.push(MountPoint { path: GuestPath::ROOT, volume: id.clone(), spec: "root".to_owned() });
         let text = self.text(&root, &id, "etc/fstab").unwrap_or_default();
         let mut lines = fstab::parse(&text);
+        lines.retain(|line| line.is_disk() || line.is_bind());
+        if lines.len() > limits::MOUNTS {
+            let error = FormatError::limit(format!("{} mounts, more than {}", lines.len(), limits::MOUNTS));
+            self.lost(&error, &id, "etc/fstab");
+            lines.truncate(limits::MOUNTS);
+        }
         // A mount point may lie below another one.
         lines.sort_by_key(|line| line.at.depth());
         let mut mounts: Vec<Mount> = Vec::new();
@@ -338,5 +345,20 @@ mod tests {
     fn a_volume_that_fstab_names_and_nobody_gave_is_a_gap() {
         let machine = assemble(&[root("UUID=cccc /var/lib/containerd ext4 defaults 0 2\n", &[])], &[]);
         assert_eq!(machine.gaps[0].code, Code::MissingDisk);
+    }
+
+    #[test]
+    fn a_bind_mount_does_not_replace_the_root() {
+        let machine = assemble(&[root("/srv / none bind\n", &[("srv/x", ""), ("etc/hostname", "a\n")])], &[]);
+        assert_eq!(machine.hostname.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_long_fstab_is_cut_and_told() {
+        let fstab: String = (0..20_000).map(|n| format!("/srv /m{n} none bind\n")).collect();
+        let started = std::time::Instant::now();
+        let machine = assemble(&[root(&fstab, &[("srv/x", "")])], &[]);
+        assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+        assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::LimitReached]);
     }
 }
