@@ -321,7 +321,8 @@ mod tests {
         /// A manifest of one layer for this architecture, and the layer's chain id.
         fn image(&mut self, architecture: &str) -> (Digest, Digest) {
             let layer = Digest::of(architecture.as_bytes());
-            let config = json!({"os": "linux", "architecture": architecture, "rootfs": {"diff_ids": [layer]}});
+            let config =
+                json!({"os": "linux", "architecture": architecture, "rootfs": {"diff_ids": [layer]}});
             let config = self.add(&config);
             let layers = json!([{"digest": layer}]);
             (self.add(&json!({"config": {"mediaType": CONFIG, "digest": config}, "layers": layers})), layer)
@@ -342,10 +343,10 @@ mod tests {
                 (format!("name:{number}"), bucket(vec![("target".to_owned(), target)]))
             });
             let images = bucket(images.collect());
-            let keys = unpacked.iter().map(|chain| (chain.to_string(), values(&[("name", chain.to_string())])));
+            let keys =
+                unpacked.iter().map(|chain| (chain.to_string(), values(&[("name", chain.to_string())])));
             let snapshots = bucket(vec![("overlayfs".to_owned(), bucket(keys.collect()))]);
-            let namespace =
-                bucket(vec![("images".to_owned(), images), ("snapshots".to_owned(), snapshots)]);
+            let namespace = bucket(vec![("images".to_owned(), images), ("snapshots".to_owned(), snapshots)]);
             let meta = bucket(vec![("k8s.io".to_owned(), namespace)]);
             let root = Root::new(self.0.build());
             let mut gaps = Vec::new();
