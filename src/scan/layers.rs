@@ -51,7 +51,7 @@ pub(super) fn analyze<'a>(
             jobs.entry(&layer.diff_id)
                 .and_modify(|known| {
                     if known.layer.blob.is_none() {
-                        known.layer = layer;
+                        *known = Job { store: store.store.as_ref(), layer };
                     }
                 })
                 .or_insert(job);
@@ -118,7 +118,8 @@ impl Job<'_> {
             // A package file is empty: either it was so when it was packed, as the blob shows, or its data
             // never reached the disk.
             if let Some(analyzed) = sources.blob.as_ref().and_then(|blob| self.blob(blob, &mut gaps)) {
-                let meant = analyzed.facts.empty >= facts.empty;
+                // A blob that is not what its digest says shows nothing.
+                let meant = analyzed.is_complete() && analyzed.facts.empty >= facts.empty;
                 return if meant { Analyzed::new(facts, LayerSource::Snapshot, gaps) } else { analyzed };
             }
             let lost = layer::emptiness(&dir);
