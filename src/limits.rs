@@ -7,6 +7,8 @@ pub const SYMLINKS: usize = 40;
 pub const SYMLINK_BYTES: u64 = 64 * 1024;
 /// Components of one path: hostile trees nest deeper than any real one.
 pub const PATH_DEPTH: usize = 4096;
+/// Bytes of one path of a tree that is walked: Linux's own `PATH_MAX`, so that no name costs more.
+pub const PATH_BYTES: usize = 4096;
 /// Entries of one directory.
 pub const DIRECTORY_ENTRIES: usize = 10_000_000;
 /// Bytes of one directory's data that are read.
@@ -23,6 +25,8 @@ pub const PARTITIONS: usize = 1024;
 pub const MOUNTS: usize = 1024;
 /// Nesting of imports in a runtime's configuration.
 pub const CONFIG_IMPORTS: usize = 16;
+/// Files of a runtime's configuration with all that they import.
+pub const CONFIG_FILES: usize = 1024;
 /// Bytes of a GPT's partition entries: real ones have 16 KiB.
 pub const GPT_ENTRIES_BYTES: usize = 1 << 20;
 /// Files in a chain of backing files.

@@ -61,7 +61,8 @@ struct Storage {
 
 /// The configured state directories, and the configuration files that could not be read.
 pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError)>) {
-    let mut reader = Reader { root, found: Vec::new(), damage: Vec::new(), seen: BTreeSet::new() };
+    let mut reader =
+        Reader { root, found: Vec::new(), damage: Vec::new(), seen: BTreeSet::new(), cut: false };
     for file in CONTAINERD {
         reader.containerd(&GuestPath::new(file), 0);
     }
@@ -82,19 +83,38 @@ struct Reader<'a> {
     damage: Vec<(GuestPath, FormatError)>,
     /// Files read so far: imports may name each other.
     seen: BTreeSet<GuestPath>,
+    /// Whether a bound on imports was reached and told.
+    cut: bool,
 }
 
 impl Reader<'_> {
     fn containerd(&mut self, file: &GuestPath, depth: usize) {
-        if !self.seen.insert(file.clone()) || depth > limits::CONFIG_IMPORTS {
+        if self.seen.contains(file) {
             return;
         }
+        if depth > limits::CONFIG_IMPORTS || self.seen.len() >= limits::CONFIG_FILES {
+            return self.cut(file);
+        }
+        self.seen.insert(file.clone());
         let Some(config) = self.toml::<ContainerdConfig>(file) else { return };
         self.add(Runtime::Containerd, config.root, &file.to_string());
         for import in config.imports {
+            if self.cut {
+                return;
+            }
             for path in self.imported(file, &import) {
                 self.containerd(&path, depth.saturating_add(1));
             }
+        }
+    }
+
+    /// Tells once that imports are not followed further.
+    fn cut(&mut self, file: &GuestPath) {
+        if !std::mem::replace(&mut self.cut, true) {
+            let (depth, files) = (limits::CONFIG_IMPORTS, limits::CONFIG_FILES);
+            let what =
+                format!("configuration imports nested deeper than {depth}, or more than {files} files");
+            self.damage.push((file.clone(), FormatError::limit(what)));
         }
     }
 
@@ -161,7 +181,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::memory::Tree;
+    use crate::{fs::memory::Tree, gap::Code};
 
     #[test]
     fn roots_from_every_runtimes_configuration() {
@@ -196,5 +216,21 @@ mod tests {
         let (found, damage) = read(&Root::new(tree.build()));
         assert!(found.is_empty());
         assert_eq!(damage[0].0.to_string(), "/etc/docker/daemon.json");
+    }
+
+    #[test]
+    fn imports_that_go_on_and_on_are_cut_and_told_once() {
+        let mut tree = Tree::default();
+        let next = |n: u32| format!("imports = [\"c{n}.toml\", \"c{n}.toml\"]\n");
+        tree.file("etc/containerd/config.toml", next(0));
+        (0..40).for_each(|n| tree.file(&format!("etc/containerd/c{n}.toml"), next(n + 1)));
+        let (_, damage) = read(&Root::new(tree.build()));
+        assert_eq!(damage.iter().map(|(_, error)| error.code()).collect::<Vec<_>>(), [Code::LimitReached]);
+
+        let mut tree = Tree::default();
+        tree.file("etc/containerd/config.toml", "imports = [\"d/*\"]\n");
+        (0..limits::CONFIG_FILES).for_each(|n| tree.file(&format!("etc/containerd/d/{n}"), ""));
+        let (_, damage) = read(&Root::new(tree.build()));
+        assert_eq!(damage.iter().map(|(_, error)| error.code()).collect::<Vec<_>>(), [Code::LimitReached]);
     }
 }
