@@ -163,6 +163,11 @@ impl Walker<'_> {
                 next.clear();
                 return;
             }
+            if here.as_bytes().len() > limits::PATH_BYTES {
+                let error = FormatError::limit(format!("a path of more than {} bytes", limits::PATH_BYTES));
+                self.gap(&error, Some(path), "longer paths below are not searched for packages");
+                continue;
+            }
             if entry.kind == FileKind::CharDevice && self.is_whiteout(&here, entry.ino) {
                 self.facts.whiteouts.push(Paths(here));
                 continue;
@@ -313,5 +318,21 @@ impl Walker<'_> {
             Some(path) => gap.at(path.to_string()),
             None => gap,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::memory::Tree;
+
+    #[test]
+    fn a_path_that_is_too_long_is_told_and_the_rest_is_seen() {
+        let mut tree = Tree::default();
+        tree.file(&vec!["n".repeat(200); 30].join("/"), "");
+        tree.file("etc/os-release", "ID=debian\n");
+        let facts = analyze(&Root::new(tree.build()).top(), Walk::whole("layer", Scope::Layer));
+        assert_eq!(facts.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::LimitReached]);
+        assert_eq!(facts.os.len(), 1);
     }
 }

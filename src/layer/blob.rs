@@ -91,8 +91,14 @@ impl Builder {
             return Err(FormatError::limit(format!("a layer of more than {} members", limits::TAR_MEMBERS)));
         }
         let (Member::HardLink { path, .. } | Member::Entry { path, .. }) = &member;
-        if path.components().count() > limits::PATH_DEPTH {
-            return Err(FormatError::limit(format!("a tar member deeper than {}", limits::PATH_DEPTH)));
+        // A member that cannot be kept loses itself only.
+        if path.as_bytes().len() > limits::PATH_BYTES || path.components().count() > limits::PATH_DEPTH {
+            let (bytes, depth) = (limits::PATH_BYTES, limits::PATH_DEPTH);
+            if self.notes.len() < limits::DAMAGE_NOTES {
+                let what = format!("a tar member's path of more than {bytes} bytes or {depth} names");
+                self.notes.push(FormatError::limit(what));
+            }
+            return Ok(());
         }
         // Runtimes go by the name alone, whatever kind of member has it.
         if let Some(name) = path.name().strip_prefix(b".wh.") {
@@ -250,5 +256,21 @@ mod tests {
         let root = crate::fs::Root::new(Arc::clone(&tree.fs));
         let names: Vec<_> = root.find(b"d").unwrap().unwrap().read_dir().unwrap().entries;
         assert_eq!(names.into_iter().map(|entry| entry.name).collect::<Vec<_>>(), [b"f"]);
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_loses_itself_only() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        let long = vec!["n".repeat(200); 30].join("/");
+        tar.append_data(&mut header.clone(), &long, std::io::empty()).unwrap();
+        tar.append_data(&mut header, "after", std::io::empty()).unwrap();
+        let bytes = tar.into_inner().unwrap();
+        let digest = Digest::of(&bytes);
+        let source: Source = Arc::new(Memory::new(bytes));
+        let tree = open_blob(&source, &digest, &digest, &|_, _| false).unwrap();
+        assert_eq!(tree.notes.iter().map(FormatError::code).collect::<Vec<_>>(), [Code::LimitReached]);
+        assert_eq!(kind(&tree, "after"), Some(FileKind::Regular));
     }
 }
