@@ -120,7 +120,8 @@ impl Lines {
     fn lost(&mut self, path: &GuestPath, error: &FormatError) {
         self.complete = false;
         // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(io::stderr(), "icecore: {path}: {}", error.detail());
+        let line = format!("{path}: {}", error.detail());
+        let _ = writeln!(io::stderr(), "icecore: {}", icecore::report::clean(&line));
     }
 
     fn done(mut self) -> Done {

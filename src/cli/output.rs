@@ -54,7 +54,7 @@ pub(crate) fn tell(stats: &report::Stats) {
 /// Tells what went wrong.
 pub(crate) fn complain(failure: &Failure) {
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr(), "icecore: {failure}");
+    let _ = writeln!(io::stderr(), "icecore: {}", report::clean(&failure.to_string()));
 }
 
 /// Writes a file beside its place, syncs it, and renames it.

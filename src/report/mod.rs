@@ -6,7 +6,7 @@ mod table;
 mod types;
 
 pub use ndjson::{Record, ndjson};
-pub use table::{Style, table};
+pub use table::{Style, clean, table};
 pub use types::*;
 
 pub use crate::{Gap, vuln::Finding};

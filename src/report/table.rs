@@ -289,8 +289,8 @@ fn gaps(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// Guests choose names: control characters would reach the terminal.
-fn clean(text: &str) -> String {
+/// Text that a terminal may show: guests choose names, and control characters in them would steer it.
+pub fn clean(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
