@@ -6,7 +6,7 @@ use super::{Device, DirEntry, FileKind, FileSystem, GuestPath, Ino, Listing, Sta
 use crate::{
     block::{self, Source},
     error::FormatError,
-    num,
+    limits, num,
 };
 
 /// A tree under construction. Directories that a path needs are made on the way.
@@ -109,6 +109,41 @@ impl Tree {
             dir.xattrs.retain(|old| old.name != xattr.name);
             dir.xattrs.push(xattr);
         }
+    }
+
+    /// Where a path leads when the symbolic links above its last name are followed inside the tree; names that
+    /// are not there stand for themselves. `None` if the links do not end.
+    pub fn resolve(&self, path: &GuestPath) -> Option<GuestPath> {
+        let mut todo: Vec<&[u8]> = path.components().rev().collect();
+        let mut above: Vec<(&[u8], Option<usize>)> = Vec::new();
+        let mut links: usize = 0;
+        while let Some(name) = todo.pop() {
+            if matches!(name, b"" | b".") {
+                continue;
+            }
+            if name == b".." {
+                above.pop();
+                continue;
+            }
+            let dir = above.last().map_or(Some(0), |(_, node)| *node);
+            let found = dir.and_then(|dir| self.nodes.get(dir)?.entries.get(name).copied());
+            let node = found.and_then(|found| self.nodes.get(found));
+            match node.filter(|node| node.stat.kind == FileKind::Symlink && !todo.is_empty()) {
+                Some(link) => {
+                    links = links.saturating_add(1);
+                    if links > limits::SYMLINKS || link.target.len() > limits::PATH_BYTES {
+                        return None;
+                    }
+                    if link.target.starts_with(b"/") {
+                        above.clear();
+                    }
+                    todo.extend(link.target.split(|byte| *byte == b'/').rev());
+                }
+                None => above.push((name, found)),
+            }
+        }
+        let names: Vec<&[u8]> = above.into_iter().map(|(name, _)| name).collect();
+        Some(GuestPath::new(names.join(&b'/')))
     }
 
     /// Removes a name and what only it reaches.

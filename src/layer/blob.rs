@@ -90,6 +90,7 @@ impl Builder {
         if self.names > limits::TAR_MEMBERS {
             return Err(FormatError::limit(format!("a layer of more than {} members", limits::TAR_MEMBERS)));
         }
+        let member = self.placed(member)?;
         let (Member::HardLink { path, .. } | Member::Entry { path, .. }) = &member;
         // A member that cannot be kept loses itself only.
         if path.as_bytes().len() > limits::PATH_BYTES || path.components().count() > limits::PATH_DEPTH {
@@ -128,6 +129,24 @@ impl Builder {
             }
         }
         Ok(())
+    }
+
+    /// A member where a runtime puts it: below the symbolic links of its own layer. Links of layers below are
+    /// not seen while a layer is unpacked; a directory of the upper layer hides them.
+    fn placed(&self, mut member: Member) -> Result<Member, FormatError> {
+        let place = |path: &mut GuestPath| {
+            let endless = || FormatError::limit(format!("tar member {path} lies below links without end"));
+            *path = self.tree.resolve(path).ok_or_else(endless)?;
+            Ok(())
+        };
+        match &mut member {
+            Member::HardLink { path, existing } => {
+                place(path)?;
+                place(existing)?;
+            }
+            Member::Entry { path, .. } => place(path)?,
+        }
+        Ok(member)
     }
 
     fn whiteout(&mut self, path: &GuestPath, name: &[u8]) {
@@ -272,5 +291,22 @@ mod tests {
         let tree = open_blob(&source, &digest, &digest, &|_, _| false).unwrap();
         assert_eq!(tree.notes.iter().map(FormatError::code).collect::<Vec<_>>(), [Code::LimitReached]);
         assert_eq!(kind(&tree, "after"), Some(FileKind::Regular));
+    }
+
+    #[test]
+    fn members_below_a_link_of_their_layer_lie_where_it_leads() {
+        let mut tar = tar::Builder::new(Vec::new());
+        member(&mut tar, tar::EntryType::Directory, "usr/lib", "");
+        member(&mut tar, tar::EntryType::Symlink, "lib", "usr/../usr/lib");
+        member(&mut tar, tar::EntryType::Regular, "lib/x", "");
+        member(&mut tar, tar::EntryType::Link, "lib/y", "lib/x");
+        let bytes = tar.into_inner().unwrap();
+        let digest = Digest::of(&bytes);
+        let source: Source = Arc::new(Memory::new(bytes));
+        let tree = open_blob(&source, &digest, &digest, &|_, _| false).unwrap();
+        assert!(tree.notes.is_empty());
+        assert_eq!(kind(&tree, "lib"), Some(FileKind::Symlink));
+        assert_eq!(kind(&tree, "usr/lib/x"), Some(FileKind::Regular));
+        assert_eq!(kind(&tree, "usr/lib/y"), Some(FileKind::Regular));
     }
 }
