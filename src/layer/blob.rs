@@ -295,15 +295,13 @@ mod tests {
 
     #[test]
     fn members_below_a_link_of_their_layer_lie_where_it_leads() {
-        let mut tar = tar::Builder::new(Vec::new());
-        member(&mut tar, tar::EntryType::Directory, "usr/lib", "");
-        member(&mut tar, tar::EntryType::Symlink, "lib", "usr/../usr/lib");
-        member(&mut tar, tar::EntryType::Regular, "lib/x", "");
-        member(&mut tar, tar::EntryType::Link, "lib/y", "lib/x");
-        let bytes = tar.into_inner().unwrap();
-        let digest = Digest::of(&bytes);
-        let source: Source = Arc::new(Memory::new(bytes));
-        let tree = open_blob(&source, &digest, &digest, &|_, _| false).unwrap();
+        use tar::EntryType::{Directory, Link, Regular, Symlink};
+        let tree = tree(&[
+            (Directory, "usr/lib", ""),
+            (Symlink, "lib", "usr/../usr/lib"),
+            (Regular, "lib/x", ""),
+            (Link, "lib/y", "lib/x"),
+        ]);
         assert!(tree.notes.is_empty());
         assert_eq!(kind(&tree, "lib"), Some(FileKind::Symlink));
         assert_eq!(kind(&tree, "usr/lib/x"), Some(FileKind::Regular));
