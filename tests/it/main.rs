@@ -26,5 +26,6 @@ mod inventory;
 mod matching;
 mod rooms;
 mod shared;
+mod tree;
 mod versions;
 mod volume;

@@ -1,6 +1,15 @@
 //! A second opinion, and the corpus of damaged images.
 
-use super::*;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use icecore::block::Memory;
+use sha2::{Digest, Sha256};
+
+use crate::tree::{WHOLE, corpus, decoded, hex, image, open, text, walk};
 
 /// The files of an image as the `ext4-view` crate reads them.
 fn second_opinion(bytes: Vec<u8>) -> BTreeMap<String, (u64, String)> {
@@ -44,50 +53,16 @@ fn our_files(bytes: Vec<u8>) -> BTreeMap<String, (u64, String)> {
 fn ext4_view_reads_the_same_files() {
     // Not the dirty ones: there it differs from the kernel.
     for name in ["ext2-1k", "ext4-1k"] {
-        let bytes = image(name).0;
+        let bytes = image("ext4", name).0;
         let theirs = second_opinion(bytes.clone());
         assert!(theirs.len() > 60, "{name}: {}", theirs.len());
         assert_eq!(our_files(bytes), theirs, "{name}");
     }
 }
 
-/// The images of the corpus by path, without those of other folders.
-fn corpus() -> Option<BTreeMap<String, Vec<u8>>> {
-    let Some(shared) = std::env::var_os("ICECORE_SHARED") else {
-        eprintln!("skipped: ICECORE_SHARED is not set");
-        return None;
-    };
-    let packed = std::fs::File::open(Path::new(&shared).join("data/corpus/corpus.tar.zst")).unwrap();
-    let mut archive = tar::Archive::new(zstd::Decoder::new(packed).unwrap());
-    let mut images = BTreeMap::new();
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let path = entry.path().unwrap().to_string_lossy().trim_start_matches("./").to_owned();
-        if path.starts_with("ext4/") && entry.header().entry_type().is_file() {
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).unwrap();
-            images.insert(path, bytes);
-        }
-    }
-    Some(images)
-}
-
-fn decoded(path: &str, packed: &[u8]) -> Option<Vec<u8>> {
-    const BOUND: u64 = 1 << 30;
-    let mut bytes = Vec::new();
-    match path.rsplit_once('.').unwrap().1 {
-        "zst" => zstd::Decoder::new(packed).unwrap().take(BOUND).read_to_end(&mut bytes).unwrap(),
-        "gz" => flate2::read::MultiGzDecoder::new(packed).take(BOUND).read_to_end(&mut bytes).unwrap(),
-        "bin" => return Some(packed.to_vec()),
-        // No bzip2 among the dependencies.
-        _ => return None,
-    };
-    Some(bytes)
-}
-
 #[test]
 fn damaged_images_of_the_corpus_are_survived() {
-    let Some(images) = corpus() else { return };
+    let Some(images) = corpus("ext4") else { return };
     let (mut opened, mut files, mut errors) = (0, 0, 0);
     for (path, packed) in images {
         let Some(bytes) = decoded(&path, &packed) else { continue };
@@ -107,7 +82,7 @@ fn damaged_images_of_the_corpus_are_survived() {
 
 #[test]
 fn valid_images_of_the_corpus_read_as_ext4_view_reads_them() {
-    let Some(images) = corpus() else { return };
+    let Some(images) = corpus("ext4") else { return };
     let mut files = 0;
     for name in ["test_disk1", "test_disk_4k_block_journal", "test_disk_ext2", "test_disk_ext3"] {
         let bytes = decoded("x.zst", &images[&format!("ext4/ext4-view/{name}.bin.zst")]).unwrap();

@@ -1,0 +1,344 @@
+#!/usr/bin/env python3
+"""tree.py list DIR: a line for each path under DIR, as the kernel shows it.
+tree.py PROFILE[+PROFILE…] DIR [IMAGE COPY]: fills DIR, a mounted file system, with the files of a profile (a method of
+Fill); then, while it is mounted and files are open, copies IMAGE, the bytes that lie under it, to COPY."""
+import ctypes, fcntl, hashlib, os, random, socket, stat, struct, subprocess, sys, time
+
+MAGIC = bytes.fromhex("c03b3998")
+SAMPLE = 64 << 10
+STRIDE = 16 << 20
+WHOLE = 64 << 20
+
+
+def text(raw):
+    return "".join(chr(b) if 0x21 <= b <= 0x7E and b != 0x5C else "\\x%02x" % b for b in raw)
+
+
+def digest(path, size):
+    """sha256 of the content; of files over 64 MiB, of samples (64 KiB each 16 MiB, and the last 64 KiB)."""
+    sha = hashlib.sha256()
+    with open(path, "rb", buffering=0) as f:
+        if size > WHOLE:
+            for at in [*range(0, size, STRIDE), size - SAMPLE]:
+                sha.update(os.pread(f.fileno(), SAMPLE, at))
+        else:
+            while chunk := f.read(1 << 20):
+                sha.update(chunk)
+    return sha.hexdigest()
+
+
+def encrypted(path):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return struct.unpack("l", fcntl.ioctl(fd, 0x80086601, bytes(8)))[0] & 0x800 != 0
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def listing(root):
+    root = os.fsencode(root)
+    todo = [root]
+    while todo:
+        path = todo.pop()
+        st = os.lstat(path)
+        kind = {stat.S_IFREG: "-", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFCHR: "c",
+                stat.S_IFBLK: "b", stat.S_IFIFO: "p", stat.S_IFSOCK: "s"}[stat.S_IFMT(st.st_mode)]
+        names = sorted(os.listxattr(path, follow_symlinks=False))
+        xattrs = ",".join(
+            text(os.fsencode(n)) + "=" + os.getxattr(path, n, follow_symlinks=False).hex() for n in names) or "-"
+        content = "-"
+        if kind == "-":
+            content = digest(path, st.st_size)
+        elif kind == "l":
+            content = text(os.readlink(path))
+        elif kind == "d":
+            if encrypted(path):
+                content = "encrypted"
+            else:
+                todo += [os.path.join(path, e) for e in os.listdir(path)]
+        device = "%d:%d" % (os.major(st.st_rdev), os.minor(st.st_rdev)) if kind in "cb" else "0:0"
+        seconds, nanos = divmod(st.st_mtime_ns, 10**9)
+        print("\t".join([text(path[len(root):] or b"/"), kind, "%o" % (st.st_mode & 0o7777), str(st.st_uid),
+                         str(st.st_gid), str(st.st_size), str(st.st_nlink), device, "%d.%09d" % (seconds, nanos),
+                         xattrs, content]))
+
+
+class Fill:
+    def __init__(self, root):
+        self.root = os.fsencode(root)
+        self.random = random.Random(20261124)
+
+    def at(self, name):
+        return os.path.join(self.root, name if isinstance(name, bytes) else os.fsencode(name))
+
+    def write(self, name, data, offset=0):
+        fd = os.open(self.at(name), os.O_RDWR | os.O_CREAT, 0o644)
+        os.pwrite(fd, data, offset)
+        return fd
+
+    def file(self, name, data=b""):
+        os.close(self.write(name, data))
+
+    def bytes(self, n):
+        return self.random.randbytes(n)
+
+    @staticmethod
+    def may(f, *args, **kw):
+        try:
+            f(*args, **kw)
+        except OSError as error:
+            if os.environ.get("VERBOSE"):
+                print("  left out:", f.__name__, os.strerror(error.errno), file=sys.stderr)
+
+    def tiny(self):
+        self.file("empty")
+        for n in (1, 60, 61, 150, 5000):
+            self.file("size%d" % n, (b"%d bytes " % n * n)[:n])
+        os.makedirs(self.at("dir/sub/deep"))
+        self.file("dir/sub/deep/file", b"deep\n")
+        os.close(self.write("hole", b"end", 40000))
+        os.symlink("dir/sub", self.at("short"))
+        os.symlink("x" * 70, self.at("long"))
+        os.link(self.at("size1"), self.at("dir/linked"))
+        os.mknod(self.at("whiteout"), 0o600 | stat.S_IFCHR, os.makedev(0, 0))
+        os.mknod(self.at("device"), 0o600 | stat.S_IFBLK, os.makedev(259, 70000))
+        os.mkfifo(self.at("fifo"))
+        os.setxattr(self.at("dir"), "trusted.overlay.opaque", b"y")
+        os.setxattr(self.at("size1"), "user.block", b"v" * 300)
+        os.chown(self.at("size60"), 70000, 4294967290)
+        os.utime(self.at("size61"), ns=(10**9 * 2**32 + 123456789, 10**9 * 2**32 + 123456789))
+        os.mkdir(self.at("many"))
+        for i in range(60):
+            self.file("many/name%03d%s" % (i, "x" * 20))
+        self.file("dir/gone")
+        os.unlink(self.at("dir/gone"))
+
+    def std(self):
+        for n in (0, 1, 59, 60, 61, 100, 150, 156, 160, 200, 500, 900, 1023, 1024, 1025, 4095, 4096, 4097, 65535,
+                  65537, 300000):
+            self.file("size%d" % n, self.bytes(n))
+        path = "deep"
+        for i in range(60):
+            os.mkdir(self.at(path))
+            self.file(path + "/file", b"level %d\n" % i)
+            path += "/d%02d" % i
+        os.mkdir(self.at("names"))
+        for name in (b"x" * 255, b"\xff\xfe", b"with space", b"new\nline", b"back\\slash", "ünïcode→".encode(), b".hidden"):
+            self.file(b"names/" + name, name)
+        os.mkdir(self.at("holes"))
+        fd = self.write("holes/start", b"tail", 1 << 20)
+        os.close(fd)
+        fd = self.write("holes/middle", b"a" * 5000)
+        os.pwrite(fd, b"b" * 5000, 700001)
+        os.ftruncate(fd, 2000000)
+        os.close(fd)
+        fd = self.write("holes/far", b"triple indirect", 70 << 20)
+        os.close(fd)
+        fd = self.write("holes/five-gib", b"first")
+        self.may(os.pwrite, fd, b"last" * 1000, 5 << 30)
+        self.may(os.pwrite, fd, self.bytes(5000), 80 << 20)
+        os.close(fd)
+        fd = self.write("holes/unwritten", b"")
+        self.may(os.posix_fallocate, fd, 0, 400000)
+        os.pwrite(fd, b"written" * 1000, 100000)
+        os.close(fd)
+        fd = self.write("holes/beyond", b"kept")
+        self.may(subprocess.run, ["fallocate", "-n", "-o", "0", "-l", "300000", self.at("holes/beyond")],
+                 check=False, stderr=subprocess.DEVNULL)
+        os.close(fd)
+        fd = self.write("holes/punched", self.bytes(200000))
+        os.fsync(fd)
+        subprocess.run(["fallocate", "-p", "-o", "50000", "-l", "70000", self.at("holes/punched")], check=False,
+                       stderr=subprocess.DEVNULL)
+        os.close(fd)
+        fd = self.write("fragments", b"")
+        order = list(range(0, 3000, 2))
+        self.random.shuffle(order)
+        for i, n in enumerate(order):
+            os.pwrite(fd, struct.pack("<I", n) * 100, n * 4096)
+            if i % 500 == 499:
+                os.fsync(fd)
+        os.close(fd)
+        os.mkdir(self.at("links"))
+        for i in range(5):
+            os.link(self.at("size4097"), self.at("links/%d" % i))
+        for n in (1, 58, 59, 60, 61, 155, 170, 1000, 2000, 4000):
+            self.may(os.symlink, "t" * n, self.at("links/sym%d" % n))
+        os.symlink("size1", self.at("links/with-xattr"))
+        self.may(os.setxattr, self.at("links/with-xattr"), "trusted.on-link", b"v" * 200, follow_symlinks=False)
+        os.mkdir(self.at("nodes"))
+        for name, kind, major, minor in (("whiteout", stat.S_IFCHR, 0, 0), ("null", stat.S_IFCHR, 1, 3),
+                                         ("old", stat.S_IFBLK, 255, 255), ("nvme", stat.S_IFBLK, 259, 70000),
+                                         ("max", stat.S_IFCHR, 4095, 1048575), ("sda", stat.S_IFBLK, 8, 1)):
+            os.mknod(self.at("nodes/" + name), kind | 0o640, os.makedev(major, minor))
+        os.mkfifo(self.at("nodes/fifo"))
+        s = socket.socket(socket.AF_UNIX)
+        here = os.getcwd()
+        os.chdir(self.at("nodes"))
+        s.bind("socket")
+        os.chdir(here)
+        os.mkdir(self.at("modes"))
+        for mode in (0o0, 0o4755, 0o2755, 0o1777, 0o6711, 0o444):
+            self.file("modes/%o" % mode)
+            os.chmod(self.at("modes/%o" % mode), mode)
+        for uid, gid in ((0, 0), (65535, 65536), (70000, 80000), (4294967294, 4294967293)):
+            self.file("modes/own%d" % uid)
+            os.chown(self.at("modes/own%d" % uid), uid, gid)
+        os.mkdir(self.at("times"))
+        for seconds, nanos in ((0, 0), (1, 1), (-1, 999999999), (-2**31, 0), (2**31 - 1, 5), (2**31, 123456789),
+                               (2**32 - 1, 7), (2**32, 999999999), (2**33, 1), (15032385535, 3)):
+            self.file("times/%d" % seconds)
+            ns = seconds * 10**9 + nanos
+            os.utime(self.at("times/%d" % seconds), ns=(ns, ns))
+        os.mkdir(self.at("xattrs"))
+        for name, attrs in {
+            "one": [("user.a", b"1")],
+            "empty": [("user.empty", b"")],
+            "many": [("user.n%02d" % i, self.bytes(i * 3)) for i in range(15)],
+            "spaces": [("trusted.overlay.origin", self.bytes(30)), ("user.x", b"y"), ("security.other", b"s"),
+                       ("security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))],
+            "block": [("user.block", self.bytes(700))],
+            "large": [("user.large", self.bytes(3000)), ("user.b", b"b")],
+            "huge": [("user.huge", self.bytes(40000)), ("user.c", self.bytes(10000)), ("user.d", b"d" * 65536)],
+            "acl": [("system.posix_acl_access", struct.pack(
+                "<I" + "HHI" * 5, 2, 1, 6, 2**32 - 1, 2, 4, 1000, 4, 4, 2**32 - 1, 16, 6, 2**32 - 1, 32, 4, 2**32 - 1))],
+        }.items():
+            self.file("xattrs/" + name, name.encode())
+            for attr, value in attrs:
+                self.may(os.setxattr, self.at("xattrs/" + name), attr, value)
+        os.mkdir(self.at("xattrs/dir"))
+        self.may(os.setxattr, self.at("xattrs/dir"), "trusted.overlay.opaque", b"y")
+        self.may(os.setxattr, self.at("xattrs/dir"), "system.posix_acl_default", struct.pack(
+            "<I" + "HHI" * 3, 2, 1, 7, 2**32 - 1, 4, 5, 2**32 - 1, 32, 5, 2**32 - 1))
+        for i in range(3):
+            self.file("xattrs/shared%d" % i)
+            self.may(os.setxattr, self.at("xattrs/shared%d" % i), "user.same", b"same" * 100)
+        for size in (0, 1, 2, 3, 5, 8, 20):
+            os.mkdir(self.at("dir%d" % size))
+            for i in range(size):
+                self.file("dir%d/entry%d" % (size, i))
+        os.mkdir(self.at("indexed"))
+        for i in range(1500):
+            self.file("indexed/some-longer-file-name-%06d" % i)
+        for i in range(0, 1500, 3):
+            os.unlink(self.at("indexed/some-longer-file-name-%06d" % i))
+        self.file("deleted", self.bytes(100000))
+        os.unlink(self.at("deleted"))
+
+    def large(self):
+        self.std()
+        os.mkdir(self.at("fifty-thousand"))
+        for i in range(50000):
+            os.mknod(self.at("fifty-thousand/entry-%d-%s" % (i, "n" * (i % 60))), 0o600 | stat.S_IFREG)
+
+    def two_levels(self):
+        """A hash tree of more than one level needs few names in small blocks."""
+        os.mkdir(self.at("wide"))
+        for i in range(12000):
+            os.mknod(self.at("wide/%s%d" % ("w" * 200, i)), 0o600 | stat.S_IFREG)
+
+    def links(self):
+        os.mkdir(self.at("parent"))
+        for i in range(65100):
+            os.mkdir(self.at("parent/%d" % i))
+
+    def encrypt(self):
+        self.tiny()
+        key = bytes(range(64))
+        arg = bytearray(struct.pack("<II32xII32x", 2, 0, len(key), 0) + key)
+        fd = os.open(self.root, os.O_RDONLY)
+        fcntl.ioctl(fd, 0xC0506617, arg)
+        identifier = bytes(arg[8:24])
+        os.mkdir(self.at("secret"))
+        secret = os.open(self.at("secret"), os.O_RDONLY)
+        fcntl.ioctl(secret, 0x800C6613, struct.pack("<BBBB4x16s", 2, 1, 4, 3, identifier))
+        os.mkdir(self.at("secret/dir"))
+        self.file("secret/file", b"secret" * 1000)
+        os.symlink("target", self.at("secret/link"))
+
+    def sync(self):
+        fd = os.open(self.root, os.O_RDONLY)
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.syncfs(fd)
+        os.close(fd)
+
+    def fsync(self, name, data=b"x"):
+        fd = self.write(name, data)
+        os.fsync(fd)
+        os.close(fd)
+
+    def dirty(self):
+        """Changes in several transactions: some synced whole, some only committed, some lost."""
+        self.tiny()
+        self.sync()
+        os.mkdir(self.at("after"))
+        for i in range(40):
+            self.file("after/file%02d" % i, b"after the sync %d" % i)
+        self.fsync("after/committed", MAGIC + b"looks like the journal")
+        os.rename(self.at("dir/sub"), self.at("dir/moved"))
+        os.unlink(self.at("size5000"))
+        os.setxattr(self.at("dir"), "user.later", b"z" * 100)
+        fd = self.write("size150", MAGIC * 1000)
+        os.ftruncate(fd, 3000)
+        os.fsync(fd)
+        # Blocks of a directory are journaled, freed (revoked) and used again for data.
+        os.mkdir(self.at("revoked"))
+        for i in range(200):
+            self.file("revoked/%s%03d" % ("r" * 100, i))
+        self.fsync("commit1")
+        subprocess.run(["rm", "-r", self.at("revoked")], check=True)
+        self.fsync("commit2")
+        for i in range(8):
+            self.fsync("reuse%d" % i, b"reuse %d\n" % i * 3000)
+        for i in range(30):
+            self.fsync("loop%d" % (i % 7), b"loop %d\n" % i * i * 50)
+        self.held = [self.write("held%d" % i, b"held" * 5000) for i in range(3)]
+        for i in range(3):
+            os.unlink(self.at("held%d" % i))
+        self.fsync("commit3")
+        self.file("lost", b"never committed")
+        os.unlink(self.at("size61"))
+
+    def fast(self):
+        """Changes that a fast commit can hold."""
+        self.tiny()
+        self.sync()
+        for i in range(5):
+            self.fsync("fast%d" % i, b"fast %d\n" % i * 100)
+        os.link(self.at("fast0"), self.at("dir/fast-link"))
+        self.fsync("fast0", b"changed")
+        os.rename(self.at("fast1"), self.at("dir/fast-renamed"))
+        self.fsync("dir/fast-renamed", b"renamed" * 2000)
+        os.unlink(self.at("fast2"))
+        fd = self.write("size5000", b"appended" * 1000, 4000)
+        os.fsync(fd)
+        os.ftruncate(fd, 6000)
+        os.fsync(fd)
+        os.close(fd)
+        fd = self.write("hole", b"middle", 9000)
+        os.fsync(fd)
+        os.close(fd)
+
+    def wrap(self):
+        """More transactions than the log holds."""
+        self.tiny()
+        for i in range(400):
+            self.fsync("loop%d" % (i % 50), b"%d" % i * 50)
+        self.fsync("last")
+
+
+def main():
+    command, root = sys.argv[1], sys.argv[2]
+    if command == "list":
+        return listing(root)
+    os.umask(0o022)
+    fill = Fill(root)
+    for profile in command.split("+"):
+        getattr(fill, profile)()
+    if len(sys.argv) > 3:  # copy the image while the tree is mounted and files are open
+        subprocess.run(["cp", "--sparse=always", sys.argv[3], sys.argv[4]], check=True)
+
+
+main()
