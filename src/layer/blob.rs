@@ -2,6 +2,7 @@
 //! overlay directory has them (OCI image-spec, layer.md), and the data of the files that will be read.
 
 use std::{
+    cmp::Ordering,
     io::{self, Read},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,7 +10,7 @@ use std::{
 use super::{
     OPAQUE,
     stream::{Compression, Decoded},
-    tar::{Member, Members},
+    tar::{Data, Member, Members},
 };
 use crate::{
     Digest,
@@ -42,7 +43,7 @@ pub fn open_blob(
     let compression = Compression::detect(source)?;
     let mut members = Members::new(Decoded::new(source, compression)?);
     let again = Arc::new(Again { source: Arc::clone(source), compression, decoder: Mutex::new(None) });
-    let mut builder = Builder { tree: Tree::default(), kept: 0, names: 0, notes: Vec::new() };
+    let mut builder = Builder { tree: Tree::default(), kept: 0, names: 0, lost: 0, notes: Vec::new() };
     loop {
         match members.next() {
             Ok(Some(member)) => {
@@ -75,6 +76,8 @@ struct Builder {
     tree: Tree,
     kept: u64,
     names: u64,
+    /// Members that are lost, of which the first are among the notes.
+    lost: usize,
     notes: Vec<FormatError>,
 }
 
@@ -90,15 +93,19 @@ impl Builder {
         if self.names > limits::TAR_MEMBERS {
             return Err(FormatError::limit(format!("a layer of more than {} members", limits::TAR_MEMBERS)));
         }
-        let member = self.placed(member)?;
-        let (Member::HardLink { path, .. } | Member::Entry { path, .. }) = &member;
         // A member that cannot be kept loses itself only.
+        let member = match self.placed(member) {
+            Ok(member) => member,
+            Err(error) => {
+                self.note(error);
+                return Ok(());
+            }
+        };
+        let (Member::HardLink { path, .. } | Member::Entry { path, .. }) = &member;
         if path.as_bytes().len() > limits::PATH_BYTES || path.components().count() > limits::PATH_DEPTH {
             let (bytes, depth) = (limits::PATH_BYTES, limits::PATH_DEPTH);
-            if self.notes.len() < limits::DAMAGE_NOTES {
-                let what = format!("a tar member's path of more than {bytes} bytes or {depth} names");
-                self.notes.push(FormatError::limit(what));
-            }
+            let what = format!("a tar member's path of more than {bytes} bytes or {depth} names");
+            self.note(FormatError::limit(what));
             return Ok(());
         }
         // Runtimes go by the name alone, whatever kind of member has it.
@@ -110,25 +117,39 @@ impl Builder {
             Member::HardLink { path, existing } => {
                 if !self.tree.hard_link(&path, &existing) {
                     let problem = format!("{path} links to {existing}, which the archive does not hold");
-                    self.notes.push(FormatError::corrupt("tar hard link", 0, problem));
+                    self.note(FormatError::corrupt("tar hard link", 0, problem));
                 }
             }
-            Member::Entry { path, stat, target, xattrs, offset } => {
-                let content: Option<Source> = if stat.kind == FileKind::Regular {
-                    let total = self.kept.saturating_add(stat.size);
-                    if keep(&path, stat.kind) && total <= limits::TAR_KEPT_BYTES {
+            Member::Entry { path, stat, target, xattrs, data } => {
+                let total = self.kept.saturating_add(stat.size);
+                let content: Option<Source> = match data {
+                    _ if stat.kind != FileKind::Regular => None,
+                    Data::Sparse => Some(Arc::new(Sparse { size: stat.size })),
+                    Data::At(_) if keep(&path, stat.kind) && total <= limits::TAR_KEPT_BYTES => {
                         self.kept = total;
                         Some(Arc::new(Memory::new(members.data(stat.size)?)))
-                    } else {
+                    }
+                    Data::At(offset) => {
                         Some(Arc::new(Packed { again: Arc::clone(again), offset, size: stat.size }))
                     }
-                } else {
-                    None
                 };
                 self.tree.insert(&path, Entry { stat, target, content, xattrs });
             }
         }
         Ok(())
+    }
+
+    /// Notes a member that is lost; of very many, the first are named and the rest told in one sentence.
+    fn note(&mut self, error: FormatError) {
+        match self.lost.cmp(&limits::DAMAGE_NOTES) {
+            Ordering::Less => self.notes.push(error),
+            Ordering::Equal => {
+                let what = format!("more than {} damaged tar members", limits::DAMAGE_NOTES);
+                self.notes.push(FormatError::limit(what));
+            }
+            Ordering::Greater => {}
+        }
+        self.lost = self.lost.saturating_add(1);
     }
 
     /// A member where a runtime puts it: below the symbolic links of its own layer. Links of layers below are
@@ -215,6 +236,21 @@ impl ReadAt for Packed {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         block::check_range(self.size, offset, buf.len())?;
         self.again.read(buf, self.offset.saturating_add(offset))
+    }
+}
+
+/// The data of a sparse member: there, but not read.
+struct Sparse {
+    size: u64,
+}
+
+impl ReadAt for Sparse {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
+        Err(io::Error::other(FormatError::unsupported("a sparse member of a tar")))
     }
 }
 
@@ -306,5 +342,94 @@ mod tests {
         assert_eq!(kind(&tree, "lib"), Some(FileKind::Symlink));
         assert_eq!(kind(&tree, "usr/lib/x"), Some(FileKind::Regular));
         assert_eq!(kind(&tree, "usr/lib/y"), Some(FileKind::Regular));
+    }
+
+    /// A member with extension records, and what they are called in the header itself.
+    fn with_pax(tar: &mut tar::Builder<Vec<u8>>, records: &[(&str, &[u8])], name: &str, data: &[u8]) {
+        tar.append_pax_extensions(records.iter().copied()).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_path(name).unwrap();
+        header.set_mode(0o644);
+        header.set_size(data.len() as u64);
+        header.set_cksum();
+        tar.append(&header, data).unwrap();
+    }
+
+    fn opened(bytes: Vec<u8>) -> BlobTree {
+        let digest = Digest::of(&bytes);
+        let source: Source = Arc::new(Memory::new(bytes));
+        open_blob(&source, &digest, &digest, &|_, _| false).unwrap()
+    }
+
+    #[test]
+    fn a_sparse_member_loses_its_data_only() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let records: [(&str, &[u8]); 4] = [
+            ("GNU.sparse.major", b"1"),
+            ("GNU.sparse.minor", b"0"),
+            ("GNU.sparse.name", b"sparse"),
+            ("GNU.sparse.realsize", b"70000"),
+        ];
+        with_pax(&mut tar, &records, "GNUSparseFile.0/sparse", b"1\n0\n5\n");
+        member(&mut tar, tar::EntryType::Regular, "after", "");
+        let tree = opened(tar.into_inner().unwrap());
+        assert!(tree.notes.is_empty(), "{:?}", tree.notes);
+        let root = crate::fs::Root::new(Arc::clone(&tree.fs));
+        let sparse = root.find(b"sparse").unwrap().unwrap();
+        assert_eq!(sparse.stat().unwrap().size, 70000);
+        assert!(sparse.open().unwrap().read_at(&mut [0], 0).is_err());
+        assert_eq!(kind(&tree, "after"), Some(FileKind::Regular));
+    }
+
+    #[test]
+    fn names_are_taken_as_runtimes_take_them() {
+        let mut tar = tar::Builder::new(Vec::new());
+        // An empty value keeps the header's own; of two pax headers the last one alone holds.
+        with_pax(&mut tar, &[("path", b"")], "own", b"");
+        tar.append_pax_extensions([("path", b"first".as_slice())]).unwrap();
+        with_pax(&mut tar, &[("mtime", b"1")], "second", b"");
+        // A GNU long name holds against a pax path that follows it.
+        let mut long = tar::Header::new_gnu();
+        long.set_entry_type(tar::EntryType::GNULongName);
+        long.set_path("././@LongLink").unwrap();
+        long.set_size(5);
+        long.set_cksum();
+        tar.append(&long, &b"long\0"[..]).unwrap();
+        with_pax(&mut tar, &[("path", b"pax")], "short", b"");
+        let mut old = tar::Header::new_old();
+        old.as_old_mut().name[..4].copy_from_slice(b"dir/");
+        old.as_old_mut().linkflag = [0];
+        old.set_mode(0o755);
+        old.set_size(0);
+        old.set_cksum();
+        tar.append(&old, std::io::empty()).unwrap();
+        let tree = opened(tar.into_inner().unwrap());
+        assert!(tree.notes.is_empty(), "{:?}", tree.notes);
+        for name in ["own", "second", "long"] {
+            assert_eq!(kind(&tree, name), Some(FileKind::Regular), "{name}");
+        }
+        for name in ["first", "pax", "short"] {
+            assert_eq!(kind(&tree, name), None, "{name}");
+        }
+        assert_eq!(kind(&tree, "dir"), Some(FileKind::Directory));
+    }
+
+    #[test]
+    fn what_follows_a_single_empty_block_is_not_passed_over() {
+        let mut tar = tar::Builder::new(Vec::new());
+        member(&mut tar, tar::EntryType::Regular, "before", "");
+        tar.get_mut().extend([0; 512]);
+        member(&mut tar, tar::EntryType::Regular, "after", "");
+        let tree = opened(tar.into_inner().unwrap());
+        assert_eq!(tree.notes.iter().map(FormatError::code).collect::<Vec<_>>(), [Code::CorruptStructure]);
+    }
+
+    #[test]
+    fn a_member_below_endless_links_loses_itself_only() {
+        use tar::EntryType::{Regular, Symlink};
+        let tree =
+            tree(&[(Symlink, "a", "b"), (Symlink, "b", "a"), (Regular, "a/x", ""), (Regular, "y", "")]);
+        assert_eq!(tree.notes.len(), 1);
+        assert_eq!(kind(&tree, "y"), Some(FileKind::Regular));
     }
 }

@@ -17,10 +17,19 @@ const NAME: &str = "tar header";
 
 /// What a member is.
 pub(super) enum Member {
-    /// A file, directory, link or device, with the offset of its data.
-    Entry { path: GuestPath, stat: Stat, target: Vec<u8>, xattrs: Vec<Xattr>, offset: u64 },
+    /// A file, directory, link or device, with its data.
+    Entry { path: GuestPath, stat: Stat, target: Vec<u8>, xattrs: Vec<Xattr>, data: Data },
     /// Another name of an earlier member.
     HardLink { path: GuestPath, existing: GuestPath },
+}
+
+/// Where a file's bytes are in the archive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Data {
+    /// In one piece at this offset.
+    At(u64),
+    /// In pieces, as a sparse member stores them, which are not put together.
+    Sparse,
 }
 
 /// Reads members from front to back.
@@ -35,13 +44,23 @@ pub(super) struct Members<R> {
 /// What extension headers said about the member that follows them.
 #[derive(Default)]
 struct Extensions {
+    /// GNU's long names, which hold against those of a pax header, whichever comes first.
+    long_path: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
+    pax: Pax,
+}
+
+/// The records of a pax header that are used. An empty value keeps what the member's own header says.
+#[derive(Default)]
+struct Pax {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     size: Option<u64>,
     uid: Option<u32>,
     gid: Option<u32>,
     mtime: Option<Timestamp>,
-    sparse: bool,
+    /// A sparse member, and its whole size where that is told.
+    sparse: Option<Option<u64>>,
     xattrs: Vec<Xattr>,
 }
 
@@ -71,44 +90,60 @@ impl<R: Read> Members<R> {
                 Err(error) => return Err(FormatError::reading(NAME, at)(error)),
             }
             if block.iter().all(|byte| *byte == 0) {
-                return Ok(None);
+                return self.end(at);
             }
             let header = checked(&block, at)?;
             let corrupt = |error: io::Error| FormatError::corrupt(NAME, at, error.to_string());
             let kind = header.entry_type();
             // A pax size is the member's, not that of an extension header on the way to it.
-            let size = match extensions.size {
+            let size = match extensions.pax.size {
                 Some(size) if !is_extension(kind) => size,
                 _ => blank_is_zero(&header.as_old().size, header.entry_size()).map_err(corrupt)?,
             };
+            if kind == EntryType::GNUSparse {
+                self.skip_sparse_map(&block, at)?;
+                extensions.pax.sparse = Some(octal(block.get(483..495).unwrap_or_default()));
+            }
             let stored = if has_data(kind) { size } else { 0 };
             let padded =
                 stored.checked_next_multiple_of(BLOCK).and_then(|length| length.checked_add(self.position));
             self.next = padded.ok_or_else(|| FormatError::corrupt(NAME, at, format!("size {size}")))?;
             match kind {
-                EntryType::GNULongName => extensions.path = Some(until_nul(&self.extension(at, size)?)),
-                EntryType::GNULongLink => extensions.link = Some(until_nul(&self.extension(at, size)?)),
-                EntryType::XHeader => {
-                    let bytes = self.extension(at, size)?;
-                    extensions.read(&bytes, at)?;
-                }
+                EntryType::GNULongName => extensions.long_path = Some(until_nul(&self.extension(at, size)?)),
+                EntryType::GNULongLink => extensions.long_link = Some(until_nul(&self.extension(at, size)?)),
+                // Of several, the last one alone holds.
+                EntryType::XHeader => extensions.pax = Pax::read(&self.extension(at, size)?, at)?,
                 EntryType::XGlobalHeader => {}
-                EntryType::GNUSparse => {
-                    return Err(FormatError::unsupported(format!(
-                        "a GNU sparse member of a tar at offset {at:#x}"
-                    )));
-                }
-                _ if extensions.sparse => {
-                    return Err(FormatError::unsupported(format!(
-                        "a pax sparse member of a tar at offset {at:#x}"
-                    )));
-                }
                 _ => match self.member(&header, extensions, stored, at)? {
                     Some(member) => return Ok(Some(member)),
                     None => extensions = Extensions::default(),
                 },
             }
         }
+    }
+
+    /// After a block of zeros: the archive's end are two. What follows a single one no runtime reads.
+    fn end(&mut self, at: u64) -> Result<Option<Member>, FormatError> {
+        let mut block = [0; 512];
+        match self.fill(&mut block) {
+            Ok(()) if block.iter().any(|byte| *byte != 0) => {
+                Err(FormatError::corrupt(NAME, at, "a single block of zeros, and more after it"))
+            }
+            Ok(()) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(FormatError::reading(NAME, at)(error)),
+        }
+    }
+
+    /// The blocks that continue the map of an old GNU sparse member lie between its header and its data.
+    fn skip_sparse_map(&mut self, header: &[u8; 512], at: u64) -> Result<(), FormatError> {
+        let mut more = header.get(482).is_some_and(|flag| *flag != 0);
+        let mut block = [0; 512];
+        while more {
+            self.fill(&mut block).map_err(FormatError::reading("GNU sparse map", at))?;
+            more = block.get(504).is_some_and(|flag| *flag != 0);
+        }
+        Ok(())
     }
 
     /// The data of the member that was returned last, of `size` bytes.
@@ -136,9 +171,11 @@ impl<R: Read> Members<R> {
         at: u64,
     ) -> Result<Option<Member>, FormatError> {
         let corrupt = |error: io::Error| FormatError::corrupt(NAME, at, error.to_string());
-        let path = GuestPath::new(extensions.path.unwrap_or_else(|| header.path_bytes().into_owned()));
-        let link = extensions.link.or_else(|| header.link_name_bytes().map(|name| name.into_owned()));
+        let Extensions { long_path, long_link, pax } = extensions;
+        let name = long_path.or(pax.path).unwrap_or_else(|| header.path_bytes().into_owned());
+        let link = long_link.or(pax.link).or_else(|| header.link_name_bytes().map(|name| name.into_owned()));
         let target = link.unwrap_or_default();
+        let path = GuestPath::new(&name);
         let kind = match header.entry_type() {
             EntryType::Link => return Ok(Some(Member::HardLink { path, existing: GuestPath::new(target) })),
             EntryType::Symlink => FileKind::Symlink,
@@ -146,7 +183,11 @@ impl<R: Read> Members<R> {
             EntryType::Char => FileKind::CharDevice,
             EntryType::Block => FileKind::BlockDevice,
             EntryType::Fifo => FileKind::Fifo,
-            EntryType::Regular | EntryType::Continuous => FileKind::Regular,
+            // Version 7 had no type for directories: a slash at the end of the name made one.
+            EntryType::Regular if header.as_old().linkflag == [0] && name.ends_with(b"/") => {
+                FileKind::Directory
+            }
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => FileKind::Regular,
             // An unknown type is passed over, as POSIX lets readers treat it; it has no name in a layer.
             _ => return Ok(None),
         };
@@ -159,15 +200,18 @@ impl<R: Read> Members<R> {
             ino: Ino(0),
             kind,
             mode: blank_is_zero(&header.as_old().mode, header.mode()).map_err(corrupt)? & 0o7777,
-            uid: extensions.uid.unwrap_or_else(|| id(blank_is_zero(&header.as_old().uid, header.uid()))),
-            gid: extensions.gid.unwrap_or_else(|| id(blank_is_zero(&header.as_old().gid, header.gid()))),
+            uid: pax.uid.unwrap_or_else(|| id(blank_is_zero(&header.as_old().uid, header.uid()))),
+            gid: pax.gid.unwrap_or_else(|| id(blank_is_zero(&header.as_old().gid, header.gid()))),
             links: 1,
-            size: if kind == FileKind::Symlink { num::to_u64(target.len()) } else { size },
+            size: match kind {
+                FileKind::Symlink => num::to_u64(target.len()),
+                _ => pax.sparse.flatten().unwrap_or(size),
+            },
             rdev: Device { major: number(header.device_major()), minor: number(header.device_minor()) },
-            mtime: extensions.mtime.unwrap_or(Timestamp { seconds, nanos: 0 }),
+            mtime: pax.mtime.unwrap_or(Timestamp { seconds, nanos: 0 }),
         };
-        let xattrs = extensions.xattrs;
-        Ok(Some(Member::Entry { path, stat, target, xattrs, offset: self.position }))
+        let data = if pax.sparse.is_some() { Data::Sparse } else { Data::At(self.position) };
+        Ok(Some(Member::Entry { path, stat, target, xattrs: pax.xattrs, data }))
     }
 
     fn extension(&mut self, at: u64, size: u64) -> Result<Vec<u8>, FormatError> {
@@ -210,29 +254,47 @@ impl<R: Read> Members<R> {
     }
 }
 
-impl Extensions {
-    fn read(&mut self, bytes: &[u8], at: u64) -> Result<(), FormatError> {
+impl Pax {
+    fn read(bytes: &[u8], at: u64) -> Result<Self, FormatError> {
+        let mut pax = Self::default();
+        let corrupt = |problem: String| FormatError::corrupt("pax header", at, problem);
         for record in PaxExtensions::new(bytes) {
-            let record = record.map_err(|error| FormatError::corrupt("pax header", at, error.to_string()))?;
-            let value = record.value_bytes();
+            let record = record.map_err(|error| corrupt(error.to_string()))?;
+            let (key, value) = (record.key_bytes(), record.value_bytes());
+            if value.is_empty() && !key.starts_with(b"SCHILY.xattr.") {
+                continue;
+            }
             let text = || record.value().ok();
-            match record.key_bytes() {
-                b"path" => self.path = Some(value.to_vec()),
-                b"linkpath" => self.link = Some(value.to_vec()),
-                b"size" => self.size = text().and_then(|value| value.parse().ok()),
-                b"uid" => self.uid = text().and_then(|value| value.parse().ok()),
-                b"gid" => self.gid = text().and_then(|value| value.parse().ok()),
-                b"mtime" => self.mtime = text().and_then(timestamp),
-                key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
+            let number = || text().and_then(|value| value.parse::<u64>().ok());
+            match key {
+                b"path" => pax.path = Some(value.to_vec()),
+                b"linkpath" => pax.link = Some(value.to_vec()),
+                // Where the next member begins hangs on it.
+                b"size" => {
+                    let problem = || corrupt(format!("size {:?}", String::from_utf8_lossy(value)));
+                    pax.size = Some(number().ok_or_else(problem)?);
+                }
+                b"uid" => pax.uid = text().and_then(|value| value.parse().ok()),
+                b"gid" => pax.gid = text().and_then(|value| value.parse().ok()),
+                b"mtime" => pax.mtime = text().and_then(timestamp),
+                b"GNU.sparse.name" => pax.path = Some(value.to_vec()),
+                b"GNU.sparse.size" | b"GNU.sparse.realsize" => pax.sparse = Some(number()),
+                key if key.starts_with(b"GNU.sparse.") => _ = pax.sparse.get_or_insert(None),
                 key => {
                     if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                        self.xattrs.push(Xattr { name: name.to_vec(), value: value.to_vec() });
+                        pax.xattrs.push(Xattr { name: name.to_vec(), value: value.to_vec() });
                     }
                 }
             }
         }
-        Ok(())
+        Ok(pax)
     }
+}
+
+/// A number of the old GNU sparse header.
+fn octal(field: &[u8]) -> Option<u64> {
+    let digits = field.split(|byte| matches!(byte, 0 | b' ')).next()?;
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
 }
 
 /// `seconds[.fraction]`, possibly negative.

@@ -7,7 +7,7 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{OpenStore, Progress, convert, images, layers::Layers};
+use super::{OpenStore, Progress, convert, layers::Layers};
 use crate::{
     Gap,
     fs::{FileKind, GuestPath, Handle},
@@ -28,7 +28,7 @@ pub(super) struct Examined {
 }
 
 /// Examines every container of the stores.
-pub(super) fn examine(stores: &[OpenStore], layers: &Layers, progress: &dyn Progress) -> Vec<Examined> {
+pub(super) fn examine(stores: &[OpenStore], layers: &Layers<'_>, progress: &dyn Progress) -> Vec<Examined> {
     let all: Vec<(&OpenStore, &Container)> = stores
         .iter()
         .flat_map(|store| store.contents.containers.iter().map(move |container| (store, container)))
@@ -46,7 +46,7 @@ pub(super) fn examine(stores: &[OpenStore], layers: &Layers, progress: &dyn Prog
     examined
 }
 
-fn one(store: &OpenStore, container: &Container, layers: &Layers) -> Examined {
+fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examined {
     let image = container.image.as_ref();
     let image = image.and_then(|id| store.contents.images.iter().find(|image| image.id == *id));
     let mut record = report::Container {
@@ -75,61 +75,92 @@ fn one(store: &OpenStore, container: &Container, layers: &Layers) -> Examined {
         });
         return examined;
     };
-    let Some(image) =
-        image.filter(|image| image.layers.iter().all(|layer| layers.contains_key(&layer.diff_id)))
-    else {
+    let Some((image, lower)) = image.and_then(|image| Some((image, layers.facts(image)?))) else {
         examined.gaps = lost(format!("its image {:?} was not examined", container.image_name));
         return examined;
     };
-    let walk = Walk::whole(&container.id, Scope::Container);
-    let facts = Arc::new(layer::analyze(&upper, walk));
+    let facts = Arc::new(layer::analyze(&upper, Walk::whole(&container.id, Scope::Container)));
     examined.gaps.extend(facts.gaps.iter().cloned());
-    let lower: Vec<Arc<LayerFacts>> = image
-        .layers
-        .iter()
-        .filter_map(|layer| layers.get(&layer.diff_id))
-        .map(|l| Arc::clone(&l.facts))
-        .collect();
-    record.changes = Some(changes(&upper, &lower, &facts));
-    packages(store, image, layers, &upper, lower, facts, &mut record, &mut examined);
-    examined.record = record;
-    examined
+    let stack = Stack { image, layers, lower, upper, facts };
+    record.changes = Some(stack.changes());
+    let difference = stack.packages(&container.id);
+    examined.gaps.extend(difference.gaps);
+    let layer_id = |number: usize| image.layers.get(number).map(|layer| layer.diff_id.to_string());
+    let os = difference.os;
+    record.packages_added = convert::packages(&difference.added, os.as_ref(), &layer_id);
+    record.packages_removed = convert::packages(&difference.removed, os.as_ref(), &layer_id);
+    Examined { record, os, added: difference.added, ..examined }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of `one`, split for its length")]
-fn packages(
-    store: &OpenStore,
-    image: &Image,
-    layers: &Layers,
-    upper: &Handle,
+/// A container's layers: those of its image, and the writable one on top.
+struct Stack<'a> {
+    image: &'a Image,
+    layers: &'a Layers<'a>,
+    /// The facts of the image's layers, base first.
     lower: Vec<Arc<LayerFacts>>,
+    upper: Handle,
     facts: Arc<LayerFacts>,
-    record: &mut report::Container,
-    examined: &mut Examined,
-) {
-    let subject = record.id.clone();
-    let below = || images::trees(store, image, layers);
-    let with_upper = || {
-        let mut trees = below()?;
-        trees.push(upper.clone());
-        Ok(trees)
-    };
-    let before = image::fold(&lower, &subject, &below);
-    let mut stack = lower;
-    stack.push(facts);
-    let after = image::fold(&stack, &subject, &with_upper);
-    examined.gaps.extend(after.gaps.iter().cloned().map(|gap| Gap { scope: Scope::Container, ..gap }));
-    let os = after.os.clone().or(before.os.clone());
-    let layer_id = |number: usize| image.layers.get(number).map(|layer| layer.diff_id.to_string());
-    let (had, has) = (identities(&before.packages), identities(&after.packages));
-    let only = |from: &[Located], other: &BTreeSet<_>| -> Vec<Located> {
-        from.iter().filter(|located| !other.contains(&identity(located))).cloned().collect()
-    };
-    let (added, removed) = (only(&after.packages, &had), only(&before.packages, &has));
-    record.packages_added = convert::packages(&added, os.as_ref(), &layer_id);
-    record.packages_removed = convert::packages(&removed, os.as_ref(), &layer_id);
-    examined.added = added;
-    examined.os = os;
+}
+
+/// What the writable layer changed of the packages.
+struct Difference {
+    os: Option<Os>,
+    added: Vec<Located>,
+    removed: Vec<Located>,
+    gaps: Vec<Gap>,
+}
+
+impl Stack<'_> {
+    fn packages(&self, subject: &str) -> Difference {
+        let below = || self.layers.trees(self.image);
+        let with_upper = || {
+            let mut trees = below()?;
+            trees.push(self.upper.clone());
+            Ok(trees)
+        };
+        let before = image::fold(&self.lower, subject, &below);
+        let all: Vec<_> = self.lower.iter().chain([&self.facts]).cloned().collect();
+        let after = image::fold(&all, subject, &with_upper);
+        let (had, has) = (identities(&before.packages), identities(&after.packages));
+        let only = |from: &[Located], other: &BTreeSet<_>| -> Vec<Located> {
+            from.iter().filter(|located| !other.contains(&identity(located))).cloned().collect()
+        };
+        Difference {
+            added: only(&after.packages, &had),
+            removed: only(&before.packages, &has),
+            os: after.os.or(before.os.clone()),
+            gaps: after.gaps.into_iter().map(|gap| Gap { scope: Scope::Container, ..gap }).collect(),
+        }
+    }
+
+    /// Counts what the writable layer did to the files below it.
+    fn changes(&self) -> report::Changes {
+        let Self { lower, upper, facts, .. } = self;
+        let deleted = num::to_u64(facts.whiteouts.len());
+        let mut changes = report::Changes { deleted, ..report::Changes::default() };
+        let mut level = vec![(GuestPath::ROOT, upper.ino)];
+        let mut seen = HashSet::from([upper.ino]);
+        while !level.is_empty() {
+            let mut next = Vec::new();
+            for (path, dir) in level {
+                // Damage is a gap of the analysis already.
+                let Ok(listing) = upper.fs.read_dir(dir) else { continue };
+                for entry in listing.entries {
+                    let here = path.join(&entry.name);
+                    let whiteout = || facts.whiteouts.binary_search_by(|w| w.0.cmp(&here)).is_ok();
+                    match entry.kind {
+                        FileKind::Directory if seen.insert(entry.ino) => next.push((here, entry.ino)),
+                        FileKind::Directory => {}
+                        _ if whiteout() => {}
+                        _ if exists(lower, &here) => changes.modified = changes.modified.saturating_add(1),
+                        _ => changes.added = changes.added.saturating_add(1),
+                    }
+                }
+            }
+            level = next;
+        }
+        changes
+    }
 }
 
 type Identity<'a> = (&'a GuestPath, &'a crate::inventory::Package);
@@ -140,33 +171,6 @@ fn identity(located: &Located) -> Identity<'_> {
 
 fn identities(located: &[Located]) -> BTreeSet<Identity<'_>> {
     located.iter().map(identity).collect()
-}
-
-/// Counts what a writable layer did to the files of the layers below it.
-fn changes(upper: &Handle, lower: &[Arc<LayerFacts>], facts: &LayerFacts) -> report::Changes {
-    let mut changes =
-        report::Changes { deleted: num::to_u64(facts.whiteouts.len()), ..report::Changes::default() };
-    let mut level = vec![(GuestPath::ROOT, upper.ino)];
-    let mut seen = HashSet::from([upper.ino]);
-    while !level.is_empty() {
-        let mut next = Vec::new();
-        for (path, dir) in level {
-            // Damage is a gap of the analysis already.
-            let Ok(listing) = upper.fs.read_dir(dir) else { continue };
-            for entry in listing.entries {
-                let here = path.join(&entry.name);
-                match entry.kind {
-                    FileKind::Directory if seen.insert(entry.ino) => next.push((here, entry.ino)),
-                    FileKind::Directory => {}
-                    _ if facts.whiteouts.binary_search_by(|whiteout| whiteout.0.cmp(&here)).is_ok() => {}
-                    _ if exists(lower, &here) => changes.modified = changes.modified.saturating_add(1),
-                    _ => changes.added = changes.added.saturating_add(1),
-                }
-            }
-        }
-        level = next;
-    }
-    changes
 }
 
 /// Whether the layers show something at a path.

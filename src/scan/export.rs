@@ -6,13 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{OpenedNode, view};
-use crate::{
-    Digest, FormatError,
-    block::Stream,
-    image,
-    store::{Image, LayerRef, Store},
-};
+use super::{OpenedNode, copies::Copies, view};
+use crate::{Digest, FormatError, block::Stream, gap::Code, image, store::Image};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -33,12 +28,13 @@ pub fn export(
     to: &mut dyn Write,
     scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
 ) -> Result<(), FormatError> {
-    let (store, image) = view::find_image(node, name)?;
+    let image = view::find_image(node, name)?;
+    let copies = Copies::new(&node.stores);
     let mut archive = Archive { tar: tar::Builder::new(to) };
     let mut layers = Vec::new();
     let mut diff_ids = Vec::new();
     for layer in &image.layers {
-        let (descriptor, diff_id) = archive.layer(store.store.as_ref(), layer, scratch)?;
+        let (descriptor, diff_id) = archive.layer(&copies, &layer.diff_id, scratch)?;
         layers.push(descriptor);
         diff_ids.push(diff_id);
     }
@@ -83,18 +79,24 @@ impl Archive<'_> {
     /// Copies a layer's blob, or makes one of its snapshot; its descriptor and DiffID.
     fn layer(
         &mut self,
-        store: &dyn Store,
-        layer: &LayerRef,
+        copies: &Copies<'_>,
+        diff_id: &Digest,
         scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
     ) -> Result<(Value, Digest), FormatError> {
-        if let Some(blob) = store.layer(layer).blob {
+        if let Some(blob) = copies.of(diff_id).0.iter().find_map(|copy| copy.sources().blob) {
             let size = blob.bytes.size();
             let name = format!("blobs/sha256/{}", blob.digest.hex());
-            self.append(&name, size, &mut Stream::new(blob.bytes))?;
+            let mut from = Summed { inner: Stream::new(blob.bytes), sum: Sha256::new(), size: 0 };
+            self.append(&name, size, &mut from)?;
+            let actual = Digest::from_bytes(from.sum.finalize().into());
+            if actual != blob.digest {
+                let what = format!("layer blob {} has digest {actual}", blob.digest);
+                return Err(FormatError::Unsupported { code: Code::BlobDigestMismatch, what });
+            }
             let descriptor = json!({ "mediaType": blob.media_type, "digest": blob.digest, "size": size });
-            return Ok((descriptor, layer.diff_id.clone()));
+            return Ok((descriptor, diff_id.clone()));
         }
-        let tree = view::tree(store, layer, false)?;
+        let tree = copies.tree(diff_id)?;
         let output = |error| FormatError::reading("temporary file", 0)(error);
         let mut summed = Summed { inner: scratch().map_err(output)?, sum: Sha256::new(), size: 0 };
         image::pack(&tree, &mut summed)?;
@@ -124,13 +126,14 @@ impl Archive<'_> {
     }
 }
 
-struct Summed {
-    inner: Box<dyn Scratch>,
+/// Sums what passes through it.
+struct Summed<T> {
+    inner: T,
     sum: Sha256,
     size: u64,
 }
 
-impl Write for Summed {
+impl Write for Summed<Box<dyn Scratch>> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let length = self.inner.write(buf)?;
         self.sum.update(buf.get(..length).unwrap_or_default());
@@ -140,5 +143,14 @@ impl Write for Summed {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+impl Read for Summed<Stream> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buf)?;
+        self.sum.update(buf.get(..length).unwrap_or_default());
+        self.size = self.size.saturating_add(crate::num::to_u64(length));
+        Ok(length)
     }
 }

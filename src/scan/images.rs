@@ -6,12 +6,11 @@ use rayon::prelude::*;
 
 use super::{OpenStore, Progress, convert, layers::Layers};
 use crate::{
-    Digest, FormatError, Gap,
-    fs::Handle,
+    Digest, Gap,
     gap::Scope,
     image::{self, Inventory},
     num, report,
-    store::{Container, Image, LayerRef, Pod},
+    store::{Container, Image, Pod},
 };
 
 /// Namespaces of a cluster's own components.
@@ -24,13 +23,11 @@ pub(super) struct Folded<'a> {
 }
 
 /// Every image whose name or digest fits the pattern, once: two stores may hold the same one.
-pub(super) fn choose<'a>(stores: &'a [OpenStore], pattern: Option<&str>) -> Vec<(&'a OpenStore, &'a Image)> {
-    let mut chosen: BTreeMap<&Digest, (&OpenStore, &Image)> = BTreeMap::new();
-    for store in stores {
-        for image in &store.contents.images {
-            if pattern.is_none_or(|pattern| fits(image, pattern)) {
-                chosen.entry(&image.id).or_insert((store, image));
-            }
+pub(super) fn choose<'a>(stores: &'a [OpenStore], pattern: Option<&str>) -> Vec<&'a Image> {
+    let mut chosen: BTreeMap<&Digest, &Image> = BTreeMap::new();
+    for image in stores.iter().flat_map(|store| &store.contents.images) {
+        if pattern.is_none_or(|pattern| fits(image, pattern)) {
+            chosen.entry(&image.id).or_insert(image);
         }
     }
     chosen.into_values().collect()
@@ -45,38 +42,24 @@ pub(super) fn fits(image: &Image, pattern: &str) -> bool {
 
 /// Folds the chosen images.
 pub(super) fn fold<'a>(
-    chosen: &[(&'a OpenStore, &'a Image)],
-    layers: &Layers,
+    chosen: &[&'a Image],
+    layers: &Layers<'_>,
     progress: &dyn Progress,
 ) -> Vec<Folded<'a>> {
     progress.stage("images", num::to_u64(chosen.len()));
     chosen
         .par_iter()
-        .map(|(store, image)| {
-            let facts: Vec<_> = analyzed(image, layers).map(|layer| layer.facts.clone()).collect();
-            let trees = || trees(store, image, layers);
-            let inventory = image::fold(&facts, &image.id.to_string(), &trees);
+        .map(|image| {
+            let facts = layers.facts(image).unwrap_or_default();
+            let inventory = image::fold(&facts, &image.id.to_string(), &|| layers.trees(image));
             progress.step();
             Folded { image, inventory }
         })
         .collect()
 }
 
-/// The trees of an image's layers, base first.
-pub(super) fn trees(store: &OpenStore, image: &Image, layers: &Layers) -> Result<Vec<Handle>, FormatError> {
-    let tree = |layer: &LayerRef| match layers.get(&layer.diff_id) {
-        Some(analyzed) => analyzed.tree(store.store.as_ref(), layer),
-        None => Err(FormatError::corrupt("layer", 0, format!("{} was not analyzed", layer.diff_id))),
-    };
-    image.layers.iter().map(tree).collect()
-}
-
-fn analyzed<'a>(image: &Image, layers: &'a Layers) -> impl Iterator<Item = &'a super::layers::Analyzed> {
-    image.layers.iter().filter_map(|layer| layers.get(&layer.diff_id))
-}
-
 /// The image as the report lists it, without findings.
-pub(super) fn record(folded: &Folded<'_>, layers: &Layers, uses: &Uses) -> report::Image {
+pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> report::Image {
     let Folded { image, inventory, .. } = folded;
     let layer_id = |number: usize| image.layers.get(number).map(|layer| layer.diff_id.to_string());
     let rows: Vec<report::Layer> = image

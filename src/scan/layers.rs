@@ -2,20 +2,24 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
 
 use rayon::prelude::*;
 
-use super::{OpenStore, Progress};
+use super::{
+    Progress,
+    copies::{Copies, Copy},
+};
 use crate::{
     Digest, FormatError, Gap,
     fs::{Handle, Root},
     gap::{Code, Scope},
     layer::{self, Cache, LayerFacts, Walk},
+    limits,
     report::LayerSource,
-    store::{Blob, LayerRef, Store},
+    store::{Blob, Image},
 };
 
 /// A layer that was analyzed.
@@ -25,90 +29,151 @@ pub(super) struct Analyzed {
     pub(super) cached: bool,
     /// What stands between this layer and the truth, beside the gaps in its facts.
     pub(super) gaps: Vec<Gap>,
+    /// Which of its copies it was read from.
+    copy: usize,
     /// Its tree, opened when it is asked for.
     tree: OnceLock<Handle>,
 }
 
-/// All layers of the chosen images by DiffID.
-pub(super) type Layers = BTreeMap<Digest, Analyzed>;
-
-struct Job<'a> {
-    store: &'a dyn Store,
-    layer: &'a LayerRef,
+/// The layers of the chosen images.
+pub(super) struct Layers<'a> {
+    copies: &'a Copies<'a>,
+    analyzed: BTreeMap<&'a Digest, Analyzed>,
 }
 
-/// Analyzes every layer that one of these images has.
-pub(super) fn analyze<'a>(
-    images: impl Iterator<Item = (&'a OpenStore, &'a [LayerRef])>,
-    cache: Option<&Cache>,
-    progress: &dyn Progress,
-) -> Layers {
-    let mut jobs: BTreeMap<&Digest, Job<'a>> = BTreeMap::new();
-    for (store, layers) in images {
-        for layer in layers {
-            let job = Job { store: store.store.as_ref(), layer };
-            // Of two that know the layer, one that also knows its blob.
-            jobs.entry(&layer.diff_id)
-                .and_modify(|known| {
-                    if known.layer.blob.is_none() {
-                        *known = Job { store: store.store.as_ref(), layer };
-                    }
-                })
-                .or_insert(job);
-        }
-    }
-    progress.stage("layers", crate::num::to_u64(jobs.len()));
-    let mut jobs: Vec<_> = jobs.into_iter().collect();
-    // The largest first, one by one: a large layer that is begun last would be waited for.
-    jobs.sort_by_key(|(_, job)| Reverse(job.layer.blob.as_ref().map_or(u64::MAX, |blob| blob.size)));
-    jobs.into_par_iter()
-        .with_max_len(1)
-        .map(|(diff_id, job)| {
+impl<'a> Layers<'a> {
+    /// Analyzes every layer that one of these images has.
+    pub(super) fn analyze(
+        images: impl Iterator<Item = &'a Image>,
+        copies: &'a Copies<'a>,
+        cache: Option<&Cache>,
+        progress: &dyn Progress,
+    ) -> Self {
+        let wanted: BTreeSet<&Digest> = images.flat_map(|image| &image.layers).map(|l| &l.diff_id).collect();
+        progress.stage("layers", crate::num::to_u64(wanted.len()));
+        let mut jobs: Vec<Job<'_>> =
+            wanted.into_iter().map(|diff_id| Job { diff_id, copies: copies.of(diff_id) }).collect();
+        // The largest first, one by one: a large layer that is begun last would be waited for.
+        jobs.sort_by_key(|job| Reverse(job.size()));
+        let analyzed = jobs.into_par_iter().with_max_len(1).map(|job| {
             let analyzed = job.run(cache);
             progress.step();
-            (diff_id.clone(), analyzed)
-        })
-        .collect()
+            (job.diff_id, analyzed)
+        });
+        Self { copies, analyzed: analyzed.collect() }
+    }
+
+    /// No layer is analyzed, as for an inspection.
+    pub(super) fn none(copies: &'a Copies<'a>) -> Self {
+        Self { copies, analyzed: BTreeMap::new() }
+    }
+
+    pub(super) fn get(&self, diff_id: &Digest) -> Option<&Analyzed> {
+        self.analyzed.get(diff_id)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Analyzed> {
+        self.analyzed.values()
+    }
+
+    /// The facts of an image's layers, base first; `None` unless all were analyzed.
+    pub(super) fn facts(&self, image: &Image) -> Option<Vec<Arc<LayerFacts>>> {
+        image.layers.iter().map(|layer| Some(Arc::clone(&self.get(&layer.diff_id)?.facts))).collect()
+    }
+
+    /// The trees of an image's layers, base first.
+    pub(super) fn trees(&self, image: &Image) -> Result<Vec<Handle>, FormatError> {
+        image.layers.iter().map(|layer| self.tree(&layer.diff_id)).collect()
+    }
+
+    /// A layer's files, of the copy whose facts are known.
+    fn tree(&self, diff_id: &Digest) -> Result<Handle, FormatError> {
+        let not_analyzed = || FormatError::corrupt("layer", 0, format!("{diff_id} was not analyzed"));
+        let analyzed = self.get(diff_id).ok_or_else(not_analyzed)?;
+        if let Some(tree) = analyzed.tree.get() {
+            return Ok(tree.clone());
+        }
+        let tree = match self.copies.of(diff_id).0.get(analyzed.copy).filter(|_| !analyzed.cached) {
+            Some(copy) => copy.tree(analyzed.source == LayerSource::Blob)?,
+            // Facts from the cache are of no copy here.
+            None => self.copies.tree(diff_id)?,
+        };
+        Ok(analyzed.tree.get_or_init(|| tree).clone())
+    }
 }
 
 impl Analyzed {
     fn new(facts: LayerFacts, source: LayerSource, gaps: Vec<Gap>) -> Self {
-        Self { facts: Arc::new(facts), source, cached: false, gaps, tree: OnceLock::new() }
+        Self { facts: Arc::new(facts), source, cached: false, gaps, copy: 0, tree: OnceLock::new() }
     }
 
     /// Whether everything of it was examined.
     pub(super) fn is_complete(&self) -> bool {
         self.gaps.is_empty() && self.facts.gaps.is_empty() && self.source != LayerSource::Missing
     }
+}
 
-    /// The layer's files. `store` and `layer` tell where they are.
-    pub(super) fn tree(&self, store: &dyn Store, layer: &LayerRef) -> Result<Handle, FormatError> {
-        if let Some(tree) = self.tree.get() {
-            return Ok(tree.clone());
-        }
-        let tree = super::view::tree(store, layer, self.source == LayerSource::Blob)?;
-        Ok(self.tree.get_or_init(|| tree).clone())
-    }
+struct Job<'a> {
+    diff_id: &'a Digest,
+    /// Its copies, and whether there are more than are tried.
+    copies: (&'a [Copy<'a>], bool),
 }
 
 impl Job<'_> {
+    /// Compressed bytes, as far as they are known before anything is read.
+    fn size(&self) -> u64 {
+        let blob = self.copies.0.iter().find_map(|copy| copy.layer.blob.as_ref());
+        blob.map_or(u64::MAX, |blob| blob.size)
+    }
+
     fn run(&self, cache: Option<&Cache>) -> Analyzed {
-        let diff_id = &self.layer.diff_id;
-        if let Some(facts) = cache.and_then(|cache| cache.load(diff_id)) {
+        if let Some(facts) = cache.and_then(|cache| cache.load(self.diff_id)) {
             let source = if facts.from_blob { LayerSource::Blob } else { LayerSource::Snapshot };
             return Analyzed { cached: true, ..Analyzed::new(facts, source, Vec::new()) };
         }
-        let analyzed = self.analyze();
+        let analyzed = self.whole_or_best();
         if let Some(cache) = cache.filter(|_| analyzed.is_complete()) {
             // A cache that cannot be written costs time at the next run, nothing else.
-            let _ = cache.store(diff_id, &analyzed.facts);
+            let _ = cache.store(self.diff_id, &analyzed.facts);
         }
         analyzed
     }
 
+    /// The first copy that is whole; else the one with the most in it, and the gaps of that one.
+    fn whole_or_best(&self) -> Analyzed {
+        let (copies, more) = self.copies;
+        let mut best: Option<Analyzed> = None;
+        for (number, copy) in copies.iter().enumerate() {
+            let analyzed = Analyzed { copy: number, ..copy.analyze() };
+            if analyzed.is_complete() {
+                return analyzed;
+            }
+            let rank = |of: &Analyzed| (of.source != LayerSource::Missing, of.facts.entries);
+            if best.as_ref().is_none_or(|best| rank(&analyzed) > rank(best)) {
+                best = Some(analyzed);
+            }
+        }
+        let mut best =
+            best.unwrap_or_else(|| Analyzed::new(LayerFacts::default(), LayerSource::Missing, Vec::new()));
+        if more {
+            let detail = format!("none of the first {} copies of the layer is whole", limits::LAYER_COPIES);
+            let effect = "the other copies were not tried";
+            best.gaps.push(Gap::new(
+                Code::LimitReached,
+                Scope::Layer,
+                self.diff_id.to_string(),
+                detail,
+                effect,
+            ));
+        }
+        best
+    }
+}
+
+impl Copy<'_> {
     fn analyze(&self) -> Analyzed {
         let subject = self.layer.diff_id.to_string();
-        let sources = self.store.layer(self.layer);
+        let sources = self.sources();
         let mut gaps = sources.gaps;
         if let Some(dir) = sources.snapshot {
             let facts = layer::analyze(&dir, Walk::whole(&subject, Scope::Layer));

@@ -2,6 +2,7 @@
 
 mod containers;
 mod convert;
+mod copies;
 mod export;
 mod findings;
 mod images;

@@ -5,11 +5,8 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 use rayon::prelude::*;
 
 use super::{
-    Inputs, OpenError, OpenedNode, Progress, containers, convert,
-    findings::Findings,
-    images,
-    layers::{self, Layers},
-    open,
+    Inputs, OpenError, OpenedNode, Progress, containers, convert, copies::Copies, findings::Findings, images,
+    layers::Layers, open,
 };
 use crate::{
     Gap,
@@ -95,9 +92,9 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
     let skipped = report.verdict.status == Status::Skipped;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
     let cache = options.cache.as_deref().map(Cache::new);
-    let wanted = chosen.iter().map(|(store, image)| (*store, image.layers.as_slice()));
-    let layers = layers::analyze(wanted, cache.as_ref(), progress);
-    for layer in layers.values() {
+    let copies = Copies::new(&node.stores);
+    let layers = Layers::analyze(chosen.iter().copied(), &copies, cache.as_ref(), progress);
+    for layer in layers.all() {
         report.gaps.extend(layer.gaps.iter().chain(&layer.facts.gaps).cloned());
     }
     let uses = images::Uses::new(&node.stores);
@@ -159,18 +156,14 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     let node = open(inputs)?;
     let mut report = inspected(&node);
     let uses = images::Uses::new(&node.stores);
-    let layers = Layers::new();
-    for (store, image) in images::choose(&node.stores, None) {
+    let copies = Copies::new(&node.stores);
+    let layers = Layers::none(&copies);
+    for image in images::choose(&node.stores, None) {
         let folded = images::Folded { image, inventory: Inventory::default() };
         let mut record = images::record(&folded, &layers, &uses);
         record.status = if image.gaps.is_empty() { Status::Complete } else { Status::Partial };
         for (row, layer) in record.layers.iter_mut().zip(&image.layers) {
-            let sources = store.store.layer(layer);
-            (row.source, row.status) = match (sources.snapshot, sources.blob) {
-                (Some(_), _) => (report::LayerSource::Snapshot, Status::Complete),
-                (None, Some(_)) => (report::LayerSource::Blob, Status::Complete),
-                (None, None) => (report::LayerSource::Missing, Status::Failed),
-            };
+            (row.source, row.status) = copies.found(&layer.diff_id);
         }
         report.gaps.extend(images::gaps(&folded));
         report.images.push(record);
@@ -281,7 +274,13 @@ fn examine_node(node: &OpenedNode, report: &mut Report) -> (Inventory, u64) {
     (inventory, facts.iter().map(|facts| facts.entries).sum())
 }
 
-fn stats(node: &OpenedNode, report: &Report, layers: &Layers, node_seen: u64, reproducible: bool) -> Stats {
+fn stats(
+    node: &OpenedNode,
+    report: &Report,
+    layers: &Layers<'_>,
+    node_seen: u64,
+    reproducible: bool,
+) -> Stats {
     let containers = report.containers.iter().map(|c| c.packages_added.len());
     let packages: usize = report.images.iter().map(|image| image.packages.len()).chain(containers).sum();
     let findings: usize = report
@@ -291,14 +290,14 @@ fn stats(node: &OpenedNode, report: &Report, layers: &Layers, node_seen: u64, re
         .chain(report.containers.iter().map(|container| container.findings.len()))
         .sum();
     let figure = |value: u64| (!reproducible).then_some(value);
-    let sum = |of: fn(&layer::LayerFacts) -> u64| layers.values().map(|layer| of(&layer.facts)).sum::<u64>();
+    let sum = |of: fn(&layer::LayerFacts) -> u64| layers.all().map(|layer| of(&layer.facts)).sum::<u64>();
     Stats {
         bytes_read: figure(node.counter.bytes()),
         reads: figure(node.counter.reads()),
         files_seen: sum(|facts| facts.entries).saturating_add(node_seen),
         files_opened: sum(|facts| facts.opened),
-        layers: num::to_u64(layers.len()),
-        layers_cached: figure(num::to_u64(layers.values().filter(|layer| layer.cached).count())),
+        layers: num::to_u64(layers.all().count()),
+        layers_cached: figure(num::to_u64(layers.all().filter(|layer| layer.cached).count())),
         images: num::to_u64(report.images.len()),
         packages: num::to_u64(packages.saturating_add(report.node.packages.len())),
         findings: num::to_u64(findings.saturating_add(report.node.findings.len())),

@@ -1,13 +1,13 @@
 //! The files behind `ls`, `stat`, `cat`, `hash` and `export`: of the node, a volume, an image, a layer or a
 //! container.
 
-use super::{OpenStore, OpenedNode, images};
+use super::{OpenStore, OpenedNode, copies::Copies, images};
 use crate::{
     Digest, FormatError,
     fs::{Handle, Root},
     gap::Code,
-    image, layer,
-    store::{Container, Image, LayerRef, Store},
+    image,
+    store::{Container, Image},
 };
 
 /// Which files.
@@ -42,21 +42,12 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
             let found = found.ok_or_else(|| missing(format!("no readable volume {id:?}")))?;
             Ok(Root::new(found.opened.fs.clone()))
         }
-        Where::Image(name) => {
-            let (store, image) = find_image(node, name)?;
-            Ok(Root::new(image::merge(&trees(store, image)?)))
-        }
+        Where::Image(name) => Ok(Root::new(image::merge(&trees(node, find_image(node, name)?)?))),
         Where::Layer(digest) => {
             let digest: Digest = digest.parse().map_err(|error| missing(format!("{error}")))?;
-            for store in &node.stores {
-                for layer in store.contents.images.iter().flat_map(|image| &image.layers) {
-                    let is_blob = layer.blob.as_ref().is_some_and(|blob| blob.digest == digest);
-                    if layer.diff_id == digest || is_blob {
-                        return Ok(Root::below(&tree(store.store.as_ref(), layer, false)?));
-                    }
-                }
-            }
-            Err(missing(format!("no layer {digest}")))
+            let copies = Copies::new(&node.stores);
+            let diff_id = copies.named(&digest).ok_or_else(|| missing(format!("no layer {digest}")))?;
+            Ok(Root::below(&copies.tree(diff_id)?))
         }
         Where::Container(id) => {
             let (store, container) = find_container(node, id)?;
@@ -66,27 +57,21 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
                 image.ok_or_else(|| missing(format!("the image of container {id} is not on the disk")))?;
             let upper = store.store.writable_layer(container);
             let upper = upper.ok_or_else(|| missing(format!("no writable layer of container {id}")))?;
-            let mut trees = trees(store, image)?;
+            let mut trees = trees(node, image)?;
             trees.push(upper);
             Ok(Root::new(image::merge(&trees)))
         }
     }
 }
 
-pub(super) fn find_image<'a>(
-    node: &'a OpenedNode,
-    name: &str,
-) -> Result<(&'a OpenStore, &'a Image), FormatError> {
-    let exact = |image: &Image| {
+pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Image, FormatError> {
+    let exact = |image: &&Image| {
         let short = |reference: &String| reference.rsplit('/').next() == Some(name);
         image.references.contains(name) || image.references.iter().any(short) || images::fits(image, name)
     };
-    let all =
-        || node.stores.iter().flat_map(|store| store.contents.images.iter().map(move |image| (store, image)));
-    let by_name = all().find(|(_, image)| image.references.contains(name));
-    by_name
-        .or_else(|| all().find(|(_, image)| exact(image)))
-        .ok_or_else(|| missing(format!("no image {name:?}")))
+    let all = || node.stores.iter().flat_map(|store| &store.contents.images);
+    let by_name = all().find(|image| image.references.contains(name));
+    by_name.or_else(|| all().find(exact)).ok_or_else(|| missing(format!("no image {name:?}")))
 }
 
 /// By the id or an unambiguous beginning of it.
@@ -100,27 +85,9 @@ fn find_container<'a>(node: &'a OpenedNode, id: &str) -> Result<(&'a OpenStore, 
     }
 }
 
-fn trees(store: &OpenStore, image: &Image) -> Result<Vec<Handle>, FormatError> {
-    image.layers.iter().map(|layer| tree(store.store.as_ref(), layer, false)).collect()
-}
-
-/// A layer's files: of its snapshot if there is one, unless its blob is asked for.
-pub(super) fn tree(store: &dyn Store, layer: &LayerRef, blob_first: bool) -> Result<Handle, FormatError> {
-    let sources = store.layer(layer);
-    let blob = match (sources.snapshot, sources.blob) {
-        (Some(dir), None) => return Ok(dir),
-        (Some(dir), Some(_)) if !blob_first => return Ok(dir),
-        (_, blob) => blob,
-    };
-    let blob = blob.ok_or_else(|| FormatError::Unsupported {
-        code: Code::LayerMissing,
-        what: format!("neither snapshot nor blob of layer {} is on the disk", layer.diff_id),
-    })?;
-    let tree = layer::open_blob(&blob.bytes, &blob.digest, &layer.diff_id, &|_, _| false)?;
-    match tree.notes.into_iter().next() {
-        Some(note) => Err(note),
-        None => Ok(Root::new(tree.fs).top()),
-    }
+fn trees(node: &OpenedNode, image: &Image) -> Result<Vec<Handle>, FormatError> {
+    let copies = Copies::new(&node.stores);
+    image.layers.iter().map(|layer| copies.tree(&layer.diff_id)).collect()
 }
 
 fn missing(what: String) -> FormatError {

@@ -1,0 +1,128 @@
+//! Where layers lie. A layer is what its DiffID says, but several images and stores may each know a copy of it:
+//! over other layers and so in another snapshot, or as another blob. What one copy has lost, another may have.
+
+use std::collections::BTreeMap;
+
+use super::OpenStore;
+use crate::{
+    Digest, FormatError,
+    fs::{Handle, Root},
+    gap::Code,
+    layer, limits,
+    report::{LayerSource, Status},
+    store::{LayerRef, LayerSources, Store},
+};
+
+/// One place where a layer may lie.
+#[derive(Clone, Copy)]
+pub(super) struct Copy<'a> {
+    pub(super) store: &'a dyn Store,
+    pub(super) layer: &'a LayerRef,
+}
+
+/// All layers of the stores, by DiffID.
+pub(super) struct Copies<'a>(BTreeMap<&'a Digest, Vec<Copy<'a>>>);
+
+impl<'a> Copies<'a> {
+    /// Those with a blob first, as it can tell whether a snapshot is whole; then in the order of the stores.
+    pub(super) fn new(stores: &'a [OpenStore]) -> Self {
+        let mut known: BTreeMap<&Digest, Vec<(bool, usize, &LayerRef)>> = BTreeMap::new();
+        for (number, store) in stores.iter().enumerate() {
+            for layer in store.contents.images.iter().flat_map(|image| &image.layers) {
+                known.entry(&layer.diff_id).or_default().push((layer.blob.is_none(), number, layer));
+            }
+        }
+        let copies = known.into_iter().map(|(diff_id, mut places)| {
+            places.sort();
+            places.dedup();
+            let copies = places.into_iter().filter_map(|(_, number, layer)| {
+                stores.get(number).map(|store| Copy { store: store.store.as_ref(), layer })
+            });
+            (diff_id, copies.collect())
+        });
+        Self(copies.collect())
+    }
+
+    /// The copies of a layer that are tried, and whether there are more.
+    pub(super) fn of(&self, diff_id: &Digest) -> (&[Copy<'a>], bool) {
+        let all = self.0.get(diff_id).map(Vec::as_slice).unwrap_or_default();
+        match all.get(..limits::LAYER_COPIES) {
+            Some(first) => (first, all.len() > limits::LAYER_COPIES),
+            None => (all, false),
+        }
+    }
+
+    /// The files of a layer, from the first copy that can be opened.
+    pub(super) fn tree(&self, diff_id: &Digest) -> Result<Handle, FormatError> {
+        self.first(diff_id, |copy| copy.tree(false))
+    }
+
+    /// What the first copy gives for which `get` succeeds; else the first failure.
+    pub(super) fn first<T>(
+        &self,
+        diff_id: &Digest,
+        mut get: impl FnMut(&Copy<'a>) -> Result<T, FormatError>,
+    ) -> Result<T, FormatError> {
+        let mut failure = None;
+        for copy in self.of(diff_id).0 {
+            match get(copy) {
+                Ok(found) => return Ok(found),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| lost(diff_id)))
+    }
+
+    /// Which source of a layer there is, before anything of it is read.
+    pub(super) fn found(&self, diff_id: &Digest) -> (LayerSource, Status) {
+        let mut found = (LayerSource::Missing, Status::Failed);
+        for copy in self.of(diff_id).0 {
+            let sources = copy.sources();
+            if sources.snapshot.is_some() {
+                return (LayerSource::Snapshot, Status::Complete);
+            }
+            if sources.blob.is_some() {
+                found = (LayerSource::Blob, Status::Complete);
+            }
+        }
+        found
+    }
+
+    /// The layer that a DiffID or the digest of a blob names.
+    pub(super) fn named(&self, digest: &Digest) -> Option<&'a Digest> {
+        if let Some((diff_id, _)) = self.0.get_key_value(digest) {
+            return Some(diff_id);
+        }
+        let is_blob = |copy: &Copy<'_>| copy.layer.blob.as_ref().is_some_and(|blob| blob.digest == *digest);
+        self.0.iter().find(|(_, copies)| copies.iter().any(is_blob)).map(|(diff_id, _)| *diff_id)
+    }
+}
+
+impl Copy<'_> {
+    /// What the store has of it.
+    pub(super) fn sources(&self) -> LayerSources {
+        self.store.layer(self.layer)
+    }
+
+    /// Its files: of its snapshot if there is one, unless its blob is asked for.
+    pub(super) fn tree(&self, blob_first: bool) -> Result<Handle, FormatError> {
+        let sources = self.sources();
+        let blob = match (sources.snapshot, sources.blob) {
+            (Some(dir), None) => return Ok(dir),
+            (Some(dir), Some(_)) if !blob_first => return Ok(dir),
+            (_, blob) => blob.ok_or_else(|| lost(&self.layer.diff_id))?,
+        };
+        let tree = layer::open_blob(&blob.bytes, &blob.digest, &self.layer.diff_id, &|_, _| false)?;
+        match tree.notes.into_iter().next() {
+            Some(note) => Err(note),
+            None => Ok(Root::new(tree.fs).top()),
+        }
+    }
+}
+
+fn lost(diff_id: &Digest) -> FormatError {
+    FormatError::Unsupported {
+        code: Code::LayerMissing,
+        what: format!("neither snapshot nor blob of layer {diff_id} is on the disk"),
+    }
+}
