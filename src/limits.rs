@@ -49,8 +49,8 @@ pub const BOLT_DEPTH: usize = 64;
 pub const IMAGE_LAYERS: usize = 1024;
 /// Copies of one layer, known to other images or stores, that are tried until one is whole.
 pub const LAYER_COPIES: usize = 16;
-/// Bytes of the manifests and configurations that one reference leads to; real ones have some 100 KiB.
-pub const IMAGE_DOCUMENT_BYTES: u64 = 64 << 20;
+/// Bytes of all image indexes, manifests and configurations of one store; a thousand real images have 50 MiB.
+pub const IMAGE_DOCUMENT_BYTES: u64 = 512 << 20;
 /// Nesting of image indexes.
 pub const INDEX_DEPTH: usize = 8;
 /// Manifests that one reference leads to.

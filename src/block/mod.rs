@@ -8,6 +8,7 @@ mod count;
 pub mod fault;
 mod file;
 mod memory;
+mod probe;
 mod slice;
 
 use std::{io, sync::Arc};
@@ -16,6 +17,7 @@ pub use cache::Cached;
 pub use count::{Counted, Counter};
 pub use file::open;
 pub use memory::Memory;
+pub use probe::Probed;
 pub use slice::Slice;
 
 use crate::{error::FormatError, num};

@@ -8,11 +8,16 @@ use std::{
 };
 
 use icecore::{
-    block,
-    report::Finding,
-    vuln::{Database, feeds, query::Query, version::Scheme},
+    Gap, block,
+    gap::{Code, Scope},
+    report,
+    vuln::{
+        Database, feeds,
+        matching::{Coverage, Matches},
+        query::Query,
+        version::Scheme,
+    },
 };
-use serde::Serialize;
 
 use super::{
     Done,
@@ -93,13 +98,27 @@ pub(crate) fn info(args: &InfoArgs) -> Done {
     Ok(Exit::Complete)
 }
 
-/// One record a package, in the order of the input.
-#[derive(Serialize)]
-struct Answer<'a> {
-    schema: &'static str,
-    kind: &'static str,
-    package: &'a str,
-    findings: &'a [Finding],
+/// Why a package may have more vulnerabilities than were found.
+fn gaps(package: &str, matches: &Matches) -> Vec<Gap> {
+    let gap = |code, detail: &str| {
+        let effect = "vulnerabilities of this package may be missing";
+        Gap::new(code, Scope::Database, package, detail, effect)
+    };
+    match matches.coverage {
+        Coverage::NoAdvisories => {
+            let detail = "the database has no advisories for its distribution or ecosystem";
+            vec![gap(Code::NoAdvisoriesFor, detail)]
+        }
+        Coverage::Foreign => {
+            vec![gap(Code::NoAdvisoriesFor, "it is of another vendor than the distribution")]
+        }
+        Coverage::Covered if matches.unordered => {
+            let detail =
+                "its version does not follow its scheme; only records that name exactly it are found";
+            vec![gap(Code::UnparseableVersion, detail)]
+        }
+        Coverage::Covered => Vec::new(),
+    }
 }
 
 pub(crate) fn matches(args: &MatchArgs) -> Done {
@@ -117,17 +136,16 @@ pub(crate) fn matches(args: &MatchArgs) -> Done {
     }
     let queries = Query::parse_all(&text).map_err(Failure::usage)?;
     let mut out = BufWriter::new(io::stdout().lock());
+    let mut exit = Exit::Complete;
     for query in &queries {
         let found = query
             .matches(&database)
             .map_err(|error| Failure { exit: Exit::Database, error: error.into() })?;
+        let gaps = gaps(&query.text, &found);
+        exit = if gaps.is_empty() { exit } else { Exit::Partial };
         match args.format {
             MatchFormat::Ndjson => {
-                let schema = icecore::report::RECORD_SCHEMA;
-                let answer =
-                    Answer { schema, kind: "match", package: &query.text, findings: &found.findings };
-                serde_json::to_writer(&mut out, &answer).map_err(io::Error::from)?;
-                writeln!(out)?;
+                report::match_record(&query.text, &found.findings, &gaps, &mut out)?;
             }
             MatchFormat::Table => {
                 for finding in &found.findings {
@@ -140,11 +158,19 @@ pub(crate) fn matches(args: &MatchArgs) -> Done {
                         finding.id
                     )?;
                 }
+                for gap in &gaps {
+                    writeln!(
+                        io::stderr(),
+                        "{}: {}",
+                        gap.code.text(),
+                        report::clean(&format!("{}: {}", gap.subject, gap.detail))
+                    )?;
+                }
             }
         }
     }
     out.flush()?;
-    Ok(Exit::Complete)
+    Ok(exit)
 }
 
 pub(crate) fn compare(args: &CompareArgs) -> Done {

@@ -20,7 +20,7 @@ pub use path::GuestPath;
 pub use root::{Mount, Root};
 
 use crate::{
-    block::{ReadAt, Source},
+    block::{Probed, ReadAt, Source},
     error::FormatError,
 };
 
@@ -210,8 +210,33 @@ pub struct Driver {
 /// The file systems that icecore reads.
 pub static FILE_SYSTEMS: &[Driver] = &[Driver { name: "ext4", probe: ext4::probe, open: ext4::open }];
 
-/// Opens the file system that a volume holds, `None` if it is none that icecore reads.
+/// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning
+/// cannot be read is an error.
 pub fn open(source: &Source) -> Option<Result<Opened, FormatError>> {
-    let driver = FILE_SYSTEMS.iter().find(|driver| (driver.probe)(source))?;
-    Some((driver.open)(Arc::clone(source)))
+    let probed = Probed::new(source);
+    match FILE_SYSTEMS.iter().find(|driver| (driver.probe)(&probed)) {
+        Some(driver) => Some((driver.open)(Arc::clone(source))),
+        None => probed.failure().map(|error| Err(FormatError::reading("volume", 0)(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        block::{
+            Memory,
+            fault::{Fault, Faulty, When},
+        },
+        gap::Code,
+    };
+
+    #[test]
+    fn storage_that_fails_is_not_an_unknown_file_system() {
+        let empty: Source = Arc::new(Memory::new(vec![0; 1 << 20]));
+        assert!(open(&empty).is_none());
+        let failing: Source = Arc::new(Faulty::new(empty, Fault::Error, When::Nth(0)));
+        let Some(Err(error)) = open(&failing) else { panic!("no error") };
+        assert_eq!(error.code(), Code::ReadError);
+    }
 }

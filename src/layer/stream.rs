@@ -15,6 +15,8 @@ use crate::{
     limits, num,
 };
 
+const NAME: &str = "layer blob";
+
 /// How a blob is compressed: told by its first bytes, as runtimes do; the media type may be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -32,7 +34,7 @@ impl Compression {
         let mut magic = [0; 6];
         let length = num::to_usize(source.size().min(6));
         let head = magic.get_mut(..length).unwrap_or_default();
-        source.read_at(head, 0).map_err(FormatError::reading("layer blob", 0))?;
+        source.read_at(head, 0).map_err(FormatError::reading(NAME, 0))?;
         match magic {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Ok(Self::Zstd),
@@ -51,7 +53,8 @@ pub(super) struct Decoded {
     compressed: Arc<Mutex<Sha256>>,
 }
 
-/// Sums what the decoder takes in; the decoder owns it, so the sum is shared.
+/// Sums what the decoder takes in; the decoder owns it, so the sum is shared. Its errors are marked as the
+/// source's own: others are the decoder's.
 struct Summing {
     inner: Stream,
     sum: Arc<Mutex<Sha256>>,
@@ -59,7 +62,7 @@ struct Summing {
 
 impl Read for Summing {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buf)?;
+        let length = self.inner.read(buf).map_err(FormatError::reading(NAME, 0)).map_err(io::Error::from)?;
         let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
         sum.update(buf.get(..length).unwrap_or_default());
         Ok(length)
@@ -94,9 +97,18 @@ impl Decoded {
     }
 }
 
+/// What a decoder does not understand is damage; the storage is not at fault.
+fn damaged(error: io::Error) -> io::Error {
+    match error.downcast::<FormatError>() {
+        Ok(own) => own.into(),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => error,
+        Err(error) => FormatError::corrupt(NAME, 0, error.to_string()).into(),
+    }
+}
+
 impl Read for Decoded {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buf)?;
+        let length = self.inner.read(buf).map_err(damaged)?;
         self.left = self.left.checked_sub(num::to_u64(length)).ok_or_else(|| {
             io::Error::from(FormatError::limit("a layer that unpacks to far more than layers do"))
         })?;

@@ -22,10 +22,15 @@ impl Line {
         binds && self.at != GuestPath::ROOT
     }
 
-    /// Whether it is about a disk of this node: not memory, the network, or swap.
+    /// Whether it is about a disk that this node mounts when it starts: not memory, the network, swap, or a drive
+    /// for media.
     pub(super) fn is_disk(&self) -> bool {
+        const MEDIA: [&str; 4] = ["/dev/sr", "/dev/cdrom", "/dev/fd", "/dev/floppy"];
         let is_device = self.spec.contains('=') || self.spec.starts_with("/dev/");
-        !self.is_bind() && is_device && self.kind != "swap" && self.at != GuestPath::ROOT
+        let is_media = MEDIA.iter().any(|drive| self.spec.starts_with(drive));
+        let on_demand = self.options.iter().any(|option| option == "noauto");
+        let is_own = is_device && !is_media && !on_demand && self.kind != "swap";
+        !self.is_bind() && is_own && self.at != GuestPath::ROOT
     }
 }
 
@@ -49,6 +54,12 @@ fn unescape(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_mounted_when_the_node_starts_is_no_disk_of_it() {
+        let lines = parse("/dev/sr0 /media/cdrom0 udf,iso9660 user 0 0\nUUID=x /backup ext4 noauto 0 0\n");
+        assert_eq!(lines.iter().filter(|line| line.is_disk()).count(), 0);
+    }
 
     #[test]
     fn lines_that_matter() {

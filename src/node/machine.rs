@@ -68,19 +68,39 @@ pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machi
         gaps: Vec::new(),
     };
     let mut rest: Vec<&NodeVolume> = volumes.iter().collect();
-    if let Some(at) = rest.iter().position(|volume| holds_os(&volume.opened.fs)) {
-        let root = rest.remove(at);
-        machine.mount(root, &mut rest);
+    for at in 0..rest.len() {
+        let Some(volume) = rest.get(at).copied() else { break };
+        match holds_os(&volume.opened.fs) {
+            Ok(true) => {
+                rest.remove(at);
+                machine.mount(volume, &mut rest);
+                break;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                let effect = "whether the node's own system is on it is not known";
+                machine.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.volume.id, effect));
+            }
+        }
     }
     machine.find_sites(&rest);
     machine.judge(unread);
     machine
 }
 
-fn holds_os(fs: &Arc<dyn FileSystem>) -> bool {
+/// Whether a file system is an operating system's root. What was found holds, whatever else cannot be read.
+fn holds_os(fs: &Arc<dyn FileSystem>) -> Result<bool, FormatError> {
     let root = Root::new(Arc::clone(fs));
-    let has = |path: &str| matches!(root.find(path.as_bytes()), Ok(Some(_)));
-    has("etc/fstab") && has("usr") || Os::FILES.iter().any(|file| has(file))
+    let mut failure = None;
+    let mut has = |path: &str| match root.find(path.as_bytes()) {
+        Ok(found) => found.is_some(),
+        Err(error) => {
+            failure.get_or_insert(error);
+            false
+        }
+    };
+    let found = has("etc/fstab") && has("usr") || Os::FILES.iter().any(|file| has(file));
+    failure.filter(|_| !found).map_or(Ok(found), Err)
 }
 
 impl Machine {
@@ -114,12 +134,16 @@ impl Machine {
                             spec: line.spec.clone(),
                         });
                     }
-                    None => self.missing(&id, line),
+                    None if is_needed(line) => self.missing(&id, line),
+                    None => {}
                 }
-            } else if line.is_bind()
-                && let Ok(Some(dir)) = root.find(line.spec.as_bytes())
-            {
-                mounts.push(Mount { at: line.at.clone(), fs: dir.fs, ino: dir.ino });
+            } else if line.is_bind() {
+                match root.find(line.spec.as_bytes()) {
+                    Ok(Some(dir)) => mounts.push(Mount { at: line.at.clone(), fs: dir.fs, ino: dir.ino }),
+                    // As on the machine: what is not there is not mounted.
+                    Ok(None) => {}
+                    Err(error) => self.lost(&error, &id, &line.spec),
+                }
             }
             root = root.with_mounts(mounts.clone());
         }
@@ -226,6 +250,13 @@ impl Machine {
 /// Whether a directory is there: a runtime that never ran leaves one.
 fn is_dir(root: &Root, path: &GuestPath) -> bool {
     matches!(root.find(path.as_bytes()), Ok(Some(dir)) if matches!(dir.is_dir(), Ok(true)))
+}
+
+/// Whether something is lost if the disk of an fstab line was not given. The machine itself does without one that
+/// is marked `nofail`: it matters only where a runtime's usual places lie on it.
+fn is_needed(line: &Line) -> bool {
+    let holds_state = || PLACES.iter().any(|(_, place)| GuestPath::new(place).starts_with(&line.at));
+    !line.options.iter().any(|option| option == "nofail") || holds_state()
 }
 
 /// Whether a volume is what an fstab line names.
@@ -344,6 +375,14 @@ mod tests {
     fn a_volume_that_fstab_names_and_nobody_gave_is_a_gap() {
         let machine = assemble(&[root("UUID=cccc /var/lib/containerd ext4 defaults 0 2\n", &[])], &[]);
         assert_eq!(machine.gaps[0].code, Code::MissingDisk);
+    }
+
+    #[test]
+    fn a_missing_disk_that_the_machine_does_without_is_none_unless_it_holds_a_runtimes_state() {
+        let gaps =
+            |at: &str| assemble(&[root(&format!("LABEL=x {at} auto defaults,nofail 0 2\n"), &[])], &[]).gaps;
+        assert_eq!(gaps("/mnt").len(), 0);
+        assert_eq!(gaps("/var").len(), 1);
     }
 
     #[test]

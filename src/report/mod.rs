@@ -5,7 +5,7 @@ mod ndjson;
 mod table;
 mod types;
 
-pub use ndjson::{Record, ndjson};
+pub use ndjson::{Record, match_record, ndjson};
 pub use table::{Style, clean, table};
 pub use types::*;
 

@@ -51,6 +51,14 @@ enum Body<'a> {
         container: Option<&'a str>,
         finding: &'a Finding,
     },
+    /// What `match` knows of one package of its input.
+    Match {
+        /// As the input spells it.
+        package: &'a str,
+        findings: &'a [Finding],
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        gaps: &'a [Gap],
+    },
     /// Something that was not examined.
     Gap { gap: &'a Gap },
     /// The end of the stream.
@@ -62,12 +70,19 @@ enum Body<'a> {
     },
 }
 
+fn write(body: Body<'_>, to: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, &Record { schema: RECORD_SCHEMA, body })?;
+    to.write_all(b"\n")
+}
+
+/// Writes what is known of a package without a disk as one record: its findings, and why there may be more.
+pub fn match_record(package: &str, findings: &[Finding], gaps: &[Gap], to: &mut dyn Write) -> io::Result<()> {
+    write(Body::Match { package, findings, gaps }, to)
+}
+
 /// Writes a report as records, in a fixed order.
 pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
-    let mut line = |body: Body<'_>| {
-        serde_json::to_writer(&mut *to, &Record { schema: RECORD_SCHEMA, body })?;
-        to.write_all(b"\n")
-    };
+    let mut line = |body: Body<'_>| write(body, to);
     let node = Node { packages: Vec::new(), findings: Vec::new(), ..report.node.clone() };
     line(Body::Node { node: &node })?;
     for package in &report.node.packages {

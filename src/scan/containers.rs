@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{OpenStore, Progress, convert, layers::Layers};
 use crate::{
-    Gap,
+    Digest, Gap,
     fs::{FileKind, GuestPath, Handle},
     gap::{Code, Scope},
     image::{self, Located},
@@ -27,11 +27,20 @@ pub(super) struct Examined {
     pub(super) gaps: Vec<Gap>,
 }
 
-/// Examines every container of the stores.
-pub(super) fn examine(stores: &[OpenStore], layers: &Layers<'_>, progress: &dyn Progress) -> Vec<Examined> {
+/// Examines the containers of the stores: all, or those of the chosen images.
+pub(super) fn examine(
+    stores: &[OpenStore],
+    chosen: Option<&BTreeSet<&Digest>>,
+    layers: &Layers<'_>,
+    progress: &dyn Progress,
+) -> Vec<Examined> {
+    let is_wanted = |container: &&Container| {
+        chosen.is_none_or(|chosen| container.image.as_ref().is_some_and(|image| chosen.contains(image)))
+    };
     let all: Vec<(&OpenStore, &Container)> = stores
         .iter()
         .flat_map(|store| store.contents.containers.iter().map(move |container| (store, container)))
+        .filter(|(_, container)| is_wanted(container))
         .collect();
     progress.stage("containers", num::to_u64(all.len()));
     let mut examined: Vec<Examined> = all
@@ -46,10 +55,9 @@ pub(super) fn examine(stores: &[OpenStore], layers: &Layers<'_>, progress: &dyn 
     examined
 }
 
-fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examined {
-    let image = container.image.as_ref();
-    let image = image.and_then(|id| store.contents.images.iter().find(|image| image.id == *id));
-    let mut record = report::Container {
+/// What the runtime says of a container.
+pub(super) fn record(store: &OpenStore, container: &Container) -> report::Container {
+    report::Container {
         id: container.id.clone(),
         name: container.name.clone(),
         image: container.image.as_ref().map_or_else(|| container.image_name.clone(), ToString::to_string),
@@ -62,18 +70,28 @@ fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examine
         packages_added: Vec::new(),
         packages_removed: Vec::new(),
         findings: Vec::new(),
-    };
+    }
+}
+
+fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examined {
+    let image = container.image.as_ref();
+    let image = image.and_then(|id| store.contents.images.iter().find(|image| image.id == *id));
+    let mut record = record(store, container);
     let mut examined = Examined { record: record.clone(), os: None, added: Vec::new(), gaps: Vec::new() };
+    let effect = "what the container changed is not reported";
     let lost = |detail: String| {
-        let effect = "what the container changed is not reported";
         vec![Gap::new(Code::SnapshotMissing, Scope::Container, &container.id, detail, effect)]
     };
-    let Some(upper) = store.store.writable_layer(container) else {
-        examined.gaps = lost(match &container.snapshot {
-            Some((snapshotter, key)) => format!("the snapshot {key:?} of {snapshotter} is not there"),
-            None => "the runtime names no snapshot".to_owned(),
-        });
-        return examined;
+    let upper = match store.store.writable_layer(container) {
+        Ok(Some(upper)) => upper,
+        Ok(None) => {
+            examined.gaps = lost("the runtime names no snapshot".to_owned());
+            return examined;
+        }
+        Err(error) => {
+            examined.gaps = vec![Gap::from_error(&error, Scope::Container, &container.id, effect)];
+            return examined;
+        }
     };
     let Some((image, lower)) = image.and_then(|image| Some((image, layers.facts(image)?))) else {
         examined.gaps = lost(format!("its image {:?} was not examined", container.image_name));

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::OpenStore;
 use crate::{
-    Digest, FormatError,
+    Digest, FormatError, Gap,
     fs::{Handle, Root},
-    gap::Code,
+    gap::{Code, Scope},
     layer, limits,
     report::{LayerSource, Status},
     store::{LayerRef, LayerSources, Store},
@@ -86,6 +86,13 @@ impl<'a> Copies<'a> {
             }
         }
         found
+    }
+
+    /// That none of a layer's copies is there.
+    pub(super) fn gap(&self, diff_id: &Digest) -> Gap {
+        let detail = lost(diff_id).detail();
+        let effect = "files and packages of this layer are missing";
+        Gap::new(Code::LayerMissing, Scope::Layer, diff_id.to_string(), detail, effect)
     }
 
     /// The layer that a DiffID or the digest of a blob names.

@@ -51,14 +51,15 @@ impl<'a> Findings<'a> {
     ) -> (Vec<Finding>, Vec<Gap>) {
         let mut findings = Vec::new();
         let mut gaps = Vec::new();
-        let mut uncovered: BTreeMap<PackageKind, usize> = BTreeMap::new();
+        let mut uncovered: BTreeMap<(PackageKind, bool), usize> = BTreeMap::new();
         let distinct: BTreeSet<&Package> = packages.iter().map(|located| &located.package).collect();
         for package in distinct {
             match self.0.get(&(os, package)) {
                 Some(Ok(matches)) => {
                     findings.extend(matches.findings.iter().cloned());
-                    if matches.coverage == Coverage::NoAdvisories {
-                        let count = uncovered.entry(package.kind).or_default();
+                    if matches.coverage != Coverage::Covered {
+                        let foreign = matches.coverage == Coverage::Foreign;
+                        let count = uncovered.entry((package.kind, foreign)).or_default();
                         *count = count.saturating_add(1);
                     } else if matches.unordered {
                         let detail =
@@ -75,8 +76,15 @@ impl<'a> Findings<'a> {
                 None => {}
             }
         }
-        for (kind, count) in uncovered {
-            gaps.push(uncovered_gap(os, kind, count, scope, subject));
+        for ((kind, foreign), count) in uncovered {
+            let (code, detail) = match foreign {
+                true => {
+                    (Code::NoAdvisoriesFor, "they are of another vendor than the distribution".to_owned())
+                }
+                false => no_advisories(os, kind),
+            };
+            let effect = format!("vulnerabilities of {count} {} packages are not known", kind.text());
+            gaps.push(Gap::new(code, scope, subject, detail, effect));
         }
         findings.sort_by(|a, b| (&a.package, &a.id).cmp(&(&b.package, &b.id)));
         findings.dedup();
@@ -84,20 +92,17 @@ impl<'a> Findings<'a> {
     }
 }
 
-fn uncovered_gap(os: Option<&Os>, kind: PackageKind, count: usize, scope: Scope, subject: &str) -> Gap {
-    let effect = format!("vulnerabilities of {count} {} packages are not known", kind.text());
-    match os {
+/// Why nothing is known of packages of a kind.
+fn no_advisories(os: Option<&Os>, kind: PackageKind) -> (Code, String) {
+    let what = match os {
         None if kind.is_os() => {
             let detail = "the packages' distribution is not told by an os-release file";
-            Gap::new(Code::UnknownDistribution, scope, subject, detail, effect)
+            return (Code::UnknownDistribution, detail.to_owned());
         }
-        os => {
-            let release =
-                os.map(|os| format!("{} {}", os.id, os.version_id.as_deref().unwrap_or("(rolling)")));
-            let what =
-                release.filter(|_| kind.is_os()).unwrap_or_else(|| format!("the ecosystem {}", kind.text()));
-            let detail = format!("the database has no advisories for {what}");
-            Gap::new(Code::NoAdvisoriesFor, scope, subject, detail, effect)
+        Some(os) if kind.is_os() => {
+            format!("{} {}", os.id, os.version_id.as_deref().unwrap_or("(rolling)"))
         }
-    }
+        _ => format!("the ecosystem {}", kind.text()),
+    };
+    (Code::NoAdvisoriesFor, format!("the database has no advisories for {what}"))
 }

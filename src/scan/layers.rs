@@ -238,3 +238,77 @@ impl Copy<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fs::memory::Tree,
+        scan::{OpenStore, Silent},
+        store::{Container, Contents, LayerRef, LayerSources, Store},
+    };
+
+    /// A store that has the layer unpacked, or has lost it.
+    struct One(Option<Handle>);
+
+    impl Store for One {
+        fn runtime(&self) -> &'static str {
+            "test"
+        }
+        fn contents(&self) -> Contents {
+            Contents::default()
+        }
+        fn layer(&self, _: &LayerRef) -> LayerSources {
+            LayerSources { snapshot: self.0.clone(), ..LayerSources::default() }
+        }
+        fn writable_layer(&self, _: &Container) -> Result<Option<Handle>, FormatError> {
+            Ok(None)
+        }
+    }
+
+    fn store(snapshot: Option<Handle>) -> OpenStore {
+        let diff_id = Digest::of(b"layer");
+        let layer = LayerRef { diff_id: diff_id.clone(), chain_id: diff_id, blob: None };
+        let image = Image {
+            id: Digest::of(b"image"),
+            manifests: BTreeSet::new(),
+            references: BTreeSet::new(),
+            platform: String::new(),
+            created: None,
+            labels: BTreeMap::new(),
+            history: Vec::new(),
+            layers: vec![layer],
+            sandbox: false,
+            gaps: Vec::new(),
+        };
+        let contents = Contents { images: vec![image], ..Contents::default() };
+        OpenStore { store: Box::new(One(snapshot)), contents }
+    }
+
+    #[test]
+    fn a_layer_that_one_store_has_lost_is_read_from_another() {
+        let mut tree = Tree::default();
+        tree.file("etc/os-release", "ID=debian\n");
+        let there = Some(Root::new(tree.build()).top());
+        for stores in [[store(None), store(there.clone())], [store(there.clone()), store(None)]] {
+            let copies = Copies::new(&stores);
+            let images = stores.iter().flat_map(|store| &store.contents.images);
+            let layers = Layers::analyze(images, &copies, None, &Silent);
+            let layer = layers.all().next().unwrap();
+            assert!(layer.is_complete(), "{:?}", layer.gaps);
+            assert_eq!(layer.facts.entries, 2);
+            let trees = layers.trees(&stores[0].contents.images[0]).unwrap();
+            assert_eq!(trees[0].read_dir().unwrap().entries.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_layer_that_every_store_has_lost_is_a_gap() {
+        let stores = [store(None), store(None)];
+        let copies = Copies::new(&stores);
+        let images = stores.iter().flat_map(|store| &store.contents.images);
+        let layers = Layers::analyze(images, &copies, None, &Silent);
+        let gaps: Vec<_> = layers.all().flat_map(|layer| &layer.gaps).map(|gap| gap.code).collect();
+        assert_eq!(gaps, [Code::LayerMissing]);
+    }
+}

@@ -78,6 +78,8 @@ pub struct OpenedNode {
     pub stores: Vec<OpenStore>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+    /// Those of the gaps that are disks or volumes of which nothing was read.
+    pub unread: Vec<Gap>,
     /// What is read of the disks.
     pub counter: Arc<Counter>,
 }
@@ -90,8 +92,9 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         disks: Vec::new(),
         volumes: Vec::new(),
         file_systems: Vec::new(),
-        unread: Vec::new(),
+        recognised: Vec::new(),
         gaps: Vec::new(),
+        unread: Vec::new(),
     };
     if inputs.disks.len() > limits::DISKS {
         let problem = format!("{} disks, more than {}", inputs.disks.len(), limits::DISKS);
@@ -104,11 +107,12 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
             opening.disk(number, path)?;
         }
     }
-    let Opening { counter, disks, volumes, file_systems, unread, mut gaps, .. } = opening;
-    let machine = node::assemble(&file_systems, &unread);
+    let Opening { counter, disks, volumes, file_systems, recognised, mut gaps, unread, .. } = opening;
+    let machine = node::assemble(&file_systems, &recognised);
+    gaps.extend(unread.iter().cloned());
     gaps.extend(machine.gaps.iter().cloned());
     let (runtimes, stores) = stores(&machine, &mut gaps);
-    Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, gaps, counter })
+    Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, gaps, unread, counter })
 }
 
 struct Opening<'a> {
@@ -118,9 +122,14 @@ struct Opening<'a> {
     volumes: Vec<report::Volume>,
     file_systems: Vec<NodeVolume>,
     /// Volumes that are recognised and not read.
-    unread: Vec<(volume::Volume, volume::Signature)>,
+    recognised: Vec<(volume::Volume, volume::Signature)>,
     gaps: Vec<Gap>,
+    /// Gaps that are whole disks or volumes.
+    unread: Vec<Gap>,
 }
+
+const DISK_UNREAD: &str = "nothing on this disk is examined";
+const VOLUME_UNREAD: &str = "nothing on this volume is examined";
 
 impl Opening<'_> {
     fn directory(&mut self, number: usize, path: &Path) -> Result<(), OpenError> {
@@ -141,12 +150,11 @@ impl Opening<'_> {
         let source = self.source(path)?;
         let siblings = Named { backing: &self.inputs.backing, opening: self };
         let options = disk::Options { siblings: &siblings, snapshot: self.inputs.snapshot.as_deref() };
-        let effect = "nothing on this disk is examined";
         let disk = match disk::open(Arc::clone(&source), self.inputs.format.as_deref(), &options) {
             Ok(disk) => disk,
             Err(error) => {
                 self.host_failed(path, &error)?;
-                self.gaps.push(Gap::from_error(&error, Scope::Disk, &id, effect));
+                self.unread.push(Gap::from_error(&error, Scope::Disk, &id, DISK_UNREAD));
                 self.disks.push(self.described(number, path, "unknown", source.size(), "none"));
                 return Ok(());
             }
@@ -177,7 +185,7 @@ impl Opening<'_> {
             Err(error) => {
                 self.host_failed(path, &error)?;
                 self.disks.push(self.described(number, path, disk.format, size, "none"));
-                self.gaps.push(Gap::from_error(&error, Scope::Disk, &id, effect));
+                self.unread.push(Gap::from_error(&error, Scope::Disk, &id, DISK_UNREAD));
             }
         }
         Ok(())
@@ -212,7 +220,6 @@ impl Opening<'_> {
             record.partition_name.clone_from(&partition.name);
             record.partition_uuid.clone_from(&partition.uuid);
         }
-        let effect = "nothing on this volume is examined";
         match fs::open(&volume.source) {
             Some(Ok(opened)) => {
                 opened.kind.clone_into(&mut record.content);
@@ -228,31 +235,33 @@ impl Opening<'_> {
                 }
                 self.file_systems.push(NodeVolume { volume, opened });
             }
-            Some(Err(error)) => self.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.id, effect)),
+            Some(Err(error)) => {
+                self.unread.push(Gap::from_error(&error, Scope::Volume, &volume.id, VOLUME_UNREAD));
+            }
             None => {
                 let by_type = || volume::by_type(&volume.partition.as_ref()?.kind);
                 let found = volume::signature(&volume.source).or_else(by_type);
                 if found.is_none() && holds_data(&volume) {
-                    let detail = "the volume holds data of no known format";
-                    self.gaps.push(Gap::new(
+                    self.unread(
                         Code::UnsupportedFileSystem,
-                        Scope::Volume,
-                        &volume.id,
-                        detail,
-                        effect,
-                    ));
+                        &volume,
+                        "the volume holds data of no known format",
+                    );
                 }
                 if let Some(found) = found {
                     found.name.clone_into(&mut record.content);
                     if let Some(code) = found.code {
-                        let detail = format!("the volume holds {}", found.name);
-                        self.gaps.push(Gap::new(code, Scope::Volume, &volume.id, detail, effect));
+                        self.unread(code, &volume, &format!("the volume holds {}", found.name));
                     }
-                    self.unread.push((volume, found));
+                    self.recognised.push((volume, found));
                 }
             }
         }
         self.volumes.push(record);
+    }
+
+    fn unread(&mut self, code: Code, volume: &volume::Volume, detail: &str) {
+        self.unread.push(Gap::new(code, Scope::Volume, &volume.id, detail, VOLUME_UNREAD));
     }
 
     fn described(&self, number: usize, path: &Path, format: &str, size: u64, table: &str) -> report::Disk {

@@ -103,7 +103,9 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
     report.images = folded.par_iter().map(|folded| images::record(folded, &layers, &uses)).collect();
     let mut examined = Vec::new();
     if !options.no_containers && !skipped {
-        examined = containers::examine(&node.stores, &layers, progress);
+        let ids: BTreeSet<_> = chosen.iter().map(|image| &image.id).collect();
+        let only = options.images.as_ref().map(|_| &ids);
+        examined = containers::examine(&node.stores, only, &layers, progress);
         for container in &mut examined {
             report.gaps.append(&mut container.gaps);
             report.containers.push(container.record.clone());
@@ -164,12 +166,17 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
         record.status = if image.gaps.is_empty() { Status::Complete } else { Status::Partial };
         for (row, layer) in record.layers.iter_mut().zip(&image.layers) {
             (row.source, row.status) = copies.found(&layer.diff_id);
+            if row.status != Status::Complete {
+                record.status = Status::Partial;
+                report.gaps.push(copies.gap(&layer.diff_id));
+            }
         }
         report.gaps.extend(images::gaps(&folded));
         report.images.push(record);
     }
-    for examined in containers::examine(&node.stores, &layers, &super::Silent) {
-        report.containers.push(examined.record);
+    for store in &node.stores {
+        let containers = &store.contents.containers;
+        report.containers.extend(containers.iter().map(|container| containers::record(store, container)));
     }
     report.stats = stats(&node, &report, &layers, 0, true);
     finish(&mut report);
@@ -221,10 +228,7 @@ fn reasons(node: &OpenedNode) -> Vec<report::Reason> {
     let mut reasons: Vec<report::Reason> = node.machine.reasons.iter().cloned().map(reason).collect();
     if reasons.is_empty() && node.runtimes.is_empty() {
         // A volume that could not be read may hold what was not found.
-        let hidden = node.gaps.iter().filter(|gap| {
-            matches!(gap.scope, Scope::Disk | Scope::Volume) && gap.effect.starts_with("nothing on this")
-        });
-        reasons.extend(hidden.map(|gap| report::Reason {
+        reasons.extend(node.unread.iter().map(|gap| report::Reason {
             code: gap.code,
             detail: "no container runtime's state was found, and a volume could not be read".to_owned(),
             evidence: format!("{}: {}", gap.subject, gap.detail),

@@ -55,7 +55,7 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
                 store.contents.images.iter().find(|image| Some(&image.id) == container.image.as_ref());
             let image =
                 image.ok_or_else(|| missing(format!("the image of container {id} is not on the disk")))?;
-            let upper = store.store.writable_layer(container);
+            let upper = store.store.writable_layer(container)?;
             let upper = upper.ok_or_else(|| missing(format!("no writable layer of container {id}")))?;
             let mut trees = trees(node, image)?;
             trees.push(upper);

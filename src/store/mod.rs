@@ -11,7 +11,7 @@ pub mod oci;
 pub use container::{Container, Pod, PodRef, State};
 pub use image::{Image, LayerRef};
 
-use crate::{Digest, Gap, block::Source, fs::Handle};
+use crate::{Digest, FormatError, Gap, block::Source, fs::Handle};
 
 /// All that a store knows, each list sorted by id.
 #[derive(Debug, Default)]
@@ -62,6 +62,6 @@ pub trait Store: Send + Sync {
     /// Where a layer of one of its images is.
     fn layer(&self, layer: &LayerRef) -> LayerSources;
 
-    /// The directory with what a container changed, `None` if it has none on this disk.
-    fn writable_layer(&self, container: &Container) -> Option<Handle>;
+    /// The directory with what a container changed, `None` if the runtime names none.
+    fn writable_layer(&self, container: &Container) -> Result<Option<Handle>, FormatError>;
 }

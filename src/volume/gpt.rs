@@ -108,7 +108,11 @@ pub(super) fn read(
 
 /// The header at `at`; `None` if there is no signature.
 fn header(source: &dyn ReadAt, at: u64, sector: u64) -> Result<Option<RawHeader>, FormatError> {
-    let Ok(bytes) = read_vec(source, HEADER, at, 512) else { return Ok(None) };
+    let bytes = match read_vec(source, HEADER, at, 512) {
+        Err(error) if error.is_host_io() => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(bytes) => bytes,
+    };
     let Ok((header, _)) = RawHeader::read_from_prefix(&bytes) else { return Ok(None) };
     if header.signature != SIGNATURE {
         return Ok(None);

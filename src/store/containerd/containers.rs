@@ -14,6 +14,8 @@ use crate::{
     store::{Container, Contents, Image, Pod, PodRef, State},
 };
 
+/// The namespace of the CRI plugin.
+const CRI_NAMESPACE: &str = "k8s.io";
 const CRI: &str = "io.containerd.grpc.v1.cri";
 
 /// The envelope of the CRI plugin's extensions.
@@ -86,7 +88,10 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
             let mut lost = |error: FormatError, effect: &str| {
                 contents.gaps.push(Gap::from_error(&error, Scope::Container, &id, effect));
             };
-            if let Some(pod) = sandbox(&id, record, &resolver, &mut lost) {
+            // Elsewhere the label may be anybody's; there the CRI plugin sets it itself.
+            if namespace == CRI_NAMESPACE
+                && let Some(pod) = sandbox(&id, record, &resolver, &mut lost)
+            {
                 pods.insert(id.clone(), pod);
                 continue;
             }

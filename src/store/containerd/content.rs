@@ -30,11 +30,12 @@ impl ContentStore {
         }
     }
 
-    /// A JSON blob, its digest checked.
+    /// A JSON blob, its digest checked. Its bytes are taken from `left`.
     pub(super) fn json<T: DeserializeOwned>(
         &self,
         digest: &Digest,
         structure: &'static str,
+        left: &mut u64,
     ) -> Result<T, FormatError> {
         let Some(source) = self.open(digest)? else {
             return Err(FormatError::Unsupported {
@@ -42,6 +43,10 @@ impl ContentStore {
                 what: format!("{structure} {digest} is not in the content store"),
             });
         };
+        *left = left.checked_sub(source.size().min(limits::TEXT_FILE_BYTES)).ok_or_else(|| {
+            let bound = limits::IMAGE_DOCUMENT_BYTES;
+            FormatError::limit(format!("{structure} {digest}: more than {bound} bytes of such documents"))
+        })?;
         let bytes = block::read_all(&source, structure, limits::TEXT_FILE_BYTES)?;
         let actual = Digest::of(&bytes);
         if actual != *digest {

@@ -1,75 +1,59 @@
-//! Images: a reference's target descriptor, followed through indexes and a manifest to a configuration.
+//! Images: the references of every namespace, each led to the images that the node has under that name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::Containerd;
-use crate::{
-    Digest, Gap,
-    database::bolt::Bucket,
-    error::FormatError,
-    gap::{Code, Scope},
-    limits,
-    store::{
-        Image, LayerRef,
-        oci::{Config, Descriptor, Manifest, Platform},
-    },
+use super::{
+    Containerd,
+    choose::{choose, host_architecture},
+    index::{Candidate, Documents},
 };
+use crate::{Digest, Gap, database::bolt::Bucket, error::FormatError, gap::Scope, store::Image};
 
-/// A manifest that a reference leads to.
-struct Candidate {
-    platform: Option<Platform>,
-    /// The indexes on the way and the manifest itself.
-    via: BTreeSet<Digest>,
-    resolved: Result<Resolved, FormatError>,
-}
-
-struct Resolved {
-    id: Digest,
-    config: Config,
-    layers: Vec<LayerRef>,
-    /// The top layer was unpacked: this is what the node runs.
-    unpacked: bool,
+/// A reference, and what it leads to.
+struct Reference {
+    name: String,
+    target: Digest,
+    media_type: String,
+    sandbox: bool,
+    candidates: Vec<Candidate>,
 }
 
 /// Every image of every namespace, sorted by id.
 pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
+    let mut documents = Documents::new(containerd);
     let mut references = Vec::new();
     for (namespace, bucket) in containerd.namespaces() {
-        for (reference, image) in bucket.bucket("images").map(|images| &images.buckets).into_iter().flatten()
-        {
-            let reference = String::from_utf8_lossy(reference).into_owned();
-            references.push((namespace.clone(), reference, image));
+        for (name, image) in bucket.bucket("images").map(|images| &images.buckets).into_iter().flatten() {
+            let name = String::from_utf8_lossy(name).into_owned();
+            match target(image) {
+                Ok((target, media_type)) => {
+                    let candidates = documents.candidates(&target);
+                    let sandbox = sandbox(image);
+                    references.push(Reference { name, target, media_type, sandbox, candidates });
+                }
+                Err(error) => {
+                    let subject = format!("{namespace}/{name}");
+                    gaps.push(Gap::from_error(&error, Scope::Image, subject, "the image is not reported"));
+                }
+            }
         }
     }
     // An image of several platforms is many manifests, of which the node pulled its own. One reference
     // alone cannot tell which that is when nothing was unpacked; the others can.
-    let mut found = Vec::new();
-    for (namespace, reference, image) in references {
-        match target(image) {
-            Ok((digest, media_type)) => {
-                let mut candidates = Vec::new();
-                let mut walk = IndexWalk { containerd, seen: BTreeSet::new(), out: &mut candidates };
-                walk.visit(&digest, &Step::default());
-                found.push((reference, digest, media_type, sandbox(image), candidates));
-            }
-            Err(error) => {
-                let subject = format!("{namespace}/{reference}");
-                gaps.push(Gap::from_error(&error, Scope::Image, subject, "the image is not reported"));
-            }
-        }
-    }
-    let host = host_architecture(found.iter().flat_map(|(.., candidates)| candidates));
+    let host = host_architecture(references.iter().flat_map(|reference| &reference.candidates));
     let mut images: BTreeMap<Digest, Image> = BTreeMap::new();
-    for (reference, digest, media_type, sandbox, candidates) in found {
-        for image in choose(candidates, &digest, &media_type, host.as_deref()) {
+    for Reference { name, target, media_type, sandbox, candidates } in references {
+        for image in choose(candidates, &target, &media_type, host.as_deref()) {
             let known = images.entry(image.id.clone()).or_insert_with(|| image.clone());
             known.manifests.extend(image.manifests);
-            // A manifest names blobs that another one of the same image does not.
+            // A manifest may name blobs that another one of the same image does not, or that are there.
             for (layer, other) in known.layers.iter_mut().zip(image.layers) {
-                layer.blob = layer.blob.take().or(other.blob);
+                if layer.blob != other.blob && !containerd.has_blob(layer) {
+                    layer.blob = other.blob.or(layer.blob.take());
+                }
             }
             // The bare digest is the id over again, unless there is no other name.
-            known.references.insert(reference.clone());
+            known.references.insert(name.clone());
             known.sandbox |= sandbox;
         }
     }
@@ -93,215 +77,13 @@ fn sandbox(image: &Bucket) -> bool {
     image.bucket("labels").is_some_and(|labels| labels.value("io.cri-containerd.pinned").is_some())
 }
 
-/// The walk from a reference's target through nested indexes.
-struct IndexWalk<'a> {
-    containerd: &'a Containerd,
-    /// What was read, with whether it was as an attestation: indexes may name each other many times.
-    seen: BTreeSet<(Digest, bool)>,
-    out: &'a mut Vec<Candidate>,
-}
-
-/// How a walk came to where it is.
-#[derive(Default, Clone)]
-struct Step {
-    platform: Option<Platform>,
-    via: BTreeSet<Digest>,
-    depth: usize,
-    /// An index says that it is no image. Only one that was unpacked is believed to be one all the same:
-    /// runtimes do not look at that mark.
-    attestation: bool,
-}
-
-impl IndexWalk<'_> {
-    fn visit(&mut self, digest: &Digest, step: &Step) {
-        if !self.seen.insert((digest.clone(), step.attestation)) {
-            return;
-        }
-        if step.depth > limits::INDEX_DEPTH {
-            let what = format!("image indexes nested deeper than {}", limits::INDEX_DEPTH);
-            return self.found(step, Err(FormatError::limit(what)));
-        }
-        let mut step = step.clone();
-        step.via.insert(digest.clone());
-        let manifest: Manifest = match self.containerd.content.json(digest, "image manifest") {
-            Ok(manifest) => manifest,
-            Err(error) => return self.found(&step, Err(error)),
-        };
-        if let Some(config) = &manifest.config {
-            return self.found(&step, self.containerd.resolve(config, &manifest));
-        }
-        if manifest.manifests.is_empty() {
-            let problem = format!("{digest}: neither config nor manifests");
-            return self.found(&step, Err(FormatError::corrupt("image manifest", 0, problem)));
-        }
-        for child in &manifest.manifests {
-            if self.out.len() >= limits::INDEX_MANIFESTS {
-                let what = format!("more than {} manifests of one reference", limits::INDEX_MANIFESTS);
-                return self.found(&step, Err(FormatError::limit(what)));
-            }
-            let attestation = step.attestation || child.is_attestation();
-            let depth = step.depth.saturating_add(1);
-            let platform = child.platform.clone();
-            self.visit(&child.digest, &Step { platform, via: step.via.clone(), depth, attestation });
-        }
-    }
-
-    fn found(&mut self, step: &Step, resolved: Result<Resolved, FormatError>) {
-        if !step.attestation || resolved.as_ref().is_ok_and(|resolved| resolved.unpacked) {
-            self.out.push(Candidate { platform: step.platform.clone(), via: step.via.clone(), resolved });
-        }
-    }
-}
-
-impl Containerd {
-    fn resolve(&self, config: &Descriptor, manifest: &Manifest) -> Result<Resolved, FormatError> {
-        let id = config.digest.clone();
-        if !config.media_type.contains("image") && !config.media_type.contains("config") {
-            return Err(FormatError::Unsupported {
-                code: Code::UnsupportedMediaType,
-                what: format!("an artifact with configuration {:?}, not an image", config.media_type),
-            });
-        }
-        let config: Config = self.content.json(&id, "image configuration")?;
-        let count = config.rootfs.diff_ids.len();
-        if count > limits::IMAGE_LAYERS {
-            let bound = limits::IMAGE_LAYERS;
-            return Err(FormatError::limit(format!(
-                "image configuration {id} has {count} layers, more than {bound}"
-            )));
-        }
-        let mut layers: Vec<LayerRef> = Vec::new();
-        let aligned = manifest.layers.len() == count;
-        for (number, diff_id) in config.rootfs.diff_ids.iter().enumerate() {
-            let chain_id = diff_id.chain(layers.last().map(|below| &below.chain_id));
-            let blob = manifest.layers.get(number).filter(|_| aligned).cloned();
-            layers.push(LayerRef { diff_id: diff_id.clone(), chain_id, blob });
-        }
-        let unpacked = layers.last().is_some_and(|top| self.snapshots.unpacked(&top.chain_id));
-        Ok(Resolved { id, config, layers, unpacked })
-    }
-}
-
-/// The architecture of most images that the node unpacked.
-fn host_architecture<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Option<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for resolved in candidates.filter_map(|candidate| candidate.resolved.as_ref().ok()) {
-        if resolved.unpacked {
-            let count = counts.entry(&resolved.config.platform.architecture).or_default();
-            *count = count.saturating_add(1);
-        }
-    }
-    counts.into_iter().max_by_key(|(_, count)| *count).map(|(architecture, _)| architecture.to_owned())
-}
-
-/// The images among a reference's manifests: all that were unpacked; else the one for the host's
-/// architecture; else any that can be read. If there is none, what is missing is the image's gap.
-fn choose(candidates: Vec<Candidate>, target: &Digest, media_type: &str, host: Option<&str>) -> Vec<Image> {
-    let all: BTreeSet<Digest> =
-        candidates.iter().flat_map(|candidate| candidate.via.iter().cloned()).collect();
-    let mut unpacked = Vec::new();
-    let mut native = None;
-    let mut readable = None;
-    let mut failure: Option<(bool, FormatError)> = None;
-    let mut cut = None;
-    for candidate in candidates {
-        let Candidate { platform, via, resolved } = candidate;
-        match resolved {
-            Ok(resolved) => {
-                let is_native = host.is_none_or(|host| host == resolved.config.platform.architecture);
-                let is_unpacked = resolved.unpacked;
-                let image = image(resolved, via);
-                if is_unpacked {
-                    unpacked.push(image);
-                } else if is_native {
-                    native.get_or_insert(image);
-                } else {
-                    readable.get_or_insert(image);
-                }
-            }
-            Err(error) if error.code() == Code::LimitReached => cut = Some(error),
-            Err(error) => {
-                // Indexes name manifests of platforms that the node never pulled: the one for its own counts.
-                let own = platform.is_none_or(|p| host.is_some_and(|host| host == p.architecture));
-                if failure.as_ref().is_none_or(|(known_own, _)| own && !known_own) {
-                    failure = Some((own, error));
-                }
-            }
-        }
-    }
-    let lost = |error: &FormatError, image: &mut Image| {
-        let effect = "another image of the same name may be the one that the node ran";
-        image.gaps.push(Gap::from_error(error, Scope::Image, image.id.to_string(), effect));
-    };
-    // Of another platform than the node's: it stands in for one that was lost.
-    let stands_in = unpacked.is_empty() && native.is_none();
-    let mut images = unpacked;
-    if images.is_empty() {
-        images.extend(native.or(readable));
-    }
-    if let Some(first) = images.first_mut() {
-        if let Some(error) = &cut {
-            lost(error, first);
-        }
-        if let Some((true, error)) = failure.as_ref().filter(|_| stands_in) {
-            lost(error, first);
-        }
-        return images;
-    }
-    let error = cut.or(failure.map(|(_, error)| error));
-    let error = error.unwrap_or_else(|| FormatError::corrupt("image index", 0, "no manifest of an image"));
-    let mut gap =
-        Gap::from_error(&error, Scope::Image, target.to_string(), "the image's packages are not reported");
-    if media_type.contains("schema1") || media_type.contains("manifest.v1") && media_type.contains("docker") {
-        gap = Gap { code: Code::UnsupportedMediaType, ..gap };
-    }
-    vec![Image {
-        id: target.clone(),
-        manifests: all,
-        references: BTreeSet::new(),
-        platform: String::new(),
-        created: None,
-        labels: BTreeMap::new(),
-        history: Vec::new(),
-        layers: Vec::new(),
-        sandbox: false,
-        gaps: vec![gap],
-    }]
-}
-
-fn image(resolved: Resolved, manifests: BTreeSet<Digest>) -> Image {
-    let Resolved { id, config, layers, .. } = resolved;
-    let mut gaps = Vec::new();
-    if layers.is_empty() {
-        let detail = "the configuration names no layers";
-        gaps.push(Gap::new(
-            Code::CorruptStructure,
-            Scope::Image,
-            id.to_string(),
-            detail,
-            "the image has no files",
-        ));
-    }
-    Image {
-        id,
-        manifests,
-        references: BTreeSet::new(),
-        platform: config.platform.text(),
-        created: config.created,
-        labels: config.config.labels,
-        history: config.history,
-        layers,
-        sandbox: false,
-        gaps,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
     use crate::fs::{Root, memory::Tree};
+    use crate::gap::Code;
 
     const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -407,5 +189,23 @@ mod tests {
         }
         let images = blobs.read(&[&index], &[]);
         assert_eq!(images[0].gaps[0].code, Code::LimitReached);
+    }
+
+    #[test]
+    fn a_blob_that_is_there_is_preferred_to_one_that_a_manifest_only_names() {
+        let mut blobs = Blobs::default();
+        let diff_id = Digest::of(b"layer");
+        let config = blobs.add(&json!({"architecture": "amd64", "rootfs": {"diff_ids": [diff_id]}}));
+        let there = blobs.add(&json!({"any": "bytes"}));
+        let mut manifest = |layer: &Digest| {
+            let config = json!({"mediaType": CONFIG, "digest": config});
+            blobs.add(&json!({"config": config, "layers": [{"digest": layer}]}))
+        };
+        let manifests =
+            [manifest(&Digest::of(b"gone")), manifest(&there), manifest(&Digest::of(b"gone too"))];
+        let images = blobs.read(&manifests.iter().collect::<Vec<_>>(), &[]);
+        let blobs: Vec<_> =
+            images.iter().map(|image| image.layers[0].blob.as_ref().map(|b| &b.digest)).collect();
+        assert_eq!(blobs, [Some(&there)]);
     }
 }

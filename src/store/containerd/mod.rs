@@ -2,9 +2,11 @@
 //! layers). The layout is that of containerd's `docs/ops.md` and of disks written by it.
 
 mod any;
+mod choose;
 mod containers;
 mod content;
 mod images;
+mod index;
 mod snapshots;
 
 use self::{content::ContentStore, snapshots::Snapshots};
@@ -69,6 +71,12 @@ impl Containerd {
     fn namespaces(&self) -> impl Iterator<Item = (String, &Bucket)> {
         self.meta.buckets.iter().map(|(name, bucket)| (String::from_utf8_lossy(name).into_owned(), bucket))
     }
+
+    /// Whether the blob of a layer is there.
+    fn has_blob(&self, layer: &LayerRef) -> bool {
+        let blob = layer.blob.as_ref();
+        blob.is_some_and(|blob| matches!(self.content.open(&blob.digest), Ok(Some(_))))
+    }
 }
 
 impl Store for Containerd {
@@ -94,12 +102,7 @@ impl Store for Containerd {
             Ok(None) => {}
             Err(error) => {
                 let effect = "the layer is read from its blob, if that is there";
-                let code = if matches!(error, FormatError::Unsupported { .. }) {
-                    error.code()
-                } else {
-                    Code::SnapshotMissing
-                };
-                sources.gaps.push(Gap { code, ..Gap::from_error(&error, Scope::Layer, &subject, effect) });
+                sources.gaps.push(Gap::from_error(&error, Scope::Layer, &subject, effect));
             }
         }
         if let Some(descriptor) = &layer.blob {
@@ -119,9 +122,9 @@ impl Store for Containerd {
         sources
     }
 
-    fn writable_layer(&self, container: &Container) -> Option<Handle> {
-        let (snapshotter, key) = container.snapshot.as_ref()?;
-        self.snapshots.active(&container.namespace, snapshotter, key)
+    fn writable_layer(&self, container: &Container) -> Result<Option<Handle>, FormatError> {
+        let Some((snapshotter, key)) = &container.snapshot else { return Ok(None) };
+        self.snapshots.active(&container.namespace, snapshotter, key).map(Some)
     }
 }
 

@@ -128,16 +128,24 @@ impl Snapshots {
     }
 
     /// The directory of a container's writable snapshot.
-    pub(super) fn active(&self, namespace: &str, snapshotter: &str, key: &str) -> Option<Handle> {
+    pub(super) fn active(
+        &self,
+        namespace: &str,
+        snapshotter: &str,
+        key: &str,
+    ) -> Result<Handle, FormatError> {
         if snapshotter != OVERLAYFS {
-            return None;
+            return Err(FormatError::Unsupported {
+                code: Code::UnsupportedSnapshotter,
+                what: format!("the container's snapshot {key:?} is one of the snapshotter {snapshotter:?}"),
+            });
         }
-        let name = self.keys.get(&(namespace.to_owned(), key.to_owned()))?;
-        self.directory(name).ok().map(|(directory, _)| directory)
+        let name = self.keys.get(&(namespace.to_owned(), key.to_owned()));
+        let name = name.ok_or_else(|| missing(format!("the snapshot {key:?} is not in meta.db")))?;
+        self.directory(name).map(|(directory, _)| directory)
     }
 
     fn directory(&self, name: &str) -> Result<(Handle, Option<u64>), FormatError> {
-        let missing = |problem: String| FormatError::corrupt("snapshot", 0, problem);
         let (id, size) =
             self.ids.get(name).ok_or_else(|| missing(format!("{name:?} has no directory in metadata.db")))?;
         let path = directory(OVERLAYFS, &format!("snapshots/{id}/fs"));
@@ -146,6 +154,10 @@ impl Snapshots {
             _ => Err(missing(format!("{path} is not there"))),
         }
     }
+}
+
+fn missing(what: String) -> FormatError {
+    FormatError::Unsupported { code: Code::SnapshotMissing, what }
 }
 
 fn directory(snapshotter: &str, below: &str) -> String {

@@ -63,7 +63,7 @@ pub(super) fn read(
         return Err(FormatError::corrupt(structure, offset, "checksum does not match"));
     }
     let unpacked = zstd::bulk::decompress(&packed, num::to_usize(piece.unpacked))
-        .map_err(FormatError::reading(structure, offset))?;
+        .map_err(|error| FormatError::corrupt(structure, offset, error.to_string()))?;
     if num::to_u64(unpacked.len()) != piece.unpacked {
         return Err(FormatError::corrupt(structure, offset, format!("unpacks to {} bytes", unpacked.len())));
     }

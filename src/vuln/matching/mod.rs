@@ -24,6 +24,8 @@ pub enum Coverage {
     Covered,
     /// It has none for this distribution or ecosystem: no finding means nothing.
     NoAdvisories,
+    /// It has some for the distribution, but another vendor made the package: no finding means nothing.
+    Foreign,
 }
 
 /// What the database says about a package.
@@ -80,14 +82,10 @@ struct Subject<'a> {
 impl Database {
     /// The findings for an installed package.
     pub fn matches(&self, package: &Package, os: Option<&Os>) -> Result<Matches, FormatError> {
-        let Some(ecosystem) = ecosystem::of(package.kind, os).filter(|_| is_the_distributions(package, os))
-        else {
-            return Ok(Matches {
-                findings: Vec::new(),
-                coverage: self.covers(os, package.kind),
-                unordered: false,
-            });
-        };
+        let Some(ecosystem) = ecosystem::of(package.kind, os) else { return Ok(Matches::nothing()) };
+        if !is_the_distributions(package, os) {
+            return Ok(Matches { coverage: Coverage::Foreign, ..Matches::nothing() });
+        }
         let (name, version) = ecosystem::subject(package);
         let purl = inventory::purl(package, os);
         self.find(&ecosystem, name, version, &purl, Rules::Installed(package))

@@ -1,0 +1,176 @@
+//! From a reference's target through nested indexes to manifests and their configurations.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::de::DeserializeOwned;
+
+use super::Containerd;
+use crate::{
+    Digest,
+    error::FormatError,
+    gap::Code,
+    limits,
+    store::{
+        LayerRef,
+        oci::{Config, Descriptor, Manifest, Platform},
+    },
+};
+
+/// A manifest that a reference leads to.
+pub(super) struct Candidate {
+    pub(super) platform: Option<Platform>,
+    /// The indexes on the way and the manifest itself.
+    pub(super) via: BTreeSet<Digest>,
+    pub(super) resolved: Result<Resolved, FormatError>,
+}
+
+pub(super) struct Resolved {
+    pub(super) id: Digest,
+    pub(super) config: Arc<Config>,
+    pub(super) layers: Vec<LayerRef>,
+    /// The top layer was unpacked: this is what the node runs.
+    pub(super) unpacked: bool,
+}
+
+/// The documents of a store's images, each read once however many references, indexes and manifests name it.
+pub(super) struct Documents<'a> {
+    containerd: &'a Containerd,
+    manifests: Parsed<Manifest>,
+    configs: Parsed<Config>,
+    /// Bytes that may still be read.
+    left: u64,
+}
+
+/// Documents by digest; of one that cannot be read, why.
+type Parsed<T> = BTreeMap<Digest, Result<Arc<T>, (Code, String)>>;
+
+impl<'a> Documents<'a> {
+    pub(super) fn new(containerd: &'a Containerd) -> Self {
+        let left = limits::IMAGE_DOCUMENT_BYTES;
+        Self { containerd, manifests: BTreeMap::new(), configs: BTreeMap::new(), left }
+    }
+
+    /// The manifests that a target leads to.
+    pub(super) fn candidates(&mut self, target: &Digest) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        IndexWalk { documents: self, seen: BTreeSet::new(), out: &mut candidates }
+            .visit(target, &Step::default());
+        candidates
+    }
+
+    fn manifest(&mut self, digest: &Digest) -> Result<Arc<Manifest>, FormatError> {
+        parsed(self.containerd, &mut self.left, &mut self.manifests, digest, "image manifest")
+    }
+
+    fn config(&mut self, digest: &Digest) -> Result<Arc<Config>, FormatError> {
+        parsed(self.containerd, &mut self.left, &mut self.configs, digest, "image configuration")
+    }
+
+    fn resolve(&mut self, config: &Descriptor, manifest: &Manifest) -> Result<Resolved, FormatError> {
+        let id = config.digest.clone();
+        if !config.media_type.contains("image") && !config.media_type.contains("config") {
+            return Err(FormatError::Unsupported {
+                code: Code::UnsupportedMediaType,
+                what: format!("an artifact with configuration {:?}, not an image", config.media_type),
+            });
+        }
+        let config = self.config(&id)?;
+        let count = config.rootfs.diff_ids.len();
+        if count > limits::IMAGE_LAYERS {
+            let bound = limits::IMAGE_LAYERS;
+            return Err(FormatError::limit(format!(
+                "image configuration {id} has {count} layers, more than {bound}"
+            )));
+        }
+        let mut layers: Vec<LayerRef> = Vec::new();
+        let aligned = manifest.layers.len() == count;
+        for (number, diff_id) in config.rootfs.diff_ids.iter().enumerate() {
+            let chain_id = diff_id.chain(layers.last().map(|below| &below.chain_id));
+            let blob = manifest.layers.get(number).filter(|_| aligned).cloned();
+            layers.push(LayerRef { diff_id: diff_id.clone(), chain_id, blob });
+        }
+        let unpacked = layers.last().is_some_and(|top| self.containerd.snapshots.unpacked(&top.chain_id));
+        Ok(Resolved { id, config, layers, unpacked })
+    }
+}
+
+fn parsed<T: DeserializeOwned>(
+    containerd: &Containerd,
+    left: &mut u64,
+    known: &mut Parsed<T>,
+    digest: &Digest,
+    structure: &'static str,
+) -> Result<Arc<T>, FormatError> {
+    let parsed = known.entry(digest.clone()).or_insert_with(|| {
+        let read = containerd.content.json(digest, structure, left);
+        read.map(Arc::new).map_err(|error| (error.code(), error.detail()))
+    });
+    parsed
+        .as_ref()
+        .map(Arc::clone)
+        .map_err(|(code, what)| FormatError::Unsupported { code: *code, what: what.clone() })
+}
+
+/// The walk from a reference's target through nested indexes.
+struct IndexWalk<'a, 'b> {
+    documents: &'a mut Documents<'b>,
+    /// What was read, with whether it was as an attestation: indexes may name each other many times.
+    seen: BTreeSet<(Digest, bool)>,
+    out: &'a mut Vec<Candidate>,
+}
+
+/// How a walk came to where it is.
+#[derive(Default, Clone)]
+struct Step {
+    platform: Option<Platform>,
+    via: BTreeSet<Digest>,
+    depth: usize,
+    /// An index says that it is no image. Only one that was unpacked is believed to be one all the same:
+    /// runtimes do not look at that mark.
+    attestation: bool,
+}
+
+impl IndexWalk<'_, '_> {
+    fn visit(&mut self, digest: &Digest, step: &Step) {
+        if !self.seen.insert((digest.clone(), step.attestation)) {
+            return;
+        }
+        if step.depth > limits::INDEX_DEPTH {
+            let what = format!("image indexes nested deeper than {}", limits::INDEX_DEPTH);
+            return self.found(step, Err(FormatError::limit(what)));
+        }
+        let mut step = step.clone();
+        step.via.insert(digest.clone());
+        let manifest = match self.documents.manifest(digest) {
+            Ok(manifest) => manifest,
+            Err(error) => return self.found(&step, Err(error)),
+        };
+        if let Some(config) = &manifest.config {
+            let resolved = self.documents.resolve(config, &manifest);
+            return self.found(&step, resolved);
+        }
+        if manifest.manifests.is_empty() {
+            let problem = format!("{digest}: neither config nor manifests");
+            return self.found(&step, Err(FormatError::corrupt("image manifest", 0, problem)));
+        }
+        for child in &manifest.manifests {
+            if self.out.len() >= limits::INDEX_MANIFESTS {
+                let what = format!("more than {} manifests of one reference", limits::INDEX_MANIFESTS);
+                return self.found(&step, Err(FormatError::limit(what)));
+            }
+            let attestation = step.attestation || child.is_attestation();
+            let depth = step.depth.saturating_add(1);
+            let platform = child.platform.clone();
+            self.visit(&child.digest, &Step { platform, via: step.via.clone(), depth, attestation });
+        }
+    }
+
+    fn found(&mut self, step: &Step, resolved: Result<Resolved, FormatError>) {
+        if !step.attestation || resolved.as_ref().is_ok_and(|resolved| resolved.unpacked) {
+            self.out.push(Candidate { platform: step.platform.clone(), via: step.via.clone(), resolved });
+        }
+    }
+}
