@@ -150,7 +150,7 @@ pub(crate) fn matches(args: &MatchArgs) -> Done {
             MatchFormat::Table => {
                 for finding in &found.findings {
                     let fixed = finding.fixed_in.join(", ");
-                    let severity = format!("{:?}", finding.severity).to_lowercase();
+                    let severity = finding.severity.text();
                     writeln!(
                         out,
                         "{}  {severity:<10} {}  {fixed}",

@@ -27,18 +27,34 @@ use super::{
 const PIECE: usize = 1 << 20;
 
 /// What was asked for, and the tree that it is in.
-fn open(args: &FileArgs, follow: bool) -> Result<(Root, Handle), Failure> {
+struct Opened {
+    root: Root,
+    file: Handle,
+    /// Nothing is known to be missing from the tree.
+    complete: bool,
+}
+
+fn open(args: &FileArgs, follow: bool) -> Result<Opened, Failure> {
     let node = scan::open(&args.inputs())?;
+    let gaps = scan::gaps(&node, &args.place.place());
+    for gap in &gaps {
+        tell(&format!("{}: {}: {}; {}", gap.code.text(), gap.subject, gap.detail, gap.effect));
+    }
     let root = scan::view(&node, &args.place.place())?;
     let path = args.path();
     let found = if follow { root.find(path)? } else { root.find_no_follow(path)? };
     let found =
         found.ok_or_else(|| Failure::usage(anyhow::anyhow!("{}: not there", GuestPath::new(path))))?;
-    Ok((root, found))
+    Ok(Opened { root, file: found, complete: gaps.is_empty() })
+}
+
+/// Nobody is left to tell when standard error is closed.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "icecore: {}", icecore::report::clean(line));
 }
 
 pub(crate) fn cat(args: &FileArgs) -> Done {
-    let (_, file) = open(args, true)?;
+    let file = open(args, true)?.file;
     if file.stat()?.kind != FileKind::Regular {
         return Err(Failure::usage(anyhow::anyhow!("{}: not a regular file", file.path)));
     }
@@ -68,7 +84,7 @@ fn reading(error: io::Error) -> Failure {
 }
 
 pub(crate) fn stat(args: &FileArgs) -> Done {
-    let (_, file) = open(args, false)?;
+    let file = open(args, false)?.file;
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &attributes(&file)?).map_err(io::Error::from)?;
     writeln!(out)?;
@@ -113,15 +129,13 @@ struct Lines {
 }
 
 impl Lines {
-    fn new() -> Self {
-        Self { out: BufWriter::new(io::stdout().lock()), complete: true }
+    fn new(complete: bool) -> Self {
+        Self { out: BufWriter::new(io::stdout().lock()), complete }
     }
 
     fn lost(&mut self, path: &GuestPath, error: &FormatError) {
         self.complete = false;
-        // Nobody is left to tell when standard error is closed.
-        let line = format!("{path}: {}", error.detail());
-        let _ = writeln!(io::stderr(), "icecore: {}", icecore::report::clean(&line));
+        tell(&format!("{path}: {}", error.detail()));
     }
 
     fn done(mut self) -> Done {
@@ -131,8 +145,8 @@ impl Lines {
 }
 
 pub(crate) fn ls(args: &LsArgs) -> Done {
-    let (root, top) = open(&args.file, false)?;
-    let mut lines = Lines::new();
+    let Opened { root, file: top, complete } = open(&args.file, false)?;
+    let mut lines = Lines::new(complete);
     if top.is_dir()? {
         walk(&root, &top, args.recursive, &mut lines, &mut |lines, file, kind| {
             list(args, lines, file, kind)
@@ -197,8 +211,8 @@ fn target(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn hash(args: &FileArgs) -> Done {
-    let (root, top) = open(args, false)?;
-    let mut lines = Lines::new();
+    let Opened { root, file: top, complete } = open(args, false)?;
+    let mut lines = Lines::new(complete);
     if top.is_dir()? {
         walk(&root, &top, true, &mut lines, &mut |lines, file, kind| match kind {
             FileKind::Regular => hash_line(lines, file),

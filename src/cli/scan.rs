@@ -10,9 +10,8 @@ use std::{
 use icecore::{
     block,
     node::NodeFacts,
-    report::{self, Finding, Report},
+    report::{self, Filter, Report},
     scan::{self as library, Options},
-    vuln::{Severity, Status},
 };
 
 use super::{
@@ -47,8 +46,9 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
     let outcome = library::scan(&options, &bar);
     bar.finish();
     let mut report = outcome?.report;
-    let gate = args.fail_on.is_some_and(|limit| trips(&report, limit));
-    filter(&mut report, args);
+    let gate = args.fail_on.is_some_and(|limit| report.trips(limit));
+    let fixed_only = args.ignore_unfixed;
+    report.keep_findings(&Filter { severities: args.severity.clone(), fixed_only });
     if !args.reproducible {
         report.run = Some(report::Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -75,29 +75,6 @@ fn facts(path: &Path) -> Result<NodeFacts, Failure> {
     let source = block::open(path).map_err(|error| unusable(error.into()))?;
     block::Stream::new(source).read_to_end(&mut text).map_err(|error| unusable(error.into()))?;
     NodeFacts::parse(&text).map_err(|error| unusable(error.into()))
-}
-
-/// Whether a finding is as bad as the gate's limit.
-fn trips(report: &Report, limit: Severity) -> bool {
-    let images = report.images.iter().flat_map(|image| &image.findings);
-    let containers = report.containers.iter().flat_map(|container| &container.findings);
-    let mut all = images.chain(containers).chain(&report.node.findings);
-    all.any(|finding| finding.status == Status::Affected && finding.severity >= limit)
-}
-
-/// Leaves out findings that the caller does not want to see.
-fn filter(report: &mut Report, args: &ScanArgs) {
-    let wanted = |finding: &Finding| {
-        (args.severity.is_empty() || args.severity.contains(&finding.severity))
-            && !(args.ignore_unfixed && finding.fixed_in.is_empty())
-    };
-    report.images.iter_mut().for_each(|image| image.findings.retain(wanted));
-    report.containers.iter_mut().for_each(|container| container.findings.retain(wanted));
-    report.node.findings.retain(wanted);
-    let left = report.images.iter().map(|image| image.findings.len());
-    let left = left.chain(report.containers.iter().map(|container| container.findings.len()));
-    let left: usize = left.chain([report.node.findings.len()]).sum();
-    report.stats.findings = u64::try_from(left).unwrap_or(u64::MAX);
 }
 
 pub(crate) fn inspect(args: &InspectArgs) -> Done {

@@ -1,10 +1,12 @@
 //! The report: what was found and what could not be examined. Its types are its JSON, `icecore.report/1`;
 //! the formats are pure functions of it.
 
+mod findings;
 mod ndjson;
 mod table;
 mod types;
 
+pub use findings::{Filter, Place};
 pub use ndjson::{Record, match_record, ndjson};
 pub use table::{Style, clean, table};
 pub use types::*;

@@ -5,8 +5,8 @@ use std::{
     io::{self, Write},
 };
 
-use super::{Finding, Image, Report, Role, Status};
-use crate::vuln::{self, Severity};
+use super::{Finding, Image, Place, Report, Role, Status};
+use crate::vuln::Severity;
 
 /// How a table is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +39,13 @@ pub fn table(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()
 }
 
 fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
-    let (code, word) = match report.verdict.status {
-        Status::Complete => ("32", "complete"),
-        Status::Partial => ("33", "partial"),
-        Status::Skipped => ("33", "skipped"),
-        Status::Failed => ("31", "failed"),
+    let status = report.verdict.status;
+    let code = match status {
+        Status::Complete => "32",
+        Status::Partial | Status::Skipped => "33",
+        Status::Failed => "31",
     };
-    writeln!(to, "verdict  {}", style.paint(code, word))?;
+    writeln!(to, "verdict  {}", style.paint(code, status.text()))?;
     for reason in &report.verdict.reasons {
         writeln!(
             to,
@@ -64,7 +64,13 @@ fn node(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let os =
         os.map_or("no operating system".to_owned(), |os| os.name.clone().unwrap_or_else(|| os.id.clone()));
     let name = node.hostname.as_deref().unwrap_or("-");
-    writeln!(to, "node     {} · {} · {} packages", clean(name), clean(&os), node.packages.len())?;
+    let [critical, high] = [Severity::Critical, Severity::High].map(|s| distinct(&node.findings, &[s]));
+    let bad = if critical == 0 && high == 0 {
+        String::new()
+    } else {
+        format!(" · {critical} critical, {high} high")
+    };
+    writeln!(to, "node     {} · {} · {} packages{bad}", clean(name), clean(&os), node.packages.len())?;
     for disk in &node.disks {
         let table = &disk.partition_table;
         writeln!(
@@ -114,16 +120,7 @@ fn row(image: &Image) -> [String; 9] {
         _ if image.used_by.is_empty() => "-".to_owned(),
         _ => image.used_by.len().to_string(),
     };
-    let status = match image.status {
-        Status::Complete => "complete",
-        Status::Partial => "partial",
-        Status::Skipped => "skipped",
-        Status::Failed => "failed",
-    };
-    let count = |severities: &[Severity]| {
-        let affected = image.findings.iter().filter(|f| is_open(f) && severities.contains(&f.severity));
-        affected.map(|finding| finding.id.as_str()).collect::<BTreeSet<_>>().len().to_string()
-    };
+    let count = |severities: &[Severity]| distinct(&image.findings, severities).to_string();
     [
         name(image),
         clean(&os),
@@ -133,25 +130,25 @@ fn row(image: &Image) -> [String; 9] {
         count(&[Severity::Medium]),
         count(&[Severity::Low, Severity::Negligible, Severity::Unknown]),
         used,
-        status.to_owned(),
+        image.status.text().to_owned(),
     ]
 }
 
-fn is_open(finding: &Finding) -> bool {
-    matches!(finding.status, vuln::Status::Affected | vuln::Status::WillNotFix)
+/// Vulnerabilities among findings: one that several packages have counts once.
+fn distinct(findings: &[Finding], severities: &[Severity]) -> usize {
+    let open = findings.iter().filter(|f| f.is_open() && severities.contains(&f.severity));
+    open.map(|finding| finding.id.as_str()).collect::<BTreeSet<_>>().len()
 }
 
 /// What to mend first: known to be exploited, then likely to be, then severe; what can be mended before what
 /// cannot.
 fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
-    let mut by_id: BTreeMap<&str, (&Finding, BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
-    for image in &report.images {
-        for finding in image.findings.iter().filter(|finding| is_open(finding)) {
-            let (_, images, packages) =
-                by_id.entry(&finding.id).or_insert_with(|| (finding, BTreeSet::new(), BTreeSet::new()));
-            images.insert(&image.id);
-            packages.insert(&finding.package);
-        }
+    let mut by_id: BTreeMap<&str, (&Finding, BTreeSet<Place<'_>>, BTreeSet<&str>)> = BTreeMap::new();
+    for (place, finding) in report.findings().filter(|(_, finding)| finding.is_open()) {
+        let (_, places, packages) =
+            by_id.entry(&finding.id).or_insert_with(|| (finding, BTreeSet::new(), BTreeSet::new()));
+        places.insert(place);
+        packages.insert(&finding.package);
     }
     let mut all: Vec<_> = by_id.into_values().collect();
     let likely = |finding: &Finding| finding.epss.as_ref().map_or(0.0, |epss| epss.score);
@@ -165,7 +162,7 @@ fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let rows: Vec<[String; 7]> = all
         .iter()
         .take(FIRST_SHOWN)
-        .map(|(finding, images, packages)| {
+        .map(|(finding, places, packages)| {
             let others = match packages.len() {
                 0 | 1 => String::new(),
                 more => format!(" +{}", more.saturating_sub(1)),
@@ -178,22 +175,37 @@ fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
             [
                 clean(&finding.id),
                 format!("{}{others}", clean(&package)),
-                format!("{:?}", finding.severity).to_lowercase(),
+                finding.severity.text().to_owned(),
                 exploited.to_owned(),
                 epss,
                 clean(fix),
-                images.len().to_string(),
+                found_in(places),
             ]
         })
         .collect();
     let header =
-        ["MEND FIRST", "PACKAGE", "SEVERITY", "KEV", "EPSS", "FIXED IN", "IMAGES"].map(str::to_owned);
+        ["MEND FIRST", "PACKAGE", "SEVERITY", "KEV", "EPSS", "FIXED IN", "FOUND IN"].map(str::to_owned);
     writeln!(to)?;
     columns(&header, &rows, 1, style, to)?;
     match all.len().checked_sub(FIRST_SHOWN) {
         Some(more) if more > 0 => writeln!(to, "… and {more} more vulnerabilities in the JSON report"),
         _ => Ok(()),
     }
+}
+
+/// How many of which kind: `3 images, node`.
+fn found_in(places: &BTreeSet<Place<'_>>) -> String {
+    let count = |is: fn(&Place<'_>) -> bool| places.iter().filter(|place| is(place)).count();
+    let images = count(|place| matches!(place, Place::Image(_)));
+    let containers = count(|place| matches!(place, Place::Container(_)));
+    let several = |count: usize, one: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        more => Some(format!("{more} {one}s")),
+    };
+    let node = places.contains(&Place::Node).then(|| "node".to_owned());
+    let parts = [several(images, "image"), several(containers, "container"), node];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The name that people use: one with a tag, else any, else the id.
@@ -247,7 +259,7 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
         report.pods.iter().map(|pod| (pod.uid.as_str(), format!("{}/{}", pod.namespace, pod.name))).collect();
     let images: BTreeMap<&str, String> =
         report.images.iter().map(|image| (image.id.as_str(), name(image))).collect();
-    let rows: Vec<[String; 5]> = report
+    let rows: Vec<[String; 7]> = report
         .containers
         .iter()
         .map(|container| {
@@ -259,10 +271,12 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
             let image = images.get(container.image.as_str()).unwrap_or(&container.image);
             let packages =
                 format!("+{} -{}", container.packages_added.len(), container.packages_removed.len());
-            [clean(&name), clean(image), container.state.clone(), changes, packages]
+            let [critical, high] =
+                [Severity::Critical, Severity::High].map(|s| distinct(&container.findings, &[s]).to_string());
+            [clean(&name), clean(image), container.state.clone(), changes, packages, critical, high]
         })
         .collect();
-    let header = ["CONTAINER", "IMAGE", "STATE", "FILES", "PACKAGES"].map(str::to_owned);
+    let header = ["CONTAINER", "IMAGE", "STATE", "FILES", "PACKAGES", "CRIT", "HIGH"].map(str::to_owned);
     writeln!(to)?;
     columns(&header, &rows, 0, style, to)
 }

@@ -66,6 +66,18 @@ pub enum Status {
     Failed,
 }
 
+impl Status {
+    /// The word for it, as reports spell it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {

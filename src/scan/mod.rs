@@ -14,7 +14,7 @@ mod view;
 pub use export::{Scratch, export};
 pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};
 pub use run::{Options, Outcome, inspect, scan};
-pub use view::{Where, view};
+pub use view::{Where, gaps, view};
 
 /// Told what a scan is doing, for a progress display. All methods may be called from many threads.
 pub trait Progress: Sync {

@@ -287,12 +287,6 @@ fn stats(
 ) -> Stats {
     let containers = report.containers.iter().map(|c| c.packages_added.len());
     let packages: usize = report.images.iter().map(|image| image.packages.len()).chain(containers).sum();
-    let findings: usize = report
-        .images
-        .iter()
-        .map(|image| image.findings.len())
-        .chain(report.containers.iter().map(|container| container.findings.len()))
-        .sum();
     let figure = |value: u64| (!reproducible).then_some(value);
     let sum = |of: fn(&layer::LayerFacts) -> u64| layers.all().map(|layer| of(&layer.facts)).sum::<u64>();
     Stats {
@@ -304,7 +298,7 @@ fn stats(
         layers_cached: figure(num::to_u64(layers.all().filter(|layer| layer.cached).count())),
         images: num::to_u64(report.images.len()),
         packages: num::to_u64(packages.saturating_add(report.node.packages.len())),
-        findings: num::to_u64(findings.saturating_add(report.node.findings.len())),
+        findings: num::to_u64(report.findings().count()),
     }
 }
 

@@ -3,9 +3,9 @@
 
 use super::{OpenStore, OpenedNode, copies::Copies, images};
 use crate::{
-    Digest, FormatError,
+    Digest, FormatError, Gap,
     fs::{Handle, Root},
-    gap::Code,
+    gap::{Code, Scope},
     image,
     store::{Container, Image},
 };
@@ -61,6 +61,31 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
             trees.push(upper);
             Ok(Root::new(image::merge(&trees)))
         }
+    }
+}
+
+/// What is known to be missing from the tree that is asked for.
+pub fn gaps(node: &OpenedNode, place: &Where) -> Vec<Gap> {
+    let of_image = |image: &Image| image.gaps.clone();
+    let of_volumes = |only: Option<&String>| {
+        let wanted = |gap: &&Gap| match gap.scope {
+            Scope::Disk => true,
+            Scope::Volume => only.is_none_or(|id| gap.subject == *id),
+            _ => false,
+        };
+        node.gaps.iter().filter(wanted).cloned().collect()
+    };
+    match place {
+        Where::Node => of_volumes(None),
+        Where::Volume(id) => of_volumes(Some(id)),
+        Where::Image(name) => find_image(node, name).map(of_image).unwrap_or_default(),
+        Where::Container(id) => {
+            let image = find_container(node, id).ok().and_then(|(store, container)| {
+                store.contents.images.iter().find(|image| Some(&image.id) == container.image.as_ref())
+            });
+            image.map(of_image).unwrap_or_default()
+        }
+        Where::Layer(_) => Vec::new(),
     }
 }
 

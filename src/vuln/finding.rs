@@ -24,6 +24,18 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// The word for it, as reports spell it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Negligible => "negligible",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
     /// The severity that a vendor's word, in any case, means.
     pub fn from_word(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
@@ -92,6 +104,13 @@ pub struct Finding {
     pub epss: Option<Epss>,
     /// Why each record matched.
     pub why: Vec<Why>,
+}
+
+impl Finding {
+    /// Whether the package has the vulnerability, whatever its vendor means to do.
+    pub fn is_open(&self) -> bool {
+        matches!(self.status, Status::Affected | Status::WillNotFix)
+    }
 }
 
 /// A CVSS vector with its score.

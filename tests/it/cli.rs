@@ -1,6 +1,10 @@
-//! The command line, read as a shell session: tests/cmd/*.trycmd.
+//! The command line, read as shell sessions: tests/cmd/*.trycmd, and what README shows.
 
 #[test]
 fn command_line() {
-    trycmd::TestCases::new().case("tests/cmd/*.trycmd").env("COLUMNS", "110").env("NO_COLOR", "1");
+    trycmd::TestCases::new()
+        .case("tests/cmd/*.trycmd")
+        .case("README.md")
+        .env("COLUMNS", "110")
+        .env("NO_COLOR", "1");
 }
