@@ -1,11 +1,11 @@
 //! What can go wrong while bytes are read: one enum for all rooms that parse, with the structure, the
 //! offset and the value seen. Three families, by what a caller can do about them.
 
-use std::io;
+use std::{cmp::Ordering, io};
 
 use thiserror::Error;
 
-use crate::gap::Code;
+use crate::{gap::Code, limits};
 
 /// Why a structure could not be read. The offset is in bytes from the start of what the reader was
 /// given (a disk, a volume, a file), not of the host's file.
@@ -96,6 +96,19 @@ impl FormatError {
             Self::Read { source, .. } => format!("{self}: {source}"),
             _ => self.to_string(),
         }
+    }
+}
+
+/// Adds an error to those of one structure, each of which loses only what it hit. The first
+/// [`limits::DAMAGE_NOTES`] are kept; of more, one sentence says that there are more.
+pub fn note(errors: &mut Vec<FormatError>, error: FormatError) {
+    match errors.len().cmp(&limits::DAMAGE_NOTES) {
+        Ordering::Less => errors.push(error),
+        Ordering::Equal => {
+            let what = format!("more than {} damaged places, which are not listed", limits::DAMAGE_NOTES);
+            errors.push(FormatError::limit(what));
+        }
+        Ordering::Greater => {}
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, Mode, OFlags, fadvise};
 
 use super::{ReadAt, Source, check_range};
 
@@ -23,7 +23,16 @@ struct File {
 /// Opens a regular file or block device that the caller named. Works on files without write permission;
 /// a directory, pipe or character device is refused.
 pub fn open(path: &Path) -> io::Result<Source> {
-    let mut file = HostFile::open(path)?;
+    shared(HostFile::open(path)?)
+}
+
+/// The same for a name that a directory's listing gave: a link is refused, and nothing is waited for.
+pub fn open_no_follow(path: &Path) -> io::Result<Source> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    shared(HostFile::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+fn shared(mut file: HostFile) -> io::Result<Source> {
     let kind = file.metadata()?.file_type();
     if !kind.is_file() && !std::os::unix::fs::FileTypeExt::is_block_device(&kind) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a regular file nor a block device"));

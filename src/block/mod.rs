@@ -15,7 +15,7 @@ use std::{io, sync::Arc};
 
 pub use cache::Cached;
 pub use count::{Counted, Counter};
-pub use file::open;
+pub use file::{open, open_no_follow};
 pub use memory::Memory;
 pub use probe::Probed;
 pub use slice::Slice;

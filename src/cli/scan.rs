@@ -9,6 +9,7 @@ use std::{
 
 use icecore::{
     block,
+    layer::Cache,
     node::NodeFacts,
     report::{self, Filter, Report},
     scan::{self as library, Options},
@@ -31,6 +32,11 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
         db::check_age(database, days)?;
     }
     let facts = args.node_facts.as_deref().map(facts).transpose()?.unwrap_or_default();
+    if let Some(cache) = &args.cache {
+        let unusable =
+            |error| Failure::io(anyhow::Error::new(error).context(format!("cache {}", cache.display())));
+        Cache::new(cache).check().map_err(unusable)?;
+    }
     let options = Options {
         facts,
         database: database.clone(),

@@ -1,7 +1,7 @@
 //! A directory of the host as a file system: a mounted or copied root that the caller named.
 //!
-//! Symbolic links are never followed by the host: a path is walked component by component in
-//! [`super::Root`], and every open is refused if the last component is a link.
+//! Paths are walked component by component in [`super::Root`], and a file that is opened may not be a link, so a
+//! directory that holds still is never left. What a root that is in use changes meanwhile is not guarded against.
 
 use std::{
     collections::HashMap,
@@ -18,21 +18,35 @@ use std::{
 use walkdir::WalkDir;
 
 use super::{Device, DirEntry, FileKind, FileSystem, Ino, Listing, Stat, Timestamp, Xattr};
-use crate::{block, block::Source, error::FormatError, num};
+use crate::{
+    block::{self, Counted, Counter, Source},
+    error::FormatError,
+    num,
+};
 
-/// Opens a directory that the caller named.
-pub fn open(path: &Path) -> io::Result<Arc<dyn FileSystem>> {
+/// Opens a directory that the caller named; `counter` is told what is read of its files.
+pub fn open(path: &Path, counter: Arc<Counter>) -> io::Result<Arc<dyn FileSystem>> {
     #[expect(clippy::disallowed_methods, reason = "the door to a directory that the caller named")]
     let path = std::fs::canonicalize(path)?;
     if !path.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    Ok(Arc::new(HostDirectory { paths: Mutex::new(Paths::new(path)) }))
+    Ok(Arc::new(HostDirectory { paths: Mutex::new(Paths::new(path)), counter }))
+}
+
+/// What is to be told of a directory: the kernel shows `trusted.` attributes, by which overlayfs marks opaque
+/// directories, to root alone.
+pub fn notes() -> Vec<FormatError> {
+    if rustix::process::geteuid().is_root() {
+        return Vec::new();
+    }
+    vec![FormatError::unsupported("trusted.* extended attributes of a directory, which only root is shown")]
 }
 
 /// Numbers are given to paths as they are met: the host's own inode numbers repeat across its mounts.
 struct HostDirectory {
     paths: Mutex<Paths>,
+    counter: Arc<Counter>,
 }
 
 struct Paths {
@@ -147,7 +161,8 @@ impl FileSystem for HostDirectory {
         if self.stat(ino)?.kind != FileKind::Regular {
             return Err(FormatError::corrupt("file", 0, "not a regular file"));
         }
-        block::open(&path).map_err(FormatError::reading("file", 0))
+        let file = block::open_no_follow(&path).map_err(FormatError::reading("file", 0))?;
+        Ok(Arc::new(Counted::new(file, Arc::clone(&self.counter))))
     }
 }
 

@@ -7,7 +7,7 @@ mod extraction;
 mod fields;
 mod file;
 mod lines;
-mod node;
+mod npm;
 mod os;
 mod package;
 mod purl;
@@ -48,7 +48,7 @@ pub trait Extractor: Sync {
 }
 
 /// The extractors, in the order in which they are tried; the first that wants a file gets it.
-pub static EXTRACTORS: &[&dyn Extractor] = &[&dpkg::Dpkg, &apk::Apk, &rpm::Rpm, &python::Python, &node::Node];
+pub static EXTRACTORS: &[&dyn Extractor] = &[&dpkg::Dpkg, &apk::Apk, &rpm::Rpm, &python::Python, &npm::Npm];
 
 #[cfg(test)]
 mod tests {

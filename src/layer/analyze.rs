@@ -205,7 +205,9 @@ impl Walker<'_> {
     fn overlay_attributes(&mut self, path: &GuestPath, ino: Ino) {
         let xattrs = match self.fs.xattrs(ino) {
             Ok(xattrs) => xattrs,
-            Err(error) => return self.gap(&error, Some(path), "removed files may still be reported"),
+            Err(error) => {
+                return self.gap(&error, Some(path), "removed files may still be reported");
+            }
         };
         for xattr in xattrs {
             if OPAQUE.contains(&xattr.name.as_slice()) && xattr.value == b"y" {
@@ -230,7 +232,7 @@ impl Walker<'_> {
                 Purpose::OsLink => self.os_link(&path, ino),
             };
             if let Err(error) = done {
-                self.gap(&error, Some(&path), "packages that this file shows are missing");
+                self.gap(&unreadable(error), Some(&path), "packages that this file shows are missing");
             }
         }
     }
@@ -318,6 +320,16 @@ impl Walker<'_> {
             Some(path) => gap.at(path.to_string()),
             None => gap,
         });
+    }
+}
+
+/// A file of which nothing could be used, by a code of its own unless the storage or a limit is at fault.
+fn unreadable(error: FormatError) -> FormatError {
+    match error.code() {
+        Code::CorruptStructure | Code::Truncated => {
+            FormatError::Unsupported { code: Code::UnreadableDatabase, what: error.detail() }
+        }
+        _ => error,
     }
 }
 

@@ -2,7 +2,6 @@
 //! overlay directory has them (OCI image-spec, layer.md), and the data of the files that will be read.
 
 use std::{
-    cmp::Ordering,
     io::{self, Read},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,7 +14,7 @@ use super::{
 use crate::{
     Digest,
     block::{self, Memory, ReadAt, Source},
-    error::FormatError,
+    error::{self, FormatError},
     fs::{
         FileKind, FileSystem, GuestPath, Xattr,
         memory::{Entry, Tree},
@@ -43,7 +42,7 @@ pub fn open_blob(
     let compression = Compression::detect(source)?;
     let mut members = Members::new(Decoded::new(source, compression)?);
     let again = Arc::new(Again { source: Arc::clone(source), compression, decoder: Mutex::new(None) });
-    let mut builder = Builder { tree: Tree::default(), kept: 0, names: 0, lost: 0, notes: Vec::new() };
+    let mut builder = Builder { tree: Tree::default(), kept: 0, names: 0, notes: Vec::new() };
     loop {
         match members.next() {
             Ok(Some(member)) => {
@@ -79,8 +78,6 @@ struct Builder {
     tree: Tree,
     kept: u64,
     names: u64,
-    /// Members that are lost, of which the first are among the notes.
-    lost: usize,
     notes: Vec<FormatError>,
 }
 
@@ -142,17 +139,9 @@ impl Builder {
         Ok(())
     }
 
-    /// Notes a member that is lost; of very many, the first are named and the rest told in one sentence.
+    /// Notes a member that is lost.
     fn note(&mut self, error: FormatError) {
-        match self.lost.cmp(&limits::DAMAGE_NOTES) {
-            Ordering::Less => self.notes.push(error),
-            Ordering::Equal => {
-                let what = format!("more than {} damaged tar members", limits::DAMAGE_NOTES);
-                self.notes.push(FormatError::limit(what));
-            }
-            Ordering::Greater => {}
-        }
-        self.lost = self.lost.saturating_add(1);
+        error::note(&mut self.notes, error);
     }
 
     /// A member where a runtime puts it: below the symbolic links of its own layer. Links of layers below are

@@ -19,9 +19,6 @@ use crate::{
     limits, num,
 };
 
-/// Raised when the form of [`LayerFacts`] changes.
-const FORM: u32 = 1;
-
 /// A directory of layer facts.
 #[derive(Debug, Clone)]
 pub struct Cache {
@@ -33,13 +30,21 @@ impl Cache {
     /// Uses this directory, which is made when the first layer is kept.
     pub fn new(dir: &Path) -> Self {
         let mut hash = Sha256::new();
-        hash.update(FORM.to_le_bytes());
+        // The walk, the reader of blobs and the form of the facts change with the release.
+        hash.update(env!("CARGO_PKG_VERSION"));
         for extractor in EXTRACTORS {
             hash.update(extractor.name());
             hash.update(extractor.version().to_le_bytes());
         }
         let version = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Self { dir: dir.to_owned(), version }
+    }
+
+    /// Makes the directory, and a file in it: a cache that cannot be written is a mistake of the caller's.
+    #[expect(clippy::disallowed_methods, reason = "the door to the cache that the caller named")]
+    pub fn check(&self) -> std::io::Result<()> {
+        std::fs::create_dir_all(&self.dir)?;
+        tempfile::tempfile_in(&self.dir).map(drop)
     }
 
     /// The facts of a layer, `None` if they are not here or not whole.

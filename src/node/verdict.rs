@@ -19,9 +19,11 @@ pub(super) fn ephemeral(root: &Root) -> Option<Reason> {
     // An unreadable file says nothing against the node; what is missing shows in the stores.
     let text = root.read(FILE.as_bytes(), "kubelet defaults").ok().flatten()?;
     let text = String::from_utf8_lossy(&text);
-    let line = text
-        .lines()
-        .find(|line| line.split([',', '"', '\'', ' ', '=']).count() > 1 && line.contains(LABEL))?;
+    let has_label = |line: &&str| {
+        let labels = line.trim_start().strip_prefix("KUBELET_NODE_LABELS=");
+        labels.is_some_and(|labels| labels.split([',', '"', '\'', ' ']).any(|label| label == LABEL))
+    };
+    let line = text.lines().find(has_label)?;
     Some(Reason {
         code: Code::EphemeralOsDisk,
         detail: "the node keeps its OS on a disk that ends with the virtual machine".to_owned(),

@@ -134,11 +134,16 @@ const VOLUME_UNREAD: &str = "nothing on this volume is examined";
 impl Opening<'_> {
     fn directory(&mut self, number: usize, path: &Path) -> Result<(), OpenError> {
         let spelled = path.display().to_string();
-        let fs = fs::host::open(path).map_err(|source| OpenError::Io { path: spelled, source })?;
+        let fs = fs::host::open(path, Arc::clone(&self.counter));
+        let fs = fs.map_err(|source| OpenError::Io { path: spelled, source })?;
         let id = format!("disk{number}");
         self.disks.push(self.described(number, path, "directory", 0, "none"));
         self.volumes.push(volume_record(&id, 0, 0, "directory"));
         let source: Source = Arc::new(block::Memory::default());
+        for note in fs::host::notes() {
+            let effect = "files that an upper layer hides may show";
+            self.gaps.push(Gap::from_error(&note, Scope::Volume, &id, effect));
+        }
         let volume = volume::Volume { id, disk: number, start: 0, source, partition: None };
         let opened = fs::Opened { fs, kind: "directory", uuid: None, label: None, notes: Vec::new() };
         self.file_systems.push(NodeVolume { volume, opened });

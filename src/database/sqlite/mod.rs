@@ -1,6 +1,6 @@
 //! SQLite 3 database files: "Database File Format" (sqlite.org/fileformat2.html), read-only, with the
 //! write-ahead log beside the file merged. Tables with row ids only; only the pages of what is asked for are
-//! read. A rollback journal that a crash left is not applied.
+//! read. A rollback journal that a crash left is recognised ([`is_hot`]) and not applied.
 
 mod header;
 mod pager;
@@ -12,11 +12,26 @@ pub use record::{Row, Value};
 pub use rows::Rows;
 pub use wal::Wal;
 
-use crate::{block::Source, error::FormatError};
+use crate::{
+    block::{self, ReadAt, Source},
+    error::FormatError,
+};
 use pager::Pager;
 
 /// The page of the schema's own table (section 2.6).
 const SCHEMA_ROOT: u32 = 1;
+
+/// Whether a rollback journal holds pages of a transaction that a crash cut off (section 3): one that ended well
+/// is removed, cut to nothing, or has zeros for a header.
+pub fn is_hot(journal: &Source) -> Result<bool, FormatError> {
+    const NAME: &str = "sqlite rollback journal";
+    const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    if journal.size() < 512 {
+        return Ok(false);
+    }
+    let header = block::read_vec(journal, NAME, 0, MAGIC.len())?;
+    Ok(header == MAGIC)
+}
 
 /// An open database.
 pub struct Database {

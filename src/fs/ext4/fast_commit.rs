@@ -59,13 +59,19 @@ pub(super) struct Changes {
     created: HashSet<u32>,
 }
 
-/// The records of all complete fast commits on top of transaction `expected`.
-pub(super) fn records(journal: &Journal<'_>, expected: u32) -> Vec<Record> {
+/// The records of all complete fast commits on top of transaction `expected`; `notes` gets what could not be read.
+pub(super) fn records(journal: &Journal<'_>, expected: u32, notes: &mut Vec<FormatError>) -> Vec<Record> {
     let mut complete = Vec::new();
     let mut pending = Vec::new();
     let mut sum = 0;
     for number in journal.end.saturating_add(1)..journal.length {
-        let Ok((block, _)) = journal.block(number) else { return complete };
+        let block = match journal.block(number) {
+            Ok((block, _)) => block,
+            Err(error) => {
+                notes.push(super::replay::not_replayed("fast commits", &error));
+                return complete;
+            }
+        };
         let mut rest = &block[..];
         while let Some((tag, bytes, after)) = split(rest) {
             let value = bytes.get(4..).unwrap_or_default();

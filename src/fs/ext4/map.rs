@@ -1,7 +1,7 @@
 //! Where the blocks of a file lie (ifork.rst).
 
 use super::{extents, indirect, inode::Inode, volume::Volume};
-use crate::{error::FormatError, limits};
+use crate::error::{self, FormatError};
 
 /// Consecutive blocks of a file that lie side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +54,7 @@ impl Map {
         }
     }
 
-    /// Notes damage; of very much of it, the first is enough.
     pub(super) fn damaged(&mut self, error: FormatError) {
-        if self.damage.len() < limits::DAMAGE_NOTES {
-            self.damage.push(error);
-        }
+        error::note(&mut self.damage, error);
     }
 }

@@ -12,7 +12,11 @@ use super::{
     journal::{Journal, STRUCTURE},
     overlay::Patch,
 };
-use crate::{error::FormatError, gap::Code, limits, num};
+use crate::{
+    error::{self, FormatError},
+    gap::Code,
+    limits, num,
+};
 
 /// The newest content of each block that the journal holds.
 #[derive(Default)]
@@ -55,15 +59,14 @@ pub(super) fn replay(journal: &Journal<'_>) -> Replay {
             Ok(patch) => {
                 replay.patches.insert(write.tag.block, patch);
             }
-            Err(error) if replay.notes.len() < limits::DAMAGE_NOTES => {
+            Err(error) => {
                 let what = format!("block {} in transaction {}", write.tag.block, write.sequence);
-                replay.notes.push(not_replayed(&what, &error));
+                error::note(&mut replay.notes, not_replayed(&what, &error));
             }
-            Err(_) => {}
         }
     }
     if replay.notes.is_empty() && journal.layout.has(jbd2::FAST_COMMIT) {
-        replay.fast = fast_commit::records(journal, end);
+        replay.fast = fast_commit::records(journal, end, &mut replay.notes);
     }
     replay
 }

@@ -17,6 +17,7 @@ use crate::{
 
 const SQLITE: &str = "rpmdb.sqlite";
 const WAL: &str = "rpmdb.sqlite-wal";
+const JOURNAL: &str = "rpmdb.sqlite-journal";
 const NDB: &str = "Packages.db";
 const BDB: &str = "Packages";
 /// Where distributions keep the database.
@@ -44,7 +45,7 @@ impl Extractor for Rpm {
     }
 
     fn companions(&self) -> &'static [&'static str] {
-        &[WAL]
+        &[WAL, JOURNAL]
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
@@ -65,6 +66,14 @@ fn read_sqlite(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatErro
         found.lose(error);
         None
     });
+    let hot = file.companion(JOURNAL).and_then(|file| file.map_or(Ok(false), |file| sqlite::is_hot(&file)));
+    match hot {
+        Ok(false) => {}
+        Ok(true) => {
+            found.lose(FormatError::unsupported("a rollback journal of SQLite, which is not applied"))
+        }
+        Err(error) => found.lose(error),
+    }
     let database = sqlite::Database::open(file.content().clone(), wal)?;
     let table = database.table("Packages")?;
     let table = table.ok_or_else(|| FormatError::corrupt("sqlite schema", 0, "no table Packages"))?;

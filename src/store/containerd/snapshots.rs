@@ -14,6 +14,8 @@ use crate::{
 
 /// The snapshotter whose directories are read. Others are named.
 const OVERLAYFS: &str = "overlayfs";
+/// Those that pull a file's data when it is first read, so that no disk has all of it.
+const LAZY: [&str; 4] = ["stargz", "soci", "nydus", "overlaybd"];
 
 pub(super) struct Snapshots {
     root: Root,
@@ -52,7 +54,7 @@ impl Snapshots {
         for (snapshotter, count) in others.into_iter().filter(|(_, count)| *count > 0) {
             let detail = format!("{count} snapshots of the snapshotter {snapshotter:?}");
             let effect = "layers that only it has unpacked are read from their blobs, if those are there";
-            gaps.push(Gap::new(Code::UnsupportedSnapshotter, Scope::Runtime, place, detail, effect));
+            gaps.push(Gap::new(code_of(&snapshotter), Scope::Runtime, place, detail, effect));
         }
         if !all.keys.is_empty()
             && let Err(error) = all.read_ids(gaps, place)
@@ -106,7 +108,7 @@ impl Snapshots {
         let Some(names) = self.committed.get(chain) else {
             return match self.elsewhere.get(chain) {
                 Some(snapshotter) => Err(FormatError::Unsupported {
-                    code: Code::UnsupportedSnapshotter,
+                    code: code_of(snapshotter),
                     what: format!("the layer is unpacked by the snapshotter {snapshotter:?} only"),
                 }),
                 None => Ok(None),
@@ -136,7 +138,7 @@ impl Snapshots {
     ) -> Result<Handle, FormatError> {
         if snapshotter != OVERLAYFS {
             return Err(FormatError::Unsupported {
-                code: Code::UnsupportedSnapshotter,
+                code: code_of(snapshotter),
                 what: format!("the container's snapshot {key:?} is one of the snapshotter {snapshotter:?}"),
             });
         }
@@ -154,6 +156,10 @@ impl Snapshots {
             _ => Err(missing(format!("{path} is not there"))),
         }
     }
+}
+
+fn code_of(snapshotter: &str) -> Code {
+    if LAZY.contains(&snapshotter) { Code::LazySnapshotter } else { Code::UnsupportedSnapshotter }
 }
 
 fn missing(what: String) -> FormatError {

@@ -1,4 +1,4 @@
-//! Node.js packages: `package.json` right below a `node_modules` directory (npm's folders(5) and
+//! Npm.js packages: `package.json` right below a `node_modules` directory (npm's folders(5) and
 //! package-json(5)). Lock files say what is to be installed, not what is.
 
 use serde::Deserialize;
@@ -14,9 +14,9 @@ use crate::{
 const MANIFEST: &str = "package.json";
 
 /// npm's, yarn's and pnpm's packages.
-pub(super) struct Node;
+pub(super) struct Npm;
 
-impl Extractor for Node {
+impl Extractor for Npm {
     fn name(&self) -> &'static str {
         "node"
     }
@@ -96,13 +96,13 @@ mod tests {
     use crate::inventory::testing;
 
     fn extract(text: &str) -> Result<Extraction, FormatError> {
-        testing::extract(&Node, "app/node_modules/a/package.json", text.as_bytes(), &[])
+        testing::extract(&Npm, "app/node_modules/a/package.json", text.as_bytes(), &[])
     }
 
     #[test]
     fn wants_installed_packages_only() {
         testing::wants(
-            &Node,
+            &Npm,
             &[
                 "node_modules/a/package.json",
                 "usr/lib/node_modules/npm/package.json",
