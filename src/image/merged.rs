@@ -9,8 +9,9 @@ use std::{
 use crate::{
     block::Source,
     error::FormatError,
-    fs::{Device, DirEntry, FileKind, FileSystem, Handle, Ino, Listing, Stat, Xattr},
-    layer::{INDIRECT, OPAQUE},
+    fs::{DirEntry, FileKind, FileSystem, Handle, Ino, Listing, Stat, Xattr},
+    gap::Code,
+    layer::overlay,
     num,
 };
 
@@ -20,8 +21,8 @@ pub fn merge(layers: &[Handle]) -> Arc<dyn FileSystem> {
     let layers: Vec<Handle> = layers.iter().rev().cloned().collect();
     let stack = layers.iter().enumerate().map(|(number, top)| Part { layer: number, ino: top.ino }).collect();
     let nodes = Nodes { all: vec![Arc::new(stack)], known: HashMap::new() };
-    let merged = Merged { layers, nodes: Mutex::new(nodes) };
-    merged.end_root_at_opaque();
+    let mut merged = Merged { layers, nodes: Mutex::new(nodes), root_damage: None };
+    merged.root_damage = merged.end_root_at_opaque().err().map(|error| (error.code(), error.detail()));
     Arc::new(merged)
 }
 
@@ -29,6 +30,8 @@ struct Merged {
     /// Top first.
     layers: Vec<Handle>,
     nodes: Mutex<Nodes>,
+    /// Why it is not known whether a layer's root hides the layers below, if it is not: they show.
+    root_damage: Option<(Code, String)>,
 }
 
 /// An inode of one layer.
@@ -84,29 +87,30 @@ impl Merged {
 
     /// Whether a directory hides what lies below it.
     fn is_opaque(&self, part: Part) -> Result<bool, FormatError> {
-        for xattr in self.fs(part)?.xattrs(part.ino)? {
-            if OPAQUE.contains(&xattr.name.as_slice()) && xattr.value == b"y" {
-                return Ok(true);
-            }
-            refuse_indirect(&xattr)?;
+        let xattrs = self.fs(part)?.xattrs(part.ino)?;
+        match overlay::indirection(&xattrs) {
+            Some(error) => Err(error),
+            None => Ok(overlay::is_opaque(&xattrs)),
         }
-        Ok(false)
     }
 
     fn is_whiteout(&self, part: Part, kind: FileKind) -> Result<bool, FormatError> {
-        Ok(kind == FileKind::CharDevice && self.fs(part)?.stat(part.ino)?.rdev == Device::default())
+        Ok(kind == FileKind::CharDevice && overlay::is_whiteout(&self.fs(part)?.stat(part.ino)?))
     }
 
-    /// An unreadable root of a layer is met again, and reported, when the root is listed.
-    fn end_root_at_opaque(&self) {
-        let Ok(stack) = self.stack(Ino(0)) else { return };
-        let end = stack.iter().position(|part| self.is_opaque(*part).unwrap_or(false));
-        if let Some(end) = end {
-            let kept = stack.iter().take(end.saturating_add(1)).copied().collect();
-            if let Some(root) = self.lock().all.first_mut() {
-                *root = Arc::new(kept);
+    /// Takes what lies below the first opaque root out of the root's stack.
+    fn end_root_at_opaque(&self) -> Result<(), FormatError> {
+        let stack = self.stack(Ino(0))?;
+        for (number, part) in stack.iter().enumerate() {
+            if self.is_opaque(*part)? {
+                let kept = stack.iter().take(number.saturating_add(1)).copied().collect();
+                if let Some(root) = self.lock().all.first_mut() {
+                    *root = Arc::new(kept);
+                }
+                return Ok(());
             }
         }
+        Ok(())
     }
 
     /// Adds the next part of an entry; true when no lower part can follow.
@@ -123,14 +127,6 @@ impl Merged {
         }
         Ok(true)
     }
-}
-
-fn refuse_indirect(xattr: &Xattr) -> Result<(), FormatError> {
-    if INDIRECT.contains(&xattr.name.as_slice()) {
-        let what = format!("overlay attribute {}", String::from_utf8_lossy(&xattr.name));
-        return Err(FormatError::unsupported(what));
-    }
-    Ok(())
 }
 
 impl FileSystem for Merged {
@@ -158,6 +154,9 @@ impl FileSystem for Merged {
 
     fn read_dir(&self, dir: Ino) -> Result<Listing, FormatError> {
         let mut listing = Listing::default();
+        if let Some((code, what)) = self.root_damage.as_ref().filter(|_| dir == self.root()) {
+            listing.damage.push(FormatError::Unsupported { code: *code, what: what.clone() });
+        }
         let mut names: BTreeMap<Vec<u8>, (Stack, FileKind, bool)> = BTreeMap::new();
         for dir in self.stack(dir)?.iter() {
             let part = self.fs(*dir)?.read_dir(dir.ino)?;
@@ -187,15 +186,15 @@ impl FileSystem for Merged {
     fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
         let (fs, own) = self.top(ino)?;
         let mut xattrs = fs.xattrs(own)?;
-        xattrs.retain(|x| !x.name.starts_with(b"trusted.overlay.") && !x.name.starts_with(b"user.overlay."));
+        xattrs.retain(|xattr| !overlay::is_bookkeeping(xattr));
         Ok(xattrs)
     }
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {
         let (fs, own) = self.top(ino)?;
-        for xattr in fs.xattrs(own)? {
-            refuse_indirect(&xattr)?;
+        match overlay::indirection(&fs.xattrs(own)?) {
+            Some(error) => Err(error),
+            None => fs.open(own),
         }
-        fs.open(own)
     }
 }

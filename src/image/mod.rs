@@ -1,10 +1,8 @@
 //! An image from its layers: the fold of their facts (its inventory), and the merged file system (to look at
-//! files, to export, and to hold the fold against).
+//! files, and to hold the fold against).
 
 mod fold;
 mod merged;
-mod pack;
 
 pub use fold::{Inventory, Located, fold};
 pub use merged::merge;
-pub use pack::pack;

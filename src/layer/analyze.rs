@@ -2,12 +2,12 @@
 
 use std::{cell::RefCell, collections::HashSet};
 
-use super::{FileFacts, INDIRECT, LayerFacts, OPAQUE, OsFile, Paths};
+use super::{FileFacts, LayerFacts, OsFile, Paths, overlay};
 use crate::{
     Gap,
     block::{self, ReadAt, Source},
     error::FormatError,
-    fs::{Device, FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root},
+    fs::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root},
     gap::{Code, Scope},
     inventory::{EXTRACTORS, Extraction, Extractor, File, Os},
     limits,
@@ -194,7 +194,7 @@ impl Walker<'_> {
 
     fn is_whiteout(&mut self, path: &GuestPath, ino: Ino) -> bool {
         match self.fs.stat(ino) {
-            Ok(stat) => stat.rdev == Device::default(),
+            Ok(stat) => overlay::is_whiteout(&stat),
             Err(error) => {
                 self.gap(&error, Some(path), "a removed file may still be reported");
                 false
@@ -209,14 +209,11 @@ impl Walker<'_> {
                 return self.gap(&error, Some(path), "removed files may still be reported");
             }
         };
-        for xattr in xattrs {
-            if OPAQUE.contains(&xattr.name.as_slice()) && xattr.value == b"y" {
-                self.facts.opaque.push(Paths(path.clone()));
-            } else if INDIRECT.contains(&xattr.name.as_slice()) {
-                let what = format!("overlay attribute {}", String::from_utf8_lossy(&xattr.name));
-                let effect = "what it redirects to is not seen here";
-                self.gap(&FormatError::unsupported(what), Some(path), effect);
-            }
+        if overlay::is_opaque(&xattrs) {
+            self.facts.opaque.push(Paths(path.clone()));
+        }
+        if let Some(error) = overlay::indirection(&xattrs) {
+            self.gap(&error, Some(path), "what it redirects to is not seen here");
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    OPAQUE,
+    overlay,
     stream::{Compression, Decoded},
     tar::{Data, Member, Members},
 };
@@ -16,7 +16,7 @@ use crate::{
     block::{self, Memory, ReadAt, Source},
     error::{self, FormatError},
     fs::{
-        FileKind, FileSystem, GuestPath, Xattr,
+        FileKind, FileSystem, GuestPath,
         memory::{Entry, Tree},
     },
     gap::Code,
@@ -166,8 +166,7 @@ impl Builder {
         let dir = path.parent().unwrap_or_default();
         match name {
             b".wh..opq" => {
-                let xattr = Xattr { name: OPAQUE[0].to_vec(), value: b"y".to_vec() };
-                self.tree.mark(&dir, xattr);
+                self.tree.mark(&dir, overlay::opaque());
             }
             // AUFS's own bookkeeping (`.wh..wh.plnk`, `.wh..wh.aufs`).
             name if name.starts_with(b".wh.") => {}

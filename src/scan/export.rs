@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{OpenedNode, copies::Copies, view};
-use crate::{Digest, FormatError, block::Stream, gap::Code, image, store::Image};
+use crate::{Digest, FormatError, block::Stream, gap::Code, layer, store::Image};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -99,7 +99,7 @@ impl Archive<'_> {
         let tree = copies.tree(diff_id)?;
         let output = |error| FormatError::reading("temporary file", 0)(error);
         let mut summed = Summed { inner: scratch().map_err(output)?, sum: Sha256::new(), size: 0 };
-        image::pack(&tree, &mut summed)?;
+        layer::pack(&tree, &mut summed)?;
         let Summed { mut inner, sum, size } = summed;
         let digest = Digest::from_bytes(sum.finalize().into());
         inner.seek(SeekFrom::Start(0)).map_err(output)?;

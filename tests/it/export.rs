@@ -80,7 +80,7 @@ fn a_layer_packed_from_its_snapshot_has_the_same_facts() {
         for layer in &image.layers {
             let snapshot = node.stores[0].store.layer(layer).snapshot.unwrap();
             let mut tar = Vec::new();
-            image::pack(&snapshot, &mut tar).unwrap();
+            layer::pack(&snapshot, &mut tar).unwrap();
             let digest = Digest::of(&tar);
             let tree =
                 layer::open_blob(&(Arc::new(Memory::new(tar)) as Source), &digest, &digest, &layer::wants);

@@ -29,6 +29,10 @@ const PATHS: &[&str] = &[
     "srv/node_modules/x",
     "srv/node_modules/x/package.json",
     "srv/node_modules/x/node_modules/y/package.json",
+    // A file whose neighbour says something of its packages, and may be another layer's.
+    "srv/a.dist-info",
+    "srv/a.dist-info/METADATA",
+    "srv/a.dist-info/direct_url.json",
 ];
 
 #[derive(Debug, Clone)]
@@ -53,6 +57,12 @@ fn content(path: &str, version: u8) -> String {
     match path {
         "lib/apk/db/installed" => format!("P:musl\nV:1.2.{version}-r0\nA:x86_64\n\n"),
         path if path.ends_with("package.json") => format!("{{\"name\":\"x\",\"version\":\"{version}.0.0\"}}"),
+        path if path.ends_with("METADATA") => {
+            format!("Metadata-Version: 2.1\nName: a\nVersion: 1.{version}\n")
+        }
+        path if path.ends_with("direct_url.json") => {
+            format!("{{\"url\":\"https://example.org/{version}\",\"archive_info\":{{}}}}")
+        }
         path if path.ends_with("os-release") => format!("ID=alpine\nVERSION_ID=3.{version}\n"),
         _ => String::new(),
     }
@@ -116,6 +126,16 @@ proptest! {
         prop_assert_eq!(packages, expected);
         prop_assert_eq!(folded.os, walked.os);
     }
+}
+
+#[test]
+fn what_a_neighbour_in_another_layer_says_is_seen() {
+    let metadata = PATHS.iter().position(|path| path.ends_with("METADATA")).unwrap();
+    let base = build(&[Step::File(metadata, 1)]);
+    let top = build(&[Step::File(metadata + 1, 2)]);
+    let origin = |layers: &[Handle]| inventory(layers).1[0].1.origin.clone();
+    assert_eq!(origin(std::slice::from_ref(&base)), None);
+    assert_eq!(origin(&[base, top]).as_deref(), Some("https://example.org/2"));
 }
 
 #[test]

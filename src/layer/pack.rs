@@ -11,11 +11,11 @@ use std::{
 
 use tar::{Builder, EntryType, Header};
 
+use super::overlay;
 use crate::{
     block::Stream,
     error::FormatError,
-    fs::{Device, FileKind, GuestPath, Handle, Ino, Stat, Xattr},
-    layer::{INDIRECT, OPAQUE},
+    fs::{FileKind, GuestPath, Handle, Ino, Stat, Xattr},
 };
 
 /// Writes the tree below `top` as a layer tar.
@@ -62,7 +62,7 @@ impl Packer<'_> {
 
     fn other(&mut self, file: &Handle, path: &GuestPath, kind: FileKind) -> Result<(), FormatError> {
         let stat = file.stat()?;
-        if kind == FileKind::CharDevice && stat.rdev == Device::default() {
+        if overlay::is_whiteout(&stat) {
             let marker = [b".wh.".as_slice(), path.name()].concat();
             return self.marker(&path.parent().unwrap_or_default().join(&marker));
         }
@@ -112,20 +112,20 @@ impl Packer<'_> {
 
     /// Writes the attributes that belong to the file; whether the overlay's own say that it is opaque.
     fn extensions(&mut self, xattrs: &[Xattr]) -> Result<bool, FormatError> {
-        if let Some(xattr) = xattrs.iter().find(|xattr| INDIRECT.contains(&xattr.name.as_slice())) {
-            let what = format!("overlay attribute {}", String::from_utf8_lossy(&xattr.name));
-            return Err(FormatError::unsupported(what));
+        if let Some(error) = overlay::indirection(xattrs) {
+            return Err(error);
         }
-        let is_own =
-            |x: &&Xattr| !x.name.starts_with(b"trusted.overlay.") && !x.name.starts_with(b"user.overlay.");
         let name = |x: &Xattr| format!("SCHILY.xattr.{}", String::from_utf8_lossy(&x.name));
-        let own: Vec<(String, &[u8])> =
-            xattrs.iter().filter(is_own).map(|x| (name(x), x.value.as_slice())).collect();
+        let own: Vec<(String, &[u8])> = xattrs
+            .iter()
+            .filter(|x| !overlay::is_bookkeeping(x))
+            .map(|x| (name(x), x.value.as_slice()))
+            .collect();
         if !own.is_empty() {
             let records = own.iter().map(|(name, value)| (name.as_str(), *value));
             self.tar.append_pax_extensions(records).map_err(FormatError::reading("tar output", 0))?;
         }
-        Ok(xattrs.iter().any(|x| OPAQUE.contains(&x.name.as_slice()) && x.value == b"y"))
+        Ok(overlay::is_opaque(xattrs))
     }
 
     fn marker(&mut self, path: &GuestPath) -> Result<(), FormatError> {

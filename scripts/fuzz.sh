@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# fuzz.sh [SECONDS [TARGET…]]: runs the fuzz targets for some seconds each (10 by default) with libFuzzer, on the stable
+# toolchain: the compiler's own coverage counters are enough, as the project has no unsafe code for a sanitizer to watch.
+# The corpus grows in fuzz/corpus/TARGET, beginning with the bundled fixtures; what crashes is in fuzz/artifacts/TARGET.
+set -euo pipefail
+cd "$(dirname "$0")/../fuzz"
+seconds=${1:-10}; shift || true
+mapfile -t targets < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else basename -s .rs fuzz_targets/*.rs; fi)
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Coverflow-checks=on -Cdebug-assertions=on"
+host=$(rustc -vV | sed -n 's/^host: //p')
+cargo build --quiet --release --target "$host" $(printf -- '--bin %s ' "${targets[@]}")
+seeds() { # seeds TARGET: fixtures that the target's format has, unpacked
+  local fixture
+  case $1 in
+    ext4|xfs|btrfs) for fixture in ../disk-fixtures/"$1"/*.img.zst; do
+        zstd -dcq "$fixture" | head -c 1M > "corpus/$1/$(basename "$fixture" .img.zst)"; done ;;
+    partitions) for fixture in ../disk-fixtures/volume/*.img.zst; do
+        zstd -dcq "$fixture" | head -c 1M > "corpus/$1/$(basename "$fixture" .img.zst)"; done ;;
+  esac
+}
+for target in "${targets[@]}"; do
+  mkdir -p "corpus/$target" "artifacts/$target"
+  seeds "$target"
+  "$CARGO_TARGET_DIR/$host/release/$target" "corpus/$target" -artifact_prefix="artifacts/$target/" \
+    -max_total_time="$seconds" -max_len=1048576 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 2> "artifacts/$target.log" ||
+    { tail -n 40 "artifacts/$target.log" >&2; echo "$target failed" >&2; exit 1; }
+  awk -v target="$target" '/number_of_executed_units/ {print target ": " $2 " executions"}' "artifacts/$target.log"
+done
