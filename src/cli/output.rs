@@ -2,12 +2,17 @@
 
 use std::{
     io::{self, BufWriter, Write},
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::Path,
 };
 
 use anyhow::Context;
 use clap::CommandFactory;
 use icecore::report;
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags},
+    io::Errno,
+};
 
 use super::{
     Done,
@@ -24,13 +29,8 @@ pub(crate) fn now() -> String {
 
 /// Columns of the terminal, or what a pipe is given.
 pub(crate) fn width() -> usize {
-    let (_, columns) = indicatif_width();
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(columns)
-}
-
-fn indicatif_width() -> (u16, usize) {
-    let (rows, columns) = console::Term::stdout().size_checked().unwrap_or((24, 100));
-    (rows, usize::from(columns))
+    let terminal = || console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
+    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or_else(terminal)
 }
 
 /// Tells what a scan read.
@@ -57,23 +57,80 @@ pub(crate) fn complain(failure: &Failure) {
     let _ = writeln!(io::stderr(), "icecore: {}", report::clean(&failure.to_string()));
 }
 
-/// Writes a file beside its place, syncs it, and renames it.
+/// Writes a file that is whole or not there: it has no name until it is synced, so that whatever ends the process
+/// leaves nothing.
 pub(crate) fn to_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let inner = || -> anyhow::Result<()> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        let mut buffered = BufWriter::new(file.as_file_mut());
+        let mut file = Unnamed::new(dir)?;
+        let mut buffered = BufWriter::new(file.writer());
         write(&mut buffered)?;
         buffered.flush()?;
         drop(buffered);
-        file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     };
     inner().with_context(|| format!("{} cannot be written", path.display())).map_err(Failure::io)
+}
+
+#[expect(clippy::disallowed_types, reason = "the door to outputs that the caller named")]
+type HostFile = std::fs::File;
+
+/// A file without a name, where the file system can make one; else one with a name of its own.
+enum Unnamed {
+    Nameless(HostFile),
+    Temporary(tempfile::NamedTempFile),
+}
+
+/// What the umask leaves of it is the file's mode, as for any new file.
+const MODE: u32 = 0o666;
+
+impl Unnamed {
+    fn new(dir: &Path) -> io::Result<Self> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match rustix::fs::open(dir, flags, Mode::from_raw_mode(MODE)) {
+            Ok(file) => Ok(Self::Nameless(file.into())),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => {
+                let permissions = std::fs::Permissions::from_mode(MODE);
+                let file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir)?;
+                Ok(Self::Temporary(file))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Nameless(file) => file,
+            Self::Temporary(file) => file,
+        }
+    }
+
+    /// Syncs the file and gives it its name, in place of what had it before.
+    fn persist(self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Nameless(file) => {
+                file.sync_all()?;
+                // A link never replaces: the file is renamed from a name that no other process uses.
+                let mut beside = path.as_os_str().to_owned();
+                beside.push(format!(".{}.part", std::process::id()));
+                let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+                rustix::fs::linkat(CWD, &own, CWD, &beside, AtFlags::SYMLINK_FOLLOW)?;
+                rustix::fs::rename(&beside, path).inspect_err(|_| {
+                    // The first error is the one to tell.
+                    let _ = rustix::fs::unlink(&beside);
+                })?;
+            }
+            Self::Temporary(file) => {
+                file.as_file().sync_all()?;
+                file.persist(path)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn schema(args: &SchemaArgs) -> Done {
@@ -95,4 +152,27 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Done {
 pub(crate) fn man() -> Done {
     clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
     Ok(Exit::Complete)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read their own files")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_whole_or_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report.json");
+        for text in ["first", "second"] {
+            to_file(&path, |to| to.write_all(text.as_bytes())).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        let failed = to_file(&path, |to| {
+            to.write_all(b"half")?;
+            Err(io::ErrorKind::Other.into())
+        });
+        assert_eq!(failed.unwrap_err().exit, Exit::Io);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
 }
