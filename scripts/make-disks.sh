@@ -256,7 +256,8 @@ for part in table["partitions"]:
     uuid = part.get("uuid", "").lower()
     if scheme == "mbr":
         uuid = "%08x-%02x" % (int(table["id"], 16), number)
-    print(said, scheme, number, part["start"] * 512, part["size"] * 512, kind, uuid, part.get("name", ""), sep="\t")
+    sector = table.get("sectorsize", 512)
+    print(said, scheme, number, part["start"] * sector, part["size"] * sector, kind, uuid, part.get("name", ""), sep="\t")
 ' "$1" "${2:-}" >>truth.tsv
 }
 
@@ -281,6 +282,12 @@ partitions gpt.img gpt-grown.img
 cp gpt.img gpt-hybrid.img
 sgdisk -h 2 gpt-hybrid.img >/dev/null 2>&1
 partitions gpt.img gpt-hybrid.img
+# Sectors of 4096 bytes, which only a device tells.
+truncate -s 24M gpt-4k.img
+loop=$(losetup -b 4096 -f --show gpt-4k.img)
+sgdisk -n 1:256:+4M -t 1:ef00 -c 1:ESP -n 2:0:0 -c 2:root "$loop" >/dev/null
+partitions "$loop" gpt-4k.img
+losetup -d "$loop"
 # Cut off within the last partition.
 cp gpt.img gpt-cut.img
 truncate -s 20M gpt-cut.img
