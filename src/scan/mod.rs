@@ -8,6 +8,7 @@ mod findings;
 mod images;
 mod layers;
 mod open;
+mod own;
 mod run;
 mod view;
 

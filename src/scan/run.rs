@@ -6,15 +6,13 @@ use rayon::prelude::*;
 
 use super::{
     Inputs, OpenError, OpenedNode, Progress, containers, convert, copies::Copies, findings::Findings, images,
-    layers::Layers, open,
+    layers::Layers, open, own::Own,
 };
 use crate::{
-    Gap,
-    fs::GuestPath,
     gap::{Code, Scope},
-    image::{self, Inventory, Located},
+    image::{Inventory, Located},
     inventory::Os,
-    layer::{self, Cache, Walk},
+    layer::{self, Cache},
     node::{self, NodeFacts},
     num,
     report::{self, Report, Stats, Status, Verdict},
@@ -49,9 +47,6 @@ pub struct Outcome {
     /// The report.
     pub report: Report,
 }
-
-/// Directories of a node that hold no packages of its own: the kernel's, and the volumes of pods.
-const NOT_THE_NODES: &[&str] = &["proc", "sys", "dev", "run", "var/lib/kubelet/pods", "var/run"];
 
 /// Scans the disks of one node.
 pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
@@ -93,7 +88,11 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
     let cache = options.cache.as_deref().map(Cache::new);
     let copies = Copies::new(&node.stores);
-    let layers = Layers::analyze(chosen.iter().copied(), &copies, cache.as_ref(), progress);
+    // The node's own files are one more tree beside the layers.
+    let (layers, own) = rayon::join(
+        || Layers::analyze(chosen.iter().copied(), &copies, cache.as_ref(), progress),
+        || if options.no_node { Own::default() } else { Own::examine(&node.machine) },
+    );
     for layer in layers.all() {
         report.gaps.extend(layer.gaps.iter().chain(&layer.facts.gaps).cloned());
     }
@@ -111,7 +110,8 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
             report.containers.push(container.record.clone());
         }
     }
-    let (own, seen) = if options.no_node { Default::default() } else { examine_node(&node, &mut report) };
+    report.gaps.extend(own.gaps.iter().cloned());
+    report.node.packages = convert::packages(&own.packages, report.node.os.as_ref(), &|_| None);
     if let Some(database) = &options.database {
         let images = folded.iter().map(|f| (f.inventory.os.as_ref(), f.inventory.packages.as_slice()));
         let containers = examined.iter().map(|container| (container.os.as_ref(), container.added.as_slice()));
@@ -120,7 +120,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
         let findings = Findings::new(database, all.clone(), progress);
         assign(&mut report, &findings, all);
     }
-    report.stats = stats(&node, &report, &layers, seen, options.reproducible);
+    report.stats = stats(&node, &report, &layers, own.seen, options.reproducible);
     finish(&mut report);
     Ok(Outcome { report })
 }
@@ -243,39 +243,6 @@ fn reasons(node: &OpenedNode) -> Vec<report::Reason> {
         }
     }
     reasons
-}
-
-/// The node's own packages: every mounted volume, without what belongs to containers; and the number of names
-/// seen.
-fn examine_node(node: &OpenedNode, report: &mut Report) -> (Inventory, u64) {
-    let Some(root) = &node.machine.root else { return Default::default() };
-    let mut skip: Vec<GuestPath> = NOT_THE_NODES.iter().map(GuestPath::new).collect();
-    skip.extend(node.machine.sites.iter().filter(|site| site.volume.is_none()).map(|site| site.path.clone()));
-    skip.extend(root.mounts().iter().map(|mount| mount.at.clone()));
-    let mut facts = Vec::new();
-    let mut tops = vec![(GuestPath::ROOT, root.top())];
-    tops.extend(root.mounts().iter().map(|mount| {
-        let handle = crate::fs::Handle { fs: Arc::clone(&mount.fs), ino: mount.ino, path: GuestPath::ROOT };
-        (mount.at.clone(), handle)
-    }));
-    for (at, top) in &tops {
-        facts.push(Arc::new(layer::analyze(
-            top,
-            Walk { subject: "node", scope: Scope::Volume, at, skip: &skip },
-        )));
-    }
-    report.gaps.extend(facts.iter().flat_map(|facts| facts.gaps.iter().cloned()));
-    let empty: u64 = facts.iter().map(|facts| facts.empty).sum();
-    if empty > 0 {
-        let detail = format!("{empty} of the node's own package databases or os-release files are empty");
-        let effect = "the node's own packages may be missing";
-        report.gaps.push(Gap::new(Code::ZeroLengthFiles, Scope::Volume, "node", detail, effect));
-    }
-    // Mounts do not overlap: what lies below a mount point was not walked.
-    let inventory = image::fold(&facts, "node", &|| Ok(vec![root.top()]));
-    report.gaps.extend(inventory.gaps.iter().cloned().map(|gap| Gap { scope: Scope::Volume, ..gap }));
-    report.node.packages = convert::packages(&inventory.packages, report.node.os.as_ref(), &|_| None);
-    (inventory, facts.iter().map(|facts| facts.entries).sum())
 }
 
 fn stats(
