@@ -69,7 +69,7 @@ pub(crate) struct FormatArgs {
     #[arg(long, value_name = "NAME", env = "ICECORE_DISK_SNAPSHOT")]
     disk_snapshot: Option<String>,
     /// A file that a disk image may refer to (backing file, extent, parent); repeatable
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "ICECORE_BACKING")]
     backing: Vec<PathBuf>,
 }
 
@@ -97,16 +97,23 @@ pub(crate) enum When {
     Never,
 }
 
+/// Where a report goes.
 #[derive(Args)]
-pub(crate) struct ScanArgs {
-    #[command(flatten)]
-    pub(crate) disks: DiskArgs,
+pub(crate) struct ReportArgs {
     /// The format of the report on standard output
     #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
     pub(crate) format: Format,
     /// Write the report in a format to a file; repeatable
-    #[arg(short, long, value_name = "FORMAT=FILE", value_parser = output)]
+    #[arg(short, long, value_name = "FORMAT=FILE", value_parser = output, env = "ICECORE_OUTPUT")]
     pub(crate) output: Vec<(Format, PathBuf)>,
+}
+
+#[derive(Args)]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    pub(crate) disks: DiskArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
     /// The database of advisories; the user's own if absent
     #[arg(long, value_name = "FILE", env = "ICECORE_DB")]
     pub(crate) db: Option<PathBuf>,
@@ -150,10 +157,10 @@ pub(crate) struct ScanArgs {
     #[arg(long, default_value = "auto", env = "ICECORE_PROGRESS")]
     pub(crate) progress: When,
     /// No progress
-    #[arg(short, long)]
+    #[arg(short, long, env = "ICECORE_QUIET")]
     pub(crate) quiet: bool,
     /// Tell what was read on standard error
-    #[arg(short, long)]
+    #[arg(short, long, env = "ICECORE_VERBOSE")]
     pub(crate) verbose: bool,
 }
 
@@ -179,9 +186,8 @@ pub(crate) enum Format {
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) disks: DiskArgs,
-    /// The format of the report
-    #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
 }
 
 /// Which files are looked at.
@@ -189,7 +195,7 @@ pub(crate) struct InspectArgs {
 #[group(multiple = false)]
 pub(crate) struct WhereArgs {
     /// A volume, by the id that `inspect` prints
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", env = "ICECORE_VOLUME")]
     volume: Option<String>,
     /// A reconstructed image
     #[arg(long, value_name = "REF|DIGEST")]
@@ -242,13 +248,13 @@ pub(crate) struct LsArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,
     /// Also everything below
-    #[arg(short = 'R', long)]
+    #[arg(short = 'R', long, env = "ICECORE_RECURSIVE")]
     pub(crate) recursive: bool,
     /// With mode, owner, size and time
-    #[arg(short, long)]
+    #[arg(short, long, env = "ICECORE_LONG")]
     pub(crate) long: bool,
     /// One JSON object a line
-    #[arg(long)]
+    #[arg(long, env = "ICECORE_JSON")]
     pub(crate) json: bool,
 }
 
@@ -281,13 +287,13 @@ pub(crate) enum DbCommand {
 #[derive(Args)]
 pub(crate) struct BuildArgs {
     /// The directory with the feeds: folders, archives or files
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "ICECORE_FEEDS")]
     pub(crate) feeds: PathBuf,
     /// The database to write
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Only these feeds (comma-separated)
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "ICECORE_ONLY")]
     pub(crate) only: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ use icecore::{
 
 use super::{
     Done,
-    args::{Format, InspectArgs, ScanArgs},
+    args::{Format, InspectArgs, ReportArgs, ScanArgs},
     db,
     exit::{Exit, Failure},
     output,
@@ -67,10 +67,7 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
     if args.verbose {
         output::tell(&report.stats);
     }
-    for (format, path) in &args.output {
-        output::to_file(path, |to| write(&report, *format, to))?;
-    }
-    to_stdout(&report, args.format)?;
+    put(&report, &args.report)?;
     Ok(Exit::of(&report, gate))
 }
 
@@ -85,14 +82,18 @@ fn facts(path: &Path) -> Result<NodeFacts, Failure> {
 
 pub(crate) fn inspect(args: &InspectArgs) -> Done {
     let report = library::inspect(&args.disks.inputs())?;
-    to_stdout(&report, args.format)?;
+    put(&report, &args.report)?;
     Ok(Exit::of(&report, false))
 }
 
-fn to_stdout(report: &Report, format: Format) -> io::Result<()> {
+/// Writes a report to the files that were named and to standard output.
+fn put(report: &Report, args: &ReportArgs) -> Result<(), Failure> {
+    for (format, path) in &args.output {
+        output::to_file(path, |to| write(report, *format, to))?;
+    }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    write(report, format, &mut out)?;
-    out.flush()
+    write(report, args.format, &mut out)?;
+    Ok(out.flush()?)
 }
 
 fn write(report: &Report, format: Format, to: &mut dyn Write) -> io::Result<()> {
