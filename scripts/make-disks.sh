@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Makes qcow2 images of every kind with qemu-img and qemu-io, and their truth: `truth.tsv` has a line for each
+# Makes disk images of every format and kind with qemu-img, qemu-io and the writers in disks/, and their truth: `truth.tsv` has a line for each
 # disk with its name, options for the reader, size and the SHA-256 of every MiB as qemu reads it.
 # Usage: make-disks.sh OUT_DIR
 set -euo pipefail
 
 out=${1:?usage: make-disks.sh OUT_DIR}
+parts=$(realpath "$(dirname "$0")/disks")
 mkdir -p "$out"
 cd "$out"
-rm -f -- *.qcow2 *.raw truth.tsv
+rm -f -- *.qcow2 *.vhd *.vdi *.vmdk *.vhdx *.raw truth.tsv
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -53,8 +54,9 @@ PY
 
 # What qemu reads of a disk is its truth.
 judge() {
-    local name=$1 options=${2:--}
-    qemu-img convert -O raw "$name" "$work/truth.raw"
+    local name=$1 options=${2:--} format=${1##*.}
+    if [ "$format" = vhd ]; then format=vpc; fi
+    qemu-img convert -f "$format" -O raw "$name" "$work/truth.raw"
     truth "$name" "$work/truth.raw" "$options"
 }
 
@@ -193,13 +195,21 @@ printf '\x02' | dd of=corrupt-bit.qcow2 bs=1 seek=79 conv=notrunc status=none
 judge corrupt-bit.qcow2 note=corrupt-structure
 
 # Files that end too early: what is read must be right, what is cut must be an error.
-for source in c65536-v1.1-none-off c65536-v1.1-zstd-off c512-v0.10-zlib-off c65536-v1.1-none-on; do
-    size=$(stat -c %s "$source.qcow2")
-    for part in 30 60 99; do
-        name="cut$part-$source.qcow2"
-        head -c $((size * part / 100)) "$source.qcow2" >"$name"
-        truth "$name" "$base" cut=yes
+cut_files() {
+    local source size part name
+    for source in "$@"; do
+        size=$(stat -c %s "$source")
+        for part in ${cuts:-30 60 99}; do
+            name="cut$part-$source"
+            head -c $((size * part / 100)) "$source" >"$name"
+            truth "$name" "$base" cut=yes
+        done
     done
+}
+cut_files c65536-v1.1-none-off.qcow2 c65536-v1.1-zstd-off.qcow2 c512-v0.10-zlib-off.qcow2 c65536-v1.1-none-on.qcow2
+
+for format in vhd vdi vmdk vhdx; do
+    if [ -e "$parts/$format.sh" ]; then . "$parts/$format.sh"; fi
 done
 
 # Small disks for the repository's disk-fixtures/disk: one of each way to store a cluster.

@@ -307,6 +307,10 @@ impl disk::Siblings for Named<'_> {
         })?;
         self.opening.source(path).map_err(io::Error::other)
     }
+
+    fn named(&self) -> io::Result<Vec<Source>> {
+        self.backing.iter().map(|path| self.opening.source(path).map_err(io::Error::other)).collect()
+    }
 }
 
 fn stores(machine: &Machine, gaps: &mut Vec<Gap>) -> (Vec<report::Runtime>, Vec<OpenStore>) {
