@@ -41,6 +41,14 @@ pub const DISK_TABLE_CACHE_BYTES: usize = 16 << 20;
 pub const DISK_BLOCK_CACHE_BYTES: usize = 32 << 20;
 /// Runs of blocks of a disk image that one hint of a coming read is passed on for.
 pub const HINTED_RUNS: usize = 1024;
+/// Bytes of a VMDK descriptor.
+pub const VMDK_DESCRIPTOR_BYTES: u64 = 1 << 20;
+/// Extents of one VMDK: 2 TiB in parts of 2 GiB.
+pub const VMDK_EXTENTS: usize = 1024;
+/// Bytes of the grain directories of a chain of VMDKs: 256 TiB in grains of 64 KiB.
+pub const VMDK_DIRECTORY_BYTES: u64 = 32 << 20;
+/// Bytes of a compressed grain of a VMDK; real ones have 64 KiB.
+pub const VMDK_GRAIN_BYTES: u64 = 2 << 20;
 /// Bytes of a bolt database; containerd's are 1 to 20 MiB.
 pub const BOLT_BYTES: u64 = 256 << 20;
 /// Nesting of pages and buckets in a bolt database; real ones stay below 12.

@@ -12,7 +12,6 @@ pub(super) enum Compression {
     /// Raw deflate (RFC 1951), as qcow2's zlib clusters.
     Deflate,
     /// Deflate with zlib's header and checksum (RFC 1950), as VMDK's grains.
-    #[cfg(test)]
     Zlib,
     /// Zstandard frames.
     Zstd,
@@ -57,7 +56,6 @@ impl Decoder {
     fn new(compression: Compression) -> Self {
         let codec = match compression {
             Compression::Deflate => Codec::Inflate { stream: Decompress::new(false), wrapped: false },
-            #[cfg(test)]
             Compression::Zlib => Codec::Inflate { stream: Decompress::new(true), wrapped: true },
             Compression::Zstd => Codec::Zstd(DCtx::create()),
         };

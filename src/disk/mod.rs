@@ -13,6 +13,7 @@ mod runs;
 mod testing;
 mod vdi;
 mod vhd;
+mod vmdk;
 
 use std::io;
 
@@ -69,14 +70,11 @@ pub struct Options<'a> {
 }
 
 /// The formats that icecore reads; what is none of them is a raw disk.
-pub static DRIVERS: &[Driver] = &[qcow2::DRIVER, vdi::DRIVER, vhd::DRIVER];
+pub static DRIVERS: &[Driver] = &[qcow2::DRIVER, vmdk::DRIVER, vdi::DRIVER, vhd::DRIVER];
 
 /// Formats that are recognised and refused by name: their bytes are not a disk's.
 const REFUSED: &[(&[u8], u64, &str)] = &[
     (b"vhdxfile", 0, "VHDX"),
-    (b"KDMV", 0, "VMDK"),
-    (b"COWD", 0, "VMDK (COWD)"),
-    (b"# Disk DescriptorFile", 0, "VMDK descriptor"),
     (b"QED\0", 0, "QED"),
     (b"Bochs Virtual HD Image", 0, "Bochs"),
     (b"WithoutFreeSpace", 0, "Parallels"),

@@ -19,7 +19,6 @@ pub(super) enum Place {
     /// In the file at this offset.
     Data(u64),
     /// In a compressed block that begins in the file at this offset.
-    #[expect(dead_code, reason = "for the formats that compress")]
     Packed(u64),
 }
 
@@ -196,7 +195,7 @@ mod tests {
     #[test]
     fn hints_reach_the_file_and_the_parent() {
         let [file, parent] = [(); 2].map(|()| Arc::new(Told(Mutex::default())));
-        let sources: [Source; 2] = [Arc::clone(&file) as Source, Arc::clone(&parent) as Source];
+        let sources: [Source; 2] = [Arc::clone(&file), Arc::clone(&parent)].map(|told| -> Source { told });
         announce((5, 1000), lookup, (&sources[0], Some(&sources[1])), 10);
         assert_eq!(*file.0.lock().unwrap(), [(105, 15), (50, 10)]);
         assert_eq!(*parent.0.lock().unwrap(), [(50, 10)]);

@@ -118,6 +118,16 @@ fn check(dir: &Path, truth: &Truth) {
     assert_eq!((disk.format, disk.source.size()), (format(&truth.name), truth.size), "{}", truth.name);
     let notes: Vec<&str> = disk.notes.iter().map(|note| note.code().text()).collect();
     assert_eq!(notes, Vec::from_iter(truth.options.get("note")), "{}", truth.name);
+    if let Some(numbers) = truth.options.get("mib") {
+        assert_eq!(numbers.split(':').count(), truth.sums.len(), "{}", truth.name);
+        for (number, expected) in numbers.split(':').zip(&truth.sums) {
+            let start = number.parse::<u64>().unwrap() * MIB;
+            disk.source.will_need(start, MIB);
+            let bytes = read(&disk.source, start, MIB.min(truth.size - start)).unwrap();
+            assert_eq!(&sum(&bytes), expected, "{}: MiB {number}", truth.name);
+        }
+        return;
+    }
     // Random reads first: the sequential ones would hide a cache that is never filled.
     let fresh = open(dir, truth);
     let mut whole = Vec::new();

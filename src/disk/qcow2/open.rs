@@ -185,7 +185,7 @@ mod tests {
         let mut cluster = [0xee; 512];
         disk.source.read_at(&mut cluster, 1024).unwrap();
         assert_eq!((cluster[..176].to_vec(), cluster[176..].to_vec()), (vec![0x77; 176], vec![0; 336]));
-        let other = opened(over("base.raw", Some("vmdk")), &files, None).err().unwrap();
+        let other = opened(over("base.raw", Some("qed")), &files, None).err().unwrap();
         assert_eq!(other.code(), Code::UnsupportedDiskFormat);
         let network = opened(over("nbd://host/x", Some("raw")), &files, None).err().unwrap();
         assert!(network.detail().contains("nbd://host/x"));
