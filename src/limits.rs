@@ -49,6 +49,12 @@ pub const VMDK_EXTENTS: usize = 1024;
 pub const VMDK_DIRECTORY_BYTES: u64 = 32 << 20;
 /// Bytes of a compressed grain of a VMDK; real ones have 64 KiB.
 pub const VMDK_GRAIN_BYTES: u64 = 2 << 20;
+/// Bytes of a VHDX log that is replayed; Hyper-V's have 1 MiB.
+pub const VHDX_LOG_BYTES: u64 = 256 << 20;
+/// Descriptors of a VHDX log that are replayed.
+pub const VHDX_LOG_DESCRIPTORS: usize = 512 << 10;
+/// Bytes of what a VHDX says of its parent.
+pub const VHDX_LOCATOR_BYTES: u32 = 1 << 20;
 /// Bytes of a bolt database; containerd's are 1 to 20 MiB.
 pub const BOLT_BYTES: u64 = 256 << 20;
 /// Nesting of pages and buckets in a bolt database; real ones stay below 12.

@@ -75,6 +75,18 @@ impl<'a> Chain<'a> {
             _ => FormatError::reading("backing file", 0)(error),
         })
     }
+
+    /// The first file that the caller named under one of these paths of another machine.
+    pub(super) fn first_sibling(&self, paths: &[String]) -> Result<Option<Source>, FormatError> {
+        for path in paths {
+            match self.siblings.open(base_name(path)) {
+                Ok(file) => return Ok(Some(file)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(FormatError::reading("parent disk", 0)(error)),
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// The error for a file that the caller did not name.

@@ -5,6 +5,7 @@
 
 mod cache;
 mod chain;
+mod guid;
 mod inflate;
 mod pages;
 mod qcow2;
@@ -13,6 +14,7 @@ mod runs;
 mod testing;
 mod vdi;
 mod vhd;
+mod vhdx;
 mod vmdk;
 
 use std::io;
@@ -70,11 +72,10 @@ pub struct Options<'a> {
 }
 
 /// The formats that icecore reads; what is none of them is a raw disk.
-pub static DRIVERS: &[Driver] = &[qcow2::DRIVER, vmdk::DRIVER, vdi::DRIVER, vhd::DRIVER];
+pub static DRIVERS: &[Driver] = &[qcow2::DRIVER, vhdx::DRIVER, vmdk::DRIVER, vdi::DRIVER, vhd::DRIVER];
 
 /// Formats that are recognised and refused by name: their bytes are not a disk's.
 const REFUSED: &[(&[u8], u64, &str)] = &[
-    (b"vhdxfile", 0, "VHDX"),
     (b"QED\0", 0, "QED"),
     (b"Bochs Virtual HD Image", 0, "Bochs"),
     (b"WithoutFreeSpace", 0, "Parallels"),

@@ -89,25 +89,31 @@ pub(super) enum Bits {
     /// From the most significant one.
     HighFirst,
     /// From the least significant one.
-    #[cfg(test)]
     LowFirst,
 }
 
 impl Bits {
     /// Whether bit `first` of `bytes` is set, and how many from there on are alike.
     pub(super) fn run(self, bytes: &[u8], first: u64) -> (bool, u64) {
-        let bit = |number: u64| {
-            let byte = bytes.get(num::to_usize(number.unbounded_shr(3)))?;
-            let shift = u32::from(number.to_le_bytes()[0] & 7);
-            Some(match self {
-                Self::HighFirst => byte.unbounded_shl(shift) & 0x80 != 0,
-                #[cfg(test)]
-                Self::LowFirst => byte.unbounded_shr(shift) & 1 != 0,
-            })
+        let bytes = bytes.get(num::to_usize(first.unbounded_shr(3))..).unwrap_or_default();
+        let skipped = u32::from(first.to_le_bytes()[0] & 7);
+        // As if the first bit came first, at the top.
+        let ordered = |byte: &u8| match self {
+            Self::HighFirst => *byte,
+            Self::LowFirst => byte.reverse_bits(),
         };
-        let value = bit(first).unwrap_or(false);
-        let alike = (first..).take_while(|number| bit(*number) == Some(value)).count();
-        (value, num::to_u64(alike).max(1))
+        let Some((start, rest)) = bytes.split_first() else { return (false, 1) };
+        let start = ordered(start).unbounded_shl(skipped);
+        let value = start & 0x80 != 0;
+        let alike = |byte: u8| if value { byte.leading_ones() } else { byte.leading_zeros() };
+        let here = alike(start).min(8u32.saturating_sub(skipped));
+        if here < 8u32.saturating_sub(skipped) {
+            return (value, u64::from(here));
+        }
+        let full = if value { 0xff } else { 0 };
+        let whole = rest.iter().take_while(|byte| **byte == full).count();
+        let last = rest.get(whole).map_or(0, |byte| alike(ordered(byte)));
+        (value, u64::from(here.saturating_add(last)).saturating_add(num::to_u64(whole).saturating_mul(8)))
     }
 }
 
@@ -153,6 +159,11 @@ mod tests {
         let rows = [(0, (true, 3)), (3, (false, 13)), (16, (true, 8)), (24, (false, 1))];
         for (first, expected) in rows {
             assert_eq!(Bits::HighFirst.run(&bytes, first), expected, "{first}");
+        }
+        for first in 0..24 {
+            let set = |bit: u64| bytes[usize::try_from(bit / 8).unwrap()] & (0x80 >> (bit % 8)) != 0;
+            let alike = (first..24).take_while(|bit| set(*bit) == set(first)).count();
+            assert_eq!(Bits::HighFirst.run(&bytes, first), (set(first), num::to_u64(alike)), "{first}");
         }
         assert_eq!(Bits::LowFirst.run(&bytes, 0), (false, 5));
         assert_eq!(Bits::LowFirst.run(&bytes, 5), (true, 3));

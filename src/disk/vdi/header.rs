@@ -1,7 +1,5 @@
 //! The header (VDIPREHEADER, VDIHEADER1PLUS). All numbers are little-endian.
 
-use std::fmt;
-
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     little_endian::{U32, U64},
@@ -9,6 +7,7 @@ use zerocopy::{
 
 use crate::{
     block::{ReadAt, read_vec},
+    disk::guid::Guid,
     error::FormatError,
 };
 
@@ -45,28 +44,13 @@ struct RawHeader {
     parent_modify: [u8; 16],
 }
 
-/// An identity of an image, or of a state of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Uuid([u8; 16]);
-
-impl fmt::Display for Uuid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self([a, b, c, d, e, g, h, i, rest @ ..]) = self;
-        write!(f, "{d:02x}{c:02x}{b:02x}{a:02x}-{g:02x}{e:02x}-{i:02x}{h:02x}")?;
-        rest.iter().enumerate().try_for_each(|(at, byte)| match at {
-            0 | 2 => write!(f, "-{byte:02x}"),
-            _ => write!(f, "{byte:02x}"),
-        })
-    }
-}
-
 /// What a differencing disk knows of its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Parent {
     /// Which image it is.
-    pub(super) create: Uuid,
+    pub(super) create: Guid,
     /// Its state when the child was made, if the child knows.
-    pub(super) modify: Option<Uuid>,
+    pub(super) modify: Option<Guid>,
 }
 
 /// A checked header.
@@ -80,8 +64,8 @@ pub(super) struct Header {
     pub(super) map: u64,
     /// Where block 0 of the file is.
     pub(super) data: u64,
-    pub(super) create: Uuid,
-    pub(super) modify: Uuid,
+    pub(super) create: Guid,
+    pub(super) modify: Guid,
     /// What a differencing disk lies on.
     pub(super) parent: Option<Parent>,
 }
@@ -99,11 +83,11 @@ impl Header {
         if raw.version.get() != VERSION {
             return Err(refused("version", raw.version.get()));
         }
-        let link = (raw.linkage != [0; 16]).then_some(Uuid(raw.linkage));
+        let link = (raw.linkage != [0; 16]).then_some(Guid(raw.linkage));
         let parent = match (raw.image_type.get(), link) {
             (1 | 2, None) => None,
             (4, Some(create)) => {
-                let modify = (raw.parent_modify != [0; 16]).then_some(Uuid(raw.parent_modify));
+                let modify = (raw.parent_modify != [0; 16]).then_some(Guid(raw.parent_modify));
                 Some(Parent { create, modify })
             }
             (kind @ (1 | 2 | 4), link) => {
@@ -133,7 +117,7 @@ impl Header {
             return Err(corrupt(0x154, format!("a map of {blocks} blocks at {map:#x}, data at {data:#x}")));
         }
         let size = size.next_multiple_of(512);
-        let [create, modify] = [raw.create, raw.modify].map(Uuid);
+        let [create, modify] = [raw.create, raw.modify].map(Guid);
         Ok(Self { size, block, map, data, create, modify, parent })
     }
 }

@@ -1,6 +1,6 @@
 //! From a file to an opened disk and the parents that it lies on.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     footer::{self, Footer, Kind},
@@ -12,7 +12,7 @@ use crate::{
     block::{Slice, Source},
     disk::{
         Disk, Options,
-        chain::{Chain, base_name, not_given},
+        chain::{Chain, not_given},
         no_snapshots,
     },
     error::FormatError,
@@ -49,18 +49,7 @@ fn image(chain: &mut Chain<'_>, file: Source) -> Result<(Footer, Source), Format
 fn below(chain: &mut Chain<'_>, parent: &Parent) -> Result<Source, FormatError> {
     let name = parent.names.first().map_or("", String::as_str);
     chain.descend((header::NAME, 0), name)?;
-    let mut found = None;
-    for name in &parent.names {
-        match chain.siblings.open(base_name(name)) {
-            Ok(file) => {
-                found = Some(file);
-                break;
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(FormatError::reading("parent disk", 0)(error)),
-        }
-    }
-    let file = found.ok_or_else(|| not_given("parent", name))?;
+    let file = chain.first_sibling(&parent.names)?.ok_or_else(|| not_given("parent", name))?;
     let (footer, source) = image(chain, file)?;
     if footer.id != parent.id {
         let problem = format!("the parent {name:?} is {:02x?}, not {:02x?}", footer.id, parent.id);
