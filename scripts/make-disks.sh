@@ -254,8 +254,45 @@ truth zstd.qcow2 small.raw snapshot=before
 judge zstd.qcow2
 judge over.qcow2
 judge zeros.qcow2
-rm small.raw
-zstd -q -19 --rm -- *.qcow2
+# The other formats: plain, compressed or in parts, on a parent, and with a log.
+python3 - tiny.raw <<'PY'
+import random, sys
+rng = random.Random(8)
+words = [rng.randbytes(6) for _ in range(40)]
+with open(sys.argv[1], "wb") as disk:
+    disk.truncate(99_840)
+    for at, length in [(0, 2000), (40_000, 5), (70_000, 4000), (99_000, 840)]:
+        disk.seek(at)
+        disk.write(b"".join(rng.choice(words) for _ in range(length // 6)))
+PY
+cp tiny.raw child.raw
+qemu-img convert -f raw -O vpc -o force_size=on tiny.raw dynamic.vhd
+qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on tiny.raw fixed.vhd
+python3 "$parts/vhd.py" child child.vhd child.raw 4096 dynamic.vhd 1
+judge dynamic.vhd
+judge fixed.vhd
+truth child.vhd child.raw
+qemu-img convert -f raw -O vdi tiny.raw dynamic.vdi
+judge dynamic.vdi
+qemu-img convert -f raw -O vmdk tiny.raw sparse.vmdk
+qemu-img convert -f raw -O vmdk -o subformat=streamOptimized tiny.raw stream.vmdk
+qemu-img convert -f raw -O vmdk -o subformat=twoGbMaxExtentFlat tiny.raw split.vmdk
+qemu-img create -q -f vmdk -b sparse.vmdk -F vmdk -o zeroed_grain=on delta.vmdk
+io -f vmdk -c 'write -P 5 66k 1k' delta.vmdk
+for name in sparse stream split delta; do judge $name.vmdk; done
+qemu-img convert -f raw -O vhdx -o block_size=1M tiny.raw dynamic.vhdx
+judge dynamic.vhdx
+cp dynamic.vhdx dirty.vhdx
+python3 "$parts/vhdx.py" dirty dirty.vhdx plain
+cp dirty.vhdx "$work/copy.vhdx"
+qemu-img check -q -r all "$work/copy.vhdx"
+qemu-img compare -q "$work/copy.vhdx" tiny.raw
+truth dirty.vhdx tiny.raw
+cp tiny.raw child.raw
+python3 "$parts/vhdx.py" child child.vhdx child.raw 1048576 512 dynamic.vhdx 2
+truth child.vhdx child.raw
+rm small.raw tiny.raw child.raw
+zstd -q -19 --rm -- *.qcow2 *.vhd *.vdi *.vmdk *.vhdx
 
 # Partition tables for disk-fixtures/volume: what sfdisk says of them is the truth.
 cd ..

@@ -82,9 +82,11 @@ def content(path):
 def changes(raw, seed):
     """Sectors at random, alone and in runs; applied to the file and returned."""
     rng, data, sectors = random.Random(seed), bytearray(content(raw)), {}
-    for _ in range(60):
-        first = rng.randrange(len(data) // SECTOR)
-        for number in range(first, min(first + rng.choice([1, 1, 2, 7, 8, 9, 64, 200]), len(data) // SECTOR)):
+    total = len(data) // SECTOR
+    for _ in range(min(60, total // 50 + 2)):
+        first = rng.randrange(total)
+        length = min(rng.choice([1, 1, 2, 7, 8, 9, 64, 200]), total // 50 + 1)
+        for number in range(first, min(first + length, total)):
             sectors[number] = rng.randbytes(SECTOR) if rng.random() < 0.8 else bytes(SECTOR)
             data[number * SECTOR:(number + 1) * SECTOR] = sectors[number]
     with open(raw, "wb") as disk:

@@ -136,13 +136,14 @@ def read(path):
 def child(out, raw, block, sector, parent, seed):
     rng, data, stored = random.Random(seed), bytearray(read(raw)), {}
     total = len(data) // sector
-    for _ in range(40):
+    for _ in range(min(40, total // 50 + 2)):
         first = rng.randrange(total)
-        for number in range(first, min(first + rng.choice([1, 1, 2, 7, 8, 9, 64, 3000]), total)):
+        length = min(rng.choice([1, 1, 2, 7, 8, 9, 64, 3000]), total // 6 if total > 2048 else 4)
+        for number in range(first, min(first + length, total)):
             stored[number] = rng.randbytes(sector) if rng.random() < 0.8 else bytes(sector)
     # One block is whole.
     per = block // sector
-    stored.update({n: rng.randbytes(sector) for n in range(min(per, total))})
+    stored.update({n: rng.randbytes(sector) for n in range(per if total > per else 0)})
     for number, content in stored.items():
         data[number * sector:(number + 1) * sector] = content
     write(out, len(data), block, sector, stored, parent)

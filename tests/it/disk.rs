@@ -197,7 +197,7 @@ fn fixtures() -> tempfile::TempDir {
 fn the_small_disks_are_what_qemu_reads() {
     let dir = fixtures();
     let truths = truths(dir.path());
-    assert_eq!(truths.len(), 6);
+    assert_eq!(truths.len(), 17);
     for truth in &truths {
         check(dir.path(), truth);
     }
@@ -233,15 +233,18 @@ fn a_failing_read_is_an_error_or_changes_nothing() {
                 }
             }
         }
-        assert!(errors > 10, "{}: {errors} errors", truth.name);
+        // A descriptor alone is read twice.
+        assert!(errors > 3, "{}: {errors} errors", truth.name);
     }
 }
 
 #[test]
 fn threads_share_a_disk() {
     let Some(dir) = made() else { return };
-    for truth in truths(&dir).iter().filter(|truth| truth.name.starts_with('c') && truth.name.contains("-z"))
-    {
+    let others =
+        ["streamOptimized.vmdk", "delta-2.vmdk", "child-1048576.vhd", "child-3.vhdx", "dirty-torn.vhdx"];
+    let packed = |name: &str| name.starts_with('c') && name.contains("-z");
+    for truth in truths(&dir).iter().filter(|t| packed(&t.name) || others.contains(&&*t.name)) {
         if truth.options.contains_key("cut") {
             continue;
         }

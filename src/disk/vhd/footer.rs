@@ -41,15 +41,15 @@ pub(super) struct Footer {
 }
 
 impl Footer {
-    /// Parses a footer of 512 or 511 bytes that was read at `at`.
-    pub(super) fn parse(bytes: &[u8], at: u64) -> Result<Self, FormatError> {
+    /// Parses a footer of 512 or 511 bytes that was read at `at`; `summed` if its checksum must be right.
+    fn parse(bytes: &[u8], at: u64, summed: bool) -> Result<Self, FormatError> {
         let corrupt = |problem: String| FormatError::corrupt(NAME, at, problem);
         let (raw, _) = RawFooter::ref_from_prefix(bytes).map_err(|_| corrupt("it is cut".to_owned()))?;
         if raw.cookie != COOKIE {
             return Err(corrupt(format!("cookie {:02x?}", raw.cookie)));
         }
         let (stored, computed) = (raw.checksum.get(), checksum(bytes, FOOTER_CHECKSUM));
-        if stored != computed {
+        if summed && stored != computed {
             return Err(corrupt(format!("checksum {stored:#010x}, not {computed:#010x}")));
         }
         if raw.file_format_version.get() != VERSION {
@@ -77,35 +77,42 @@ fn size(raw: &RawFooter) -> u64 {
         .saturating_mul(u64::from(raw.heads))
         .saturating_mul(u64::from(raw.sectors_per_track));
     let cylinders = matches!(&raw.creator_application, b"vpc " | b"qemu");
-    match cylinders && geometry != LARGEST_GEOMETRY {
+    match cylinders && geometry != 0 && geometry != LARGEST_GEOMETRY {
         true => geometry.saturating_mul(512),
         false => raw.current_size.get() & !511,
     }
 }
 
 /// The footer of a file, where it is, and what must be told of it. Where the one at the end is not right, the
-/// copy that a dynamic disk has at its beginning is used.
+/// copy that a dynamic disk has at its beginning is used; if both have the same wrong checksum and are alike, it
+/// was their writer that was wrong.
 pub(super) fn find(file: &dyn ReadAt) -> Result<(Footer, u64, Option<FormatError>), FormatError> {
     let mut wrong = None;
     for length in FOOTER_LENGTHS {
         let Some(at) = file.size().checked_sub(length) else { continue };
-        match at_end(file, at, length) {
+        match read(file, at, length).and_then(|bytes| Footer::parse(&bytes, at, true)) {
             Ok(footer) => return Ok((footer, at, None)),
             Err(error @ FormatError::Unsupported { .. }) => return Err(error),
             Err(error) => wrong = wrong.or(Some(error)),
         }
     }
     let wrong = wrong.unwrap_or_else(|| FormatError::corrupt(NAME, 0, "the file is too short for one"));
-    match at_end(file, 0, 512) {
-        // A fixed disk has its own first bytes there.
-        Ok(copy) if copy.kind != Kind::Fixed => {
-            let problem = format!("its copy at the beginning is used: {}", wrong.detail());
-            Ok((copy, 0, Some(FormatError::corrupt(NAME, file.size().saturating_sub(512), problem))))
-        }
+    let Ok(copy) = read(file, 0, 512) else { return Err(wrong) };
+    let last = file.size().saturating_sub(512);
+    let told =
+        |problem: &str| Some(FormatError::corrupt(NAME, last, format!("{problem}: {}", wrong.detail())));
+    // A fixed disk has its own first bytes there.
+    let dynamic = |footer: &Footer| footer.kind != Kind::Fixed;
+    if let Some(footer) = Footer::parse(&copy, 0, true).ok().filter(dynamic) {
+        return Ok((footer, 0, told("its copy at the beginning is used")));
+    }
+    let alike = read(file, last, 512).is_ok_and(|bytes| last > 0 && bytes == copy);
+    match Footer::parse(&copy, 0, false).ok().filter(dynamic) {
+        Some(footer) if alike => Ok((footer, last, told("its copy is the same, so it is used"))),
         _ => Err(wrong),
     }
 }
 
-fn at_end(file: &dyn ReadAt, at: u64, length: u64) -> Result<Footer, FormatError> {
-    Footer::parse(&read_vec(file, NAME, at, num::to_usize(length))?, at)
+fn read(file: &dyn ReadAt, at: u64, length: u64) -> Result<Vec<u8>, FormatError> {
+    read_vec(file, NAME, at, num::to_usize(length))
 }

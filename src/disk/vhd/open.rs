@@ -113,6 +113,19 @@ mod tests {
     }
 
     #[test]
+    fn a_writer_that_sums_wrongly_is_noted() {
+        let footer = dynamic().len() - 512;
+        let mut bytes = dynamic();
+        for at in [66, footer + 66] {
+            bytes[at] ^= 1;
+        }
+        let disk = opened(bytes.clone(), &Files::default()).unwrap();
+        assert_eq!((read(&disk), disk.notes.len()), (WHOLE.to_vec(), 1));
+        bytes[100] = 1;
+        assert!(opened(bytes, &Files::default()).is_err());
+    }
+
+    #[test]
     fn one_changed_field_is_an_error_that_names_it() {
         let footer = dynamic().len() - 512;
         let rows: &[(usize, &[u8], Code, &str)] = &[

@@ -223,13 +223,11 @@ mod tests {
             entry[64 + 24] = 7;
             resummed(entry)
         };
-        for log in [
-            vec![],
-            vec![(0, changed)],
-            vec![(8192, right.clone())],
-            vec![(0, short(right.clone()))],
-            vec![(0, foreign(right.clone()))],
-        ] {
+        let disk = opened(logged(&[(0, short(right.clone()))]), &Files::default()).unwrap();
+        assert_eq!((read(&disk)[0], notes(&disk)), (Some(2), vec![Code::Truncated]));
+        for log in
+            [vec![], vec![(0, changed)], vec![(8192, right.clone())], vec![(0, foreign(right.clone()))]]
+        {
             let disk = opened(logged(&log), &Files::default()).unwrap();
             assert_eq!((read(&disk), notes(&disk)), (WHOLE.to_vec(), vec![Code::JournalNotReplayed]));
         }

@@ -35,14 +35,17 @@ pub(super) fn replay(file: Source, log: Log) -> Result<(Source, Option<FormatErr
     let Some(entries) = sequence::active(&ring, &ring.entries()?)? else {
         return Ok((file, Some(not_replayed("it has no whole sequence of entries"))));
     };
+    // Where the file was cut it lacks what the log does not change: that is told, and an error where it is read.
     let size = file.size();
+    let flushed = entries.iter().map(|entry| entry.flushed).max().unwrap_or(0);
+    let cut = (flushed > size).then(|| {
+        let problem = format!("the file had {flushed} bytes when its log was written and has {size}");
+        let source = io::Error::new(io::ErrorKind::UnexpectedEof, problem);
+        FormatError::Read { structure: "end of the VHDX", offset: size, source }
+    });
     let mut replayed = Replayed { file: Arc::clone(&file), size, patches: BTreeMap::new() };
     let mut count = 0usize;
     for entry in &entries {
-        if entry.flushed > size {
-            let problem = format!("the file had {} bytes and has {size}", entry.flushed);
-            return Ok((file, Some(not_replayed(&problem))));
-        }
         let changes = match ring.changes(entry) {
             Ok(changes) => changes,
             Err(error @ FormatError::Corrupt { .. }) => {
@@ -57,9 +60,11 @@ pub(super) fn replay(file: Source, log: Log) -> Result<(Source, Option<FormatErr
         for change in changes {
             replayed.put(change);
         }
-        replayed.size = size.max(entry.last);
+        if cut.is_none() {
+            replayed.size = size.max(entry.last);
+        }
     }
-    Ok((Arc::new(replayed), None))
+    Ok((Arc::new(replayed), cut))
 }
 
 fn not_replayed(problem: &str) -> FormatError {
