@@ -55,6 +55,8 @@ pub const VHDX_LOG_BYTES: u64 = 256 << 20;
 pub const VHDX_LOG_DESCRIPTORS: usize = 512 << 10;
 /// Bytes of what a VHDX says of its parent.
 pub const VHDX_LOCATOR_BYTES: u32 = 1 << 20;
+/// Bytes of a disk image that one hint of a coming read is passed on for.
+pub const HINTED_BYTES: u64 = 1 << 30;
 /// Bytes of a bolt database; containerd's are 1 to 20 MiB.
 pub const BOLT_BYTES: u64 = 256 << 20;
 /// Nesting of pages and buckets in a bolt database; real ones stay below 12.

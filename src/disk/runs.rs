@@ -79,6 +79,7 @@ pub(super) fn announce(
     packed: u64,
 ) {
     let (mut at, end) = range;
+    let end = end.min(at.saturating_add(limits::HINTED_BYTES));
     let mut hint = Hint::default();
     for _ in 0..limits::HINTED_RUNS {
         // Only a hint: a damaged entry is told by the read.

@@ -5,14 +5,17 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use icecore::{
     block::{
-        self, ReadAt, Source,
+        self, Memory, ReadAt, Source,
         fault::{Fault, Faulty, When},
     },
     disk::{self, Disk, Options, Siblings},
+    gap::Code,
+    scan::{self, Inputs},
 };
 use sha2::{Digest, Sha256};
 
@@ -235,6 +238,89 @@ fn a_failing_read_is_an_error_or_changes_nothing() {
         }
         // A descriptor alone is read twice.
         assert!(errors > 3, "{}: {errors} errors", truth.name);
+    }
+}
+
+/// Bytes of the small disks are changed where there are any; `$ICECORE_MUTATIONS` asks for more than a few.
+#[test]
+fn a_changed_disk_is_read_or_refused() {
+    let count = std::env::var("ICECORE_MUTATIONS").map_or(60, |count| count.parse::<u64>().unwrap());
+    let dir = fixtures();
+    let siblings = Directory(dir.path().to_owned());
+    let options = Options { siblings: &siblings, snapshot: None };
+    let mut buf = vec![0; 1 << 20];
+    for truth in truths(dir.path()) {
+        let mut bytes = std::fs::read(dir.path().join(&truth.name)).unwrap();
+        let used: Vec<usize> =
+            (0..bytes.len()).filter(|at| bytes[*at / 512 * 512..][..16] != [0; 16]).collect();
+        let mut state = truth.size | 1;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut opened = 0;
+        for _ in 0..count {
+            let changes: Vec<(usize, u8)> = (0..1 + random(4))
+                .map(|_| {
+                    let at = if random(4) == 0 { random(bytes.len()) } else { used[random(used.len())] };
+                    (at, [0, 0xff, 1, 0x80, bytes[at] ^ 1 << random(8)][random(5)])
+                })
+                .collect();
+            let before: Vec<u8> = changes.iter().map(|(at, _)| bytes[*at]).collect();
+            changes.iter().for_each(|(at, value)| bytes[*at] = *value);
+            let source: Source = Arc::new(Memory::new(bytes.clone()));
+            let start = Instant::now();
+            if let Ok(disk) = disk::open(source, Some(format(&truth.name)), &options) {
+                opened += 1;
+                let size = disk.source.size();
+                for at in [0, 4095, size / 3, size.saturating_sub(1 << 20)] {
+                    let length = usize::try_from(size.saturating_sub(at)).unwrap().min(buf.len());
+                    disk.source.will_need(at, length as u64);
+                    let _ = disk.source.read_at(&mut buf[..length], at);
+                }
+            }
+            assert!(start.elapsed() < Duration::from_secs(5), "{}: {changes:?}", truth.name);
+            changes.iter().zip(before).rev().for_each(|((at, _), before)| bytes[*at] = before);
+        }
+        assert!(opened > 0, "{}", truth.name);
+    }
+}
+
+#[test]
+fn what_an_image_refers_to_is_opened_only_if_it_was_named() {
+    let dir = fixtures();
+    let beside = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let needs = |inputs: &Inputs| {
+        let node = scan::open(inputs).unwrap();
+        let missing = node.gaps.iter().filter(|gap| gap.code == Code::BackingFileNotGiven);
+        (missing.map(|gap| gap.detail.clone()).next(), node.disks[0].format.clone())
+    };
+    for (name, other, format) in [
+        ("child.vhd", "dynamic.vhd", "vpc"),
+        ("child.vhdx", "dynamic.vhdx", "vhdx"),
+        ("delta.vmdk", "sparse.vmdk", "vmdk"),
+        ("split.vmdk", "split-f001.vmdk", "vmdk"),
+        ("over.qcow2", "zlib.qcow2", "qcow2"),
+    ] {
+        let alone = Inputs { disks: vec![at(name)], ..Inputs::default() };
+        let (missing, unknown) = needs(&alone);
+        assert!(missing.is_some_and(|detail| detail.contains(other)), "{name}");
+        assert_eq!(unknown, "unknown", "{name}");
+        assert_eq!(needs(&Inputs { siblings: true, ..alone.clone() }), (None, format.to_owned()), "{name}");
+        // A name of another directory is enough; a directory without it is not.
+        let named = beside.path().join(other);
+        std::fs::copy(at(other), &named).unwrap();
+        assert_eq!(
+            needs(&Inputs { backing: vec![named], ..alone.clone() }),
+            (None, format.to_owned()),
+            "{name}"
+        );
+        let moved = beside.path().join("moved");
+        std::fs::create_dir_all(&moved).unwrap();
+        std::fs::copy(at(name), moved.join(name)).unwrap();
+        let alone = Inputs { disks: vec![moved.join(name)], siblings: true, ..Inputs::default() };
+        assert!(needs(&alone).0.is_some(), "{name}");
     }
 }
 

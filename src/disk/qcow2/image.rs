@@ -62,7 +62,7 @@ impl ReadAt for Image {
 
     fn will_need(&self, offset: u64, length: u64) {
         let mut cursor = self.tables.cursor();
-        let end = offset.saturating_add(length).min(self.size);
+        let end = offset.saturating_add(length.min(limits::HINTED_BYTES)).min(self.size);
         let mut at = offset;
         let mut pending = runs::Hint::default();
         for _ in 0..limits::HINTED_RUNS {

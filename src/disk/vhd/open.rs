@@ -203,4 +203,25 @@ mod tests {
         let options = Options { siblings: &NoSiblings, snapshot: Some("a") };
         assert!(open(Arc::new(Memory::new(dynamic())), &options).is_err());
     }
+
+    #[test]
+    fn any_change_with_right_checksums_is_read_or_refused() {
+        let mut files = Files::default();
+        files.0.insert("base.vhd", dynamic());
+        let mut opens = 0;
+        for (at, value) in (0..1548).flat_map(|at| [0, 1, 0x7f, 0x80, 0xff].map(|value| (at, value))) {
+            let footer = child().len() - 512;
+            let twice = at < 512;
+            let changes = [(at, &[value][..]), (if twice { footer + at } else { at }, &[value][..])];
+            let Ok(disk) = opened(resealed(child(), &changes), &files) else { continue };
+            opens += 1;
+            let size = disk.source.size();
+            disk.source.will_need(0, size);
+            for at in [0, size / 2, size.saturating_sub(700)] {
+                let mut buf = vec![0; (size - at).min(700).try_into().unwrap()];
+                let _ = disk.source.read_at(&mut buf, at);
+            }
+        }
+        assert!(opens > 1000, "{opens}");
+    }
 }

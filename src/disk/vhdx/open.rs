@@ -253,4 +253,26 @@ mod tests {
         let other = resealed(child(GUID), &[(LOCATOR, &[0])]);
         assert_eq!(opened(other, &files).err().unwrap().code(), Code::UnsupportedFeature);
     }
+
+    #[test]
+    fn any_change_with_right_checksums_is_read_or_refused() {
+        let mut files = Files::default();
+        files.0.insert("base.vhdx", image());
+        let places =
+            [131_072 + 8..131_072 + 80, 196_616..196_672, 2 * MIB..2 * MIB + 160, PARAMETERS..LOCATOR + 60];
+        let mut opens = 0;
+        for at in places.into_iter().flatten().step_by(3) {
+            for value in [0xff, 1] {
+                let Ok(disk) = opened(resealed(child(GUID), &[(at, &[value])]), &files) else { continue };
+                opens += 1;
+                let size = disk.source.size();
+                for at in [0, size / 2, size.saturating_sub(700)] {
+                    let mut buf = vec![0; (size - at).min(700).try_into().unwrap()];
+                    disk.source.will_need(at, 700);
+                    let _ = disk.source.read_at(&mut buf, at);
+                }
+            }
+        }
+        assert!(opens > 20, "{opens}");
+    }
 }
