@@ -143,11 +143,10 @@ fn first(layout: &Layout, entries: &[u8]) -> Option<u64> {
 
 /// What is wrong with a directory of sectors, beside its twin.
 fn wrong(file: &Source, layout: Layout, directory: &[u8], twin: &[u8]) -> Option<String> {
-    let sectors =
-        |bytes: &[u8]| bytes.as_chunks().0.iter().map(|e| u32::from_le_bytes(*e)).collect::<Vec<_>>();
     let table = layout.per_table.saturating_mul(4);
     let last = file.size().saturating_sub(table).checked_div(SECTOR).unwrap_or(0);
-    let rows = sectors(directory).into_iter().zip(sectors(twin));
+    let entries = directory.as_chunks().0.iter().zip(twin.as_chunks().0);
+    let rows = entries.map(|(entry, other)| (u32::from_le_bytes(*entry), u32::from_le_bytes(*other)));
     rows.enumerate().find_map(|(number, (sector, other))| match sector {
         0 if other != 0 => Some(format!("entry {number} is missing")),
         0 => None,
