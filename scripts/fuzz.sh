@@ -12,14 +12,13 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-co
   -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Coverflow-checks=on -Cdebug-assertions=on"
 host=$(rustc -vV | sed -n 's/^host: //p')
 cargo build --quiet --release --target "$host" $(printf -- '--bin %s ' "${targets[@]}")
-seeds() { # seeds TARGET: fixtures that the target's format has, unpacked
-  local fixture
-  case $1 in
-    ext4|xfs|btrfs) for fixture in ../disk-fixtures/"$1"/*.img.zst; do
-        zstd -dcq "$fixture" | head -c 1M > "corpus/$1/$(basename "$fixture" .img.zst)"; done ;;
-    partitions) for fixture in ../disk-fixtures/volume/*.img.zst; do
-        zstd -dcq "$fixture" | head -c 1M > "corpus/$1/$(basename "$fixture" .img.zst)"; done ;;
-  esac
+# The beginnings of the fixtures that a target's format has.
+seeds() { # target
+  local folder=$1 fixture
+  if [ "$1" = partitions ]; then folder=volume; fi
+  for fixture in ../disk-fixtures/"$folder"/*.img.zst; do
+    if [ -e "$fixture" ]; then head -c 1M < <(zstd -dcq "$fixture") > "corpus/$1/$(basename "$fixture" .img.zst)"; fi
+  done
 }
 for target in "${targets[@]}"; do
   mkdir -p "corpus/$target" "artifacts/$target"

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Makes qcow2 images of every kind with qemu-img and qemu-io, and their truth: `truth.tsv` has a line for each
+# Makes disk images of every format and kind with qemu-img, qemu-io and the writers in disks/, and their truth: `truth.tsv` has a line for each
 # disk with its name, options for the reader, size and the SHA-256 of every MiB as qemu reads it.
 # Usage: make-disks.sh OUT_DIR
 set -euo pipefail
 
 out=${1:?usage: make-disks.sh OUT_DIR}
+parts=$(realpath "$(dirname "$0")/disks")
 mkdir -p "$out"
 cd "$out"
-rm -f -- *.qcow2 *.raw truth.tsv
+rm -f -- *.qcow2 *.vhd *.vdi *.vmdk *.vhdx *.raw truth.tsv
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -53,9 +54,23 @@ PY
 
 # What qemu reads of a disk is its truth.
 judge() {
-    local name=$1 options=${2:--}
-    qemu-img convert -O raw "$name" "$work/truth.raw"
+    local name=$1 options=${2:--} format=${1##*.}
+    if [ "$format" = vhd ]; then format=vpc; fi
+    qemu-img convert -f "$format" -O raw "$name" "$work/truth.raw"
     truth "$name" "$work/truth.raw" "$options"
+}
+
+# The same for some MiB of a disk that is too large for all: the option `mib` numbers those of the sums.
+judge_parts() {
+    local name=$1 format=${1##*.} numbers sums="" size
+    shift
+    numbers=$(IFS=:; echo "$*")
+    size=$(qemu-img info -f "$format" --output json "$name" | python3 -c 'import json, sys; print(json.load(sys.stdin)["virtual-size"])')
+    for number in "$@"; do
+        qemu-img dd -f "$format" -O raw bs=1M skip="$number" count=$((number + 1)) if="$name" of="$work/part.raw"
+        sums+=,$(sha256sum <"$work/part.raw" | head -c 32)
+    done
+    printf '%s\t%s\t%s\t%s\n' "$name" "mib=$numbers" "$size" "${sums#,}" >>truth.tsv
 }
 
 # Every cluster size, version, compression, and extended L2 entries.
@@ -193,13 +208,21 @@ printf '\x02' | dd of=corrupt-bit.qcow2 bs=1 seek=79 conv=notrunc status=none
 judge corrupt-bit.qcow2 note=corrupt-structure
 
 # Files that end too early: what is read must be right, what is cut must be an error.
-for source in c65536-v1.1-none-off c65536-v1.1-zstd-off c512-v0.10-zlib-off c65536-v1.1-none-on; do
-    size=$(stat -c %s "$source.qcow2")
-    for part in 30 60 99; do
-        name="cut$part-$source.qcow2"
-        head -c $((size * part / 100)) "$source.qcow2" >"$name"
-        truth "$name" "$base" cut=yes
+cut_files() {
+    local source size part name
+    for source in "$@"; do
+        size=$(stat -c %s "$source")
+        for part in ${cuts:-30 60 99}; do
+            name="cut$part-$source"
+            head -c $((size * part / 100)) "$source" >"$name"
+            truth "$name" "$base" cut=yes
+        done
     done
+}
+cut_files c65536-v1.1-none-off.qcow2 c65536-v1.1-zstd-off.qcow2 c512-v0.10-zlib-off.qcow2 c65536-v1.1-none-on.qcow2
+
+for format in vhd vdi vmdk vhdx; do
+    if [ -e "$parts/$format.sh" ]; then . "$parts/$format.sh"; fi
 done
 
 # Small disks for the repository's disk-fixtures/disk: one of each way to store a cluster.
@@ -231,8 +254,45 @@ truth zstd.qcow2 small.raw snapshot=before
 judge zstd.qcow2
 judge over.qcow2
 judge zeros.qcow2
-rm small.raw
-zstd -q -19 --rm -- *.qcow2
+# The other formats: plain, compressed or in parts, on a parent, and with a log.
+python3 - tiny.raw <<'PY'
+import random, sys
+rng = random.Random(8)
+words = [rng.randbytes(6) for _ in range(40)]
+with open(sys.argv[1], "wb") as disk:
+    disk.truncate(99_840)
+    for at, length in [(0, 2000), (40_000, 5), (70_000, 4000), (99_000, 840)]:
+        disk.seek(at)
+        disk.write(b"".join(rng.choice(words) for _ in range(length // 6)))
+PY
+cp tiny.raw child.raw
+qemu-img convert -f raw -O vpc -o force_size=on tiny.raw dynamic.vhd
+qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on tiny.raw fixed.vhd
+python3 "$parts/vhd.py" child child.vhd child.raw 4096 dynamic.vhd 1
+judge dynamic.vhd
+judge fixed.vhd
+truth child.vhd child.raw
+qemu-img convert -f raw -O vdi tiny.raw dynamic.vdi
+judge dynamic.vdi
+qemu-img convert -f raw -O vmdk tiny.raw sparse.vmdk
+qemu-img convert -f raw -O vmdk -o subformat=streamOptimized tiny.raw stream.vmdk
+qemu-img convert -f raw -O vmdk -o subformat=twoGbMaxExtentFlat tiny.raw split.vmdk
+qemu-img create -q -f vmdk -b sparse.vmdk -F vmdk -o zeroed_grain=on delta.vmdk
+io -f vmdk -c 'write -P 5 66k 1k' delta.vmdk
+for name in sparse stream split delta; do judge $name.vmdk; done
+qemu-img convert -f raw -O vhdx -o block_size=1M tiny.raw dynamic.vhdx
+judge dynamic.vhdx
+cp dynamic.vhdx dirty.vhdx
+python3 "$parts/vhdx.py" dirty dirty.vhdx plain
+cp dirty.vhdx "$work/copy.vhdx"
+qemu-img check -q -r all "$work/copy.vhdx"
+qemu-img compare -q "$work/copy.vhdx" tiny.raw
+truth dirty.vhdx tiny.raw
+cp tiny.raw child.raw
+python3 "$parts/vhdx.py" child child.vhdx child.raw 1048576 512 dynamic.vhdx 2
+truth child.vhdx child.raw
+rm small.raw tiny.raw child.raw
+zstd -q -19 --rm -- *.qcow2 *.vhd *.vdi *.vmdk *.vhdx
 
 # Partition tables for disk-fixtures/volume: what sfdisk says of them is the truth.
 cd ..

@@ -35,12 +35,28 @@ pub const BACKING_CHAIN: usize = 64;
 pub const QCOW2_L1_ENTRIES: u64 = 4 << 20;
 /// Bytes of a qcow2 table of snapshots.
 pub const QCOW2_SNAPSHOT_BYTES: u64 = 16 << 20;
-/// Bytes of L2 tables that a chain of qcow2 images keeps.
-pub const QCOW2_TABLE_CACHE_BYTES: usize = 16 << 20;
-/// Bytes of decompressed clusters that a chain of qcow2 images keeps.
-pub const QCOW2_CLUSTER_CACHE_BYTES: usize = 32 << 20;
-/// Runs of clusters that one hint of a coming read is passed on for.
-pub const QCOW2_HINTED_RUNS: usize = 1024;
+/// Bytes of tables (qcow2's L2, block and grain tables, sector bitmaps) that a chain of disk images keeps.
+pub const DISK_TABLE_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of decompressed clusters or grains that a chain of disk images keeps.
+pub const DISK_BLOCK_CACHE_BYTES: usize = 32 << 20;
+/// Runs of blocks of a disk image that one hint of a coming read is passed on for.
+pub const HINTED_RUNS: usize = 1024;
+/// Bytes of a VMDK descriptor.
+pub const VMDK_DESCRIPTOR_BYTES: u64 = 1 << 20;
+/// Extents of one VMDK: 2 TiB in parts of 2 GiB.
+pub const VMDK_EXTENTS: usize = 1024;
+/// Bytes of the grain directories of a chain of VMDKs: 256 TiB in grains of 64 KiB.
+pub const VMDK_DIRECTORY_BYTES: u64 = 32 << 20;
+/// Bytes of a compressed grain of a VMDK; real ones have 64 KiB.
+pub const VMDK_GRAIN_BYTES: u64 = 2 << 20;
+/// Bytes of a VHDX log that is replayed; Hyper-V's have 1 MiB.
+pub const VHDX_LOG_BYTES: u64 = 256 << 20;
+/// Descriptors of a VHDX log that are replayed.
+pub const VHDX_LOG_DESCRIPTORS: usize = 512 << 10;
+/// Bytes of what a VHDX says of its parent.
+pub const VHDX_LOCATOR_BYTES: u32 = 1 << 20;
+/// Bytes of a disk image that one hint of a coming read is passed on for.
+pub const HINTED_BYTES: u64 = 1 << 30;
 /// Bytes of a bolt database; containerd's are 1 to 20 MiB.
 pub const BOLT_BYTES: u64 = 256 << 20;
 /// Nesting of pages and buckets in a bolt database; real ones stay below 12.

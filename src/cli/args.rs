@@ -71,6 +71,9 @@ pub(crate) struct FormatArgs {
     /// A file that a disk image may refer to (backing file, extent, parent); repeatable
     #[arg(long, value_name = "FILE", env = "ICECORE_BACKING")]
     backing: Vec<PathBuf>,
+    /// Let disk images refer to files that lie beside them, too
+    #[arg(long, env = "ICECORE_SIBLINGS")]
+    siblings: bool,
 }
 
 impl FormatArgs {
@@ -79,6 +82,7 @@ impl FormatArgs {
             disks: disks.to_vec(),
             format: self.disk_format.clone(),
             backing: self.backing.clone(),
+            siblings: self.siblings,
             snapshot: self.disk_snapshot.clone(),
         }
     }

@@ -4,7 +4,18 @@
 //! refuses everything that the caller did not name.
 
 mod cache;
+mod chain;
+mod guid;
+mod inflate;
+mod pages;
 mod qcow2;
+mod runs;
+#[cfg(test)]
+mod testing;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;
 
 use std::io;
 
@@ -19,6 +30,11 @@ pub trait Siblings {
     /// The file that the image calls `name`.
     fn open(&self, name: &str) -> io::Result<Source> {
         Err(io::Error::new(io::ErrorKind::NotFound, format!("{name:?} was not named by the caller")))
+    }
+
+    /// All files that the caller named, for an image that knows another by its identity only.
+    fn named(&self) -> io::Result<Vec<Source>> {
+        Ok(Vec::new())
     }
 }
 
@@ -56,16 +72,10 @@ pub struct Options<'a> {
 }
 
 /// The formats that icecore reads; what is none of them is a raw disk.
-pub static DRIVERS: &[Driver] = &[qcow2::DRIVER];
+pub static DRIVERS: &[Driver] = &[qcow2::DRIVER, vhdx::DRIVER, vmdk::DRIVER, vdi::DRIVER, vhd::DRIVER];
 
 /// Formats that are recognised and refused by name: their bytes are not a disk's.
 const REFUSED: &[(&[u8], u64, &str)] = &[
-    (b"vhdxfile", 0, "VHDX"),
-    (b"conectix", 0, "VHD"),
-    (b"KDMV", 0, "VMDK"),
-    (b"COWD", 0, "VMDK (COWD)"),
-    (b"# Disk DescriptorFile", 0, "VMDK descriptor"),
-    (b"\x7f\x10\xda\xbe", 0x40, "VDI"),
     (b"QED\0", 0, "QED"),
     (b"Bochs Virtual HD Image", 0, "Bochs"),
     (b"WithoutFreeSpace", 0, "Parallels"),
@@ -77,8 +87,8 @@ const REFUSED: &[(&[u8], u64, &str)] = &[
     (b"PK\x03\x04", 0, "zip"),
 ];
 
-/// The same, in the last 512 bytes: a VHD of fixed size and an Apple disk image begin with data.
-const REFUSED_AT_END: &[(&[u8], &str)] = &[(b"conectix", "VHD"), (b"koly", "Apple disk image")];
+/// The same, in the last 512 bytes: an Apple disk image begins with data.
+const REFUSED_AT_END: &[(&[u8], &str)] = &[(b"koly", "Apple disk image")];
 
 /// Opens a disk image. Its format is `forced`, or the one it looks like.
 pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Result<Disk, FormatError> {
@@ -98,9 +108,7 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
     {
         return Err(unsupported(format!("a disk image of format {name}, which is not read")));
     }
-    if let Some(wanted) = options.snapshot {
-        return Err(FormatError::unsupported(format!("no snapshot {wanted:?}: a raw disk has none")));
-    }
+    no_snapshots("a raw disk", options)?;
     Ok(Disk { source, format: "raw", notes: Vec::new() })
 }
 
@@ -109,6 +117,14 @@ fn refused(source: &dyn ReadAt) -> Option<&'static str> {
     let footer = source.size().checked_sub(512);
     let last = |at| REFUSED_AT_END.iter().find(|(magic, _)| begins(source, magic, at)).map(|(_, name)| *name);
     first.or_else(|| footer.and_then(last))
+}
+
+/// An internal snapshot cannot be read of what has none.
+fn no_snapshots(what: &str, options: &Options<'_>) -> Result<(), FormatError> {
+    match options.snapshot {
+        Some(wanted) => Err(FormatError::unsupported(format!("no snapshot {wanted:?}: {what} has none"))),
+        None => Ok(()),
+    }
 }
 
 fn begins(source: &dyn ReadAt, magic: &[u8], at: u64) -> bool {

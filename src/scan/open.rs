@@ -29,6 +29,8 @@ pub struct Inputs {
     pub format: Option<String>,
     /// Files that a disk image may refer to.
     pub backing: Vec<PathBuf>,
+    /// Whether it may refer to files that lie beside it, too.
+    pub siblings: bool,
     /// The internal snapshot to read.
     pub snapshot: Option<String>,
 }
@@ -153,7 +155,8 @@ impl Opening<'_> {
     fn disk(&mut self, number: usize, path: &Path) -> Result<(), OpenError> {
         let id = format!("disk{number}");
         let source = self.source(path)?;
-        let siblings = Named { backing: &self.inputs.backing, opening: self };
+        let beside = path.parent().filter(|_| self.inputs.siblings);
+        let siblings = Named { backing: &self.inputs.backing, beside, opening: self };
         let options = disk::Options { siblings: &siblings, snapshot: self.inputs.snapshot.as_deref() };
         let disk = match disk::open(Arc::clone(&source), self.inputs.format.as_deref(), &options) {
             Ok(disk) => disk,
@@ -207,7 +210,11 @@ impl Opening<'_> {
         if source.size() == 0 {
             return Err(OpenError::NotADisk { path: spelled(), problem: "an empty file".to_owned() });
         }
-        Ok(Arc::new(Counted::new(source, Arc::clone(&self.counter))))
+        Ok(self.counted(source))
+    }
+
+    fn counted(&self, source: Source) -> Source {
+        Arc::new(Counted::new(source, Arc::clone(&self.counter)))
     }
 
     /// A host that cannot read the very beginning of a disk is worth another try, not a report.
@@ -306,20 +313,31 @@ fn volume_record(id: &str, offset: u64, size: u64, content: &str) -> report::Vol
     }
 }
 
-/// Opens what an image refers to, if the caller named a file of that name.
+/// Opens what an image refers to, if the caller named a file of that name or its directory. Of the name that the
+/// image says only the last component counts.
 struct Named<'a> {
     backing: &'a [PathBuf],
+    /// The directory of the disk image, if what lies there was named with it.
+    beside: Option<&'a Path>,
     opening: &'a Opening<'a>,
 }
 
 impl disk::Siblings for Named<'_> {
     fn open(&self, name: &str) -> io::Result<Source> {
         let wanted = Path::new(name).file_name();
-        let named = self.backing.iter().find(|path| path.file_name() == wanted);
-        let path = named.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("{name:?} was not named by the caller"))
-        })?;
-        self.opening.source(path).map_err(io::Error::other)
+        if let Some(path) = self.backing.iter().find(|path| path.file_name() == wanted) {
+            return self.opening.source(path).map_err(io::Error::other);
+        }
+        match (self.beside, wanted) {
+            (Some(dir), Some(wanted)) => Ok(self.opening.counted(block::open(&dir.join(wanted))?)),
+            _ => {
+                Err(io::Error::new(io::ErrorKind::NotFound, format!("{name:?} was not named by the caller")))
+            }
+        }
+    }
+
+    fn named(&self) -> io::Result<Vec<Source>> {
+        self.backing.iter().map(|path| self.opening.source(path).map_err(io::Error::other)).collect()
     }
 }
 

@@ -10,20 +10,11 @@ use super::{
     },
     geometry::Geometry,
 };
-use crate::{error::FormatError, gap::Code, limits, num};
+use crate::{disk::inflate::Compression, error::FormatError, gap::Code, limits, num};
 
 const NAME: &str = "qcow2 header";
 /// The specification's largest backing file name.
 const BACKING_NAME_BYTES: u64 = 1023;
-
-/// How compressed clusters are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
-    /// Raw deflate.
-    Zlib,
-    /// Zstandard frames.
-    Zstd,
-}
 
 /// A table in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +166,7 @@ fn features(header: &RawHeader, bytes: &[u8]) -> Result<(u64, usize), FormatErro
 fn compression(features: u64, header: &[u8]) -> Result<Compression, FormatError> {
     let kind = header.get(COMPRESSION_TYPE).copied().unwrap_or(0);
     match (kind, features & COMPRESSION != 0) {
-        (0, false) => Ok(Compression::Zlib),
+        (0, false) => Ok(Compression::Deflate),
         (1, true) => Ok(Compression::Zstd),
         (0 | 1, bit) => Err(corrupt(104, format!("compression type {kind} with its feature bit {bit}"))),
         (other, _) => Err(FormatError::unsupported(format!("qcow2 compression type {other}"))),

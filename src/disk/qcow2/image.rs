@@ -5,12 +5,15 @@ use std::{io, sync::Arc};
 use super::{
     entry::{Compressed, Place},
     geometry::Geometry,
-    inflate::Inflater,
     tables::Tables,
 };
 use crate::{
     block::{ReadAt, Source, check_range},
-    disk::cache::{Cache, Key},
+    disk::{
+        cache::{Cache, Key},
+        inflate::Inflater,
+        runs,
+    },
     error::FormatError,
     limits, num,
 };
@@ -59,10 +62,10 @@ impl ReadAt for Image {
 
     fn will_need(&self, offset: u64, length: u64) {
         let mut cursor = self.tables.cursor();
-        let end = offset.saturating_add(length).min(self.size);
+        let end = offset.saturating_add(length.min(limits::HINTED_BYTES)).min(self.size);
         let mut at = offset;
-        let mut pending: Option<(u64, u64)> = None;
-        for _ in 0..limits::QCOW2_HINTED_RUNS {
+        let mut pending = runs::Hint::default();
+        for _ in 0..limits::HINTED_RUNS {
             // Only a hint: a damaged entry is told by the read.
             let Some(Ok((place, length))) =
                 end.checked_sub(at).filter(|left| *left > 0).map(|left| cursor.run(at, left))
@@ -81,28 +84,12 @@ impl ReadAt for Image {
                 }
             };
             if let Some((start, length)) = host {
-                pending = Some(match pending {
-                    Some((from, held)) if touches(from, held, start) => {
-                        (from, held.max(start.saturating_sub(from).saturating_add(length)))
-                    }
-                    Some((from, held)) => {
-                        self.data.will_need(from, held);
-                        (start, length)
-                    }
-                    None => (start, length),
-                });
+                pending.add(&self.data, start, length);
             }
             at = at.saturating_add(length);
         }
-        if let Some((from, held)) = pending {
-            self.data.will_need(from, held);
-        }
+        pending.flush(&self.data);
     }
-}
-
-/// Whether a range at `start` goes on with the one of `held` bytes from `from`.
-fn touches(from: u64, held: u64, start: u64) -> bool {
-    start >= from && start <= from.saturating_add(held)
 }
 
 impl Image {
@@ -112,23 +99,9 @@ impl Image {
                 part.fill(0);
                 Ok(())
             }
-            Place::Hole => self.below(part, at),
+            Place::Hole => runs::below(self.backing.as_ref(), part, at),
             Place::Data(host) => self.data.read_at(part, host).map_err(FormatError::reading(CLUSTER, host)),
             Place::Compressed(compressed) => self.compressed(part, at, compressed),
-        }
-    }
-
-    /// What the backing file holds; zeros past its end and without one.
-    fn below(&self, part: &mut [u8], at: u64) -> Result<(), FormatError> {
-        let there = self.backing.as_ref().map_or(0, |backing| backing.size().saturating_sub(at));
-        let length = num::to_usize(there).min(part.len());
-        let Some((held, past)) = part.split_at_mut_checked(length) else { return Ok(()) };
-        past.fill(0);
-        match &self.backing {
-            Some(backing) if !held.is_empty() => {
-                backing.read_at(held, at).map_err(FormatError::reading("backing file", at))
-            }
-            _ => Ok(()),
         }
     }
 

@@ -9,7 +9,6 @@ mod format;
 mod geometry;
 mod header;
 mod image;
-mod inflate;
 mod open;
 mod reference;
 mod snapshot;

@@ -1,112 +1,75 @@
 //! From a file to an opened image and the chain of files that it lies on.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     header::{BackingFile, Header, first_cluster},
     image::Image,
-    inflate::Inflater,
     reference, snapshot,
     tables::Tables,
 };
 use crate::{
     block::{ReadAt, Source, read_vec},
-    disk::{self, Disk, NoSiblings, Options, Siblings, cache::Cache},
+    disk::{self, Disk, Options, chain::Chain, inflate::Inflater},
     error::FormatError,
     gap::Code,
-    limits, num,
+    num,
 };
-
-/// What the images of one chain share.
-struct Chain<'a> {
-    siblings: &'a dyn Siblings,
-    tables: Arc<Cache>,
-    clusters: Arc<Cache>,
-    /// The names that were followed so far.
-    names: Vec<String>,
-    notes: Vec<FormatError>,
-}
 
 /// Opens an image and everything that it lies on.
 pub(in crate::disk) fn open(source: Source, options: &Options<'_>) -> Result<Disk, FormatError> {
-    let mut chain = Chain {
-        siblings: options.siblings,
-        tables: Arc::new(Cache::new(limits::QCOW2_TABLE_CACHE_BYTES)),
-        clusters: Arc::new(Cache::new(limits::QCOW2_CLUSTER_CACHE_BYTES)),
-        names: Vec::new(),
-        notes: Vec::new(),
-    };
-    let source = chain.image(source, options.snapshot)?;
+    let mut chain = Chain::new(options);
+    let source = image(&mut chain, source, options.snapshot)?;
     Ok(Disk { source, format: "qcow2", notes: chain.notes })
 }
 
-impl Chain<'_> {
-    fn image(&mut self, file: Source, snapshot: Option<&str>) -> Result<Source, FormatError> {
-        let number = num::to_u64(self.names.len());
-        let mut header = header(&file)?;
-        self.note(&header);
-        if let Some(wanted) = snapshot {
-            let found = snapshot::find(&file, header.snapshots, header.geometry, wanted)?;
-            header.l1 = found.l1;
-            header.size = found.size.unwrap_or(header.size);
-        }
-        let Header { geometry, size, l1, compression, .. } = header;
-        let tables = Tables::open(&file, geometry, l1, size, (&self.tables, number))?;
-        let data = match &header.data_file {
-            Some(name) => self.sibling("external data file", name)?,
-            None => Arc::clone(&file),
-        };
-        let backing = header.backing.map(|backing| self.backing(&backing)).transpose()?;
-        let clusters = Arc::clone(&self.clusters);
-        let inflater = Inflater::new(compression);
-        Ok(Arc::new(Image { geometry, size, tables, inflater, file, data, backing, clusters, number }))
+fn image(chain: &mut Chain<'_>, file: Source, snapshot: Option<&str>) -> Result<Source, FormatError> {
+    let number = chain.number();
+    let mut header = header(&file)?;
+    note(chain, &header);
+    if let Some(wanted) = snapshot {
+        let found = snapshot::find(&file, header.snapshots, header.geometry, wanted)?;
+        header.l1 = found.l1;
+        header.size = found.size.unwrap_or(header.size);
     }
+    let Header { geometry, size, l1, compression, .. } = header;
+    let tables = Tables::open(&file, geometry, l1, size, (&chain.tables, number))?;
+    let data = match &header.data_file {
+        Some(name) => chain.sibling("external data file", &reference::file(name)?)?,
+        None => Arc::clone(&file),
+    };
+    let backing = header.backing.map(|backing| below(chain, &backing)).transpose()?;
+    let clusters = Arc::clone(&chain.blocks);
+    let inflater = Inflater::new(compression);
+    Ok(Arc::new(Image { geometry, size, tables, inflater, file, data, backing, clusters, number }))
+}
 
-    fn backing(&mut self, backing: &BackingFile) -> Result<Source, FormatError> {
-        let BackingFile { name, format } = backing;
-        if self.names.contains(name) {
-            let problem = format!("{name:?} is a backing file of itself");
-            return Err(FormatError::corrupt("qcow2 header", 8, problem));
-        }
-        if self.names.len() >= limits::BACKING_CHAIN {
-            let what = format!("more than {} backing files below each other", limits::BACKING_CHAIN);
-            return Err(FormatError::limit(what));
-        }
-        let source = self.sibling("backing file", name)?;
-        self.names.push(name.clone());
-        let is_qcow2 = match format.as_deref() {
-            Some(format) => format == "qcow2",
-            None => super::probe(&source),
-        };
-        if is_qcow2 {
-            return self.image(source, None);
-        }
-        let options = Options { siblings: &NoSiblings, snapshot: None };
-        let disk = disk::open(source, format.as_deref(), &options)?;
-        self.notes.extend(disk.notes);
-        Ok(disk.source)
+fn below(chain: &mut Chain<'_>, backing: &BackingFile) -> Result<Source, FormatError> {
+    let BackingFile { name, format } = backing;
+    chain.descend(("qcow2 header", 8), name)?;
+    let source = chain.sibling("backing file", &reference::file(name)?)?;
+    let is_qcow2 = match format.as_deref() {
+        Some(format) => format == "qcow2",
+        None => super::probe(&source),
+    };
+    if is_qcow2 {
+        return image(chain, source, None);
     }
+    // No other format lies on qcow2, so this ends.
+    let options = Options { siblings: chain.siblings, snapshot: None };
+    let disk = disk::open(source, format.as_deref(), &options)?;
+    chain.notes.extend(disk.notes);
+    Ok(disk.source)
+}
 
-    fn sibling(&self, what: &str, name: &str) -> Result<Source, FormatError> {
-        let wanted = reference::file(name)?;
-        self.siblings.open(&wanted).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                let what = format!("the disk image needs its {what} {name:?}, which was not given");
-                FormatError::Unsupported { code: Code::BackingFileNotGiven, what }
-            }
-            _ => FormatError::reading("backing file", 0)(error),
-        })
+fn note(chain: &mut Chain<'_>, header: &Header) {
+    if header.dirty {
+        let what = "the qcow2 image is marked dirty: its writer did not close it".to_owned();
+        chain.notes.push(FormatError::Unsupported { code: Code::DirtyImage, what });
     }
-
-    fn note(&mut self, header: &Header) {
-        if header.dirty {
-            let what = "the qcow2 image is marked dirty: its writer did not close it".to_owned();
-            self.notes.push(FormatError::Unsupported { code: Code::DirtyImage, what });
-        }
-        if header.corrupt {
-            let problem = "the corrupt bit is set: the image's own writer found it damaged";
-            self.notes.push(FormatError::corrupt("qcow2 header", 72, problem));
-        }
+    if header.corrupt {
+        let problem = "the corrupt bit is set: the image's own writer found it damaged";
+        chain.notes.push(FormatError::corrupt("qcow2 header", 72, problem));
     }
 }
 
@@ -121,7 +84,10 @@ mod tests {
     use super::*;
     use crate::{
         block::Memory,
-        disk::qcow2::testing::{Files, changed, image, over},
+        disk::{
+            qcow2::testing::{changed, image, over},
+            testing::Files,
+        },
     };
 
     fn opened(bytes: Vec<u8>, files: &Files, snapshot: Option<&str>) -> Result<Disk, FormatError> {
@@ -219,7 +185,7 @@ mod tests {
         let mut cluster = [0xee; 512];
         disk.source.read_at(&mut cluster, 1024).unwrap();
         assert_eq!((cluster[..176].to_vec(), cluster[176..].to_vec()), (vec![0x77; 176], vec![0; 336]));
-        let other = opened(over("base.raw", Some("vmdk")), &files, None).err().unwrap();
+        let other = opened(over("base.raw", Some("qed")), &files, None).err().unwrap();
         assert_eq!(other.code(), Code::UnsupportedDiskFormat);
         let network = opened(over("nbd://host/x", Some("raw")), &files, None).err().unwrap();
         assert!(network.detail().contains("nbd://host/x"));

@@ -1,24 +1,8 @@
 //! A small image by hand: what the tests of this folder change one field of.
 
-use std::{collections::HashMap, io, io::Write, sync::Arc};
+use std::io::Write;
 
 use flate2::{Compression, write::DeflateEncoder};
-
-use crate::{
-    block::{Memory, Source},
-    disk::Siblings,
-};
-
-/// Files by name.
-#[derive(Default)]
-pub(super) struct Files(pub(super) HashMap<&'static str, Vec<u8>>);
-
-impl Siblings for Files {
-    fn open(&self, name: &str) -> io::Result<Source> {
-        let bytes = self.0.get(name).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Arc::new(Memory::new(bytes.clone())))
-    }
-}
 
 /// Four clusters of 512 bytes: data (0x11), zeros, a hole, compressed (0x33). The L1 table is at 512, the L2
 /// table at 1024, data at 1536, compressed data at 2048.

@@ -4,7 +4,7 @@ use std::io;
 
 use icecore::{
     block::{ReadAt, Source},
-    disk::{self, Options, Siblings},
+    disk::{self, DRIVERS, Options, Siblings},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -15,13 +15,19 @@ impl Siblings for Same<'_> {
     fn open(&self, _: &str) -> io::Result<Source> {
         Ok(icecore_fuzz::source(self.0))
     }
+
+    fn named(&self) -> io::Result<Vec<Source>> {
+        Ok(vec![icecore_fuzz::source(self.0)])
+    }
 }
 
-fuzz_target!(|data: (&[u8], &[u8])| {
-    let siblings = Same(data.1);
+// The first number chooses the format.
+fuzz_target!(|data: (u8, &[u8], &[u8])| {
+    let siblings = Same(data.2);
+    let Some(driver) = DRIVERS.get(usize::from(data.0) % DRIVERS.len()) else { return };
     for snapshot in [None, Some("1")] {
         let options = Options { siblings: &siblings, snapshot };
-        let Ok(disk) = disk::open(icecore_fuzz::source(data.0), Some("qcow2"), &options) else { continue };
+        let Ok(disk) = disk::open(icecore_fuzz::source(data.1), Some(driver.name), &options) else { continue };
         let size = disk.source.size();
         let mut buf = vec![0; 1 << 20];
         for at in [0, size / 2, size.saturating_sub(1 << 20)] {

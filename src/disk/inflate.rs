@@ -1,12 +1,21 @@
-//! Decompression of clusters into buffers of exactly a cluster (specification: Compressed Clusters
-//! Descriptor, compression_type).
+//! Decompression of clusters and grains into buffers of exactly their length (qcow2: Compressed Clusters
+//! Descriptor, compression_type; VMDK: Stream-Optimized Compressed Sparse Extents).
 
 use std::sync::{Mutex, PoisonError};
 
 use flate2::{Decompress, FlushDecompress};
 use zstd::zstd_safe::{DCtx, find_frame_compressed_size, get_error_name};
 
-use super::header::Compression;
+/// How blocks are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    /// Raw deflate (RFC 1951), as qcow2's zlib clusters.
+    Deflate,
+    /// Deflate with zlib's header and checksum (RFC 1950), as VMDK's grains.
+    Zlib,
+    /// Zstandard frames.
+    Zstd,
+}
 
 /// Decoders that are used again, one for each thread that reads at the same time.
 pub(super) struct Inflater {
@@ -22,7 +31,7 @@ pub(super) struct Decoder {
 }
 
 enum Codec {
-    Zlib(Decompress),
+    Inflate { stream: Decompress, wrapped: bool },
     Zstd(DCtx<'static>),
 }
 
@@ -46,7 +55,8 @@ impl Inflater {
 impl Decoder {
     fn new(compression: Compression) -> Self {
         let codec = match compression {
-            Compression::Zlib => Codec::Zlib(Decompress::new(false)),
+            Compression::Deflate => Codec::Inflate { stream: Decompress::new(false), wrapped: false },
+            Compression::Zlib => Codec::Inflate { stream: Decompress::new(true), wrapped: true },
             Compression::Zstd => Codec::Zstd(DCtx::create()),
         };
         Self { codec, input: Vec::new() }
@@ -55,8 +65,8 @@ impl Decoder {
     /// Fills all of `cluster` from [`Self::input`], which may end with other data.
     pub(super) fn fill(&mut self, cluster: &mut [u8]) -> Result<(), String> {
         match &mut self.codec {
-            Codec::Zlib(stream) => {
-                stream.reset(false);
+            Codec::Inflate { stream, wrapped } => {
+                stream.reset(*wrapped);
                 let done = stream.decompress(&self.input, cluster, FlushDecompress::Finish);
                 done.map_err(|error| error.to_string())?;
                 let filled = usize::try_from(stream.total_out()).unwrap_or(usize::MAX);
@@ -92,12 +102,21 @@ fn short(filled: usize, length: usize) -> String {
 mod tests {
     use std::io::Write;
 
-    use flate2::{Compression as Level, write::DeflateEncoder};
+    use flate2::{
+        Compression as Level,
+        write::{DeflateEncoder, ZlibEncoder},
+    };
 
     use super::*;
 
     fn deflated(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = DeflateEncoder::new(Vec::new(), Level::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn wrapped(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Level::default());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
     }
@@ -114,7 +133,8 @@ mod tests {
     fn data_may_be_followed_by_other_data_but_not_be_short() {
         let bytes: Vec<u8> = (0..4096u32).map(|n| n.wrapping_mul(n).to_le_bytes()[1]).collect();
         let both = [
-            (Compression::Zlib, deflated(&bytes)),
+            (Compression::Deflate, deflated(&bytes)),
+            (Compression::Zlib, wrapped(&bytes)),
             (Compression::Zstd, zstd::bulk::compress(&bytes, 3).unwrap()),
             (
                 Compression::Zstd,
