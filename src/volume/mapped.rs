@@ -126,14 +126,17 @@ impl Run {
         match self {
             Self::Zero => {}
             Self::Mirrored { parts } => {
-                if let Some(Part::At(source, start)) = parts.iter().find(|part| matches!(part, Part::At(..))) {
+                if let Some(Part::At(source, start)) = parts.iter().find(|part| matches!(part, Part::At(..)))
+                {
                     source.will_need(start.saturating_add(at), length);
                 }
             }
             Self::Striped { parts, size } => {
                 let mut done = 0;
                 while done < length {
-                    let Ok((part, inside, left)) = stripe(parts, *size, at.saturating_add(done)) else { return };
+                    let Ok((part, inside, left)) = stripe(parts, *size, at.saturating_add(done)) else {
+                        return;
+                    };
                     let here = left.min(length.saturating_sub(done)).max(1);
                     if let Part::At(source, start) = part {
                         source.will_need(start.saturating_add(inside), here);
@@ -156,7 +159,9 @@ fn stripe(parts: &[Part], size: u64, at: u64) -> io::Result<(&Part, u64, u64)> {
         let part = parts.get(num::to_usize(chunk.checked_rem(count)?))?;
         Some((part, row.checked_add(inside)?, size.saturating_sub(inside)))
     });
-    found.ok_or_else(|| FormatError::corrupt("striped volume", at, format!("{count} stripes of {size} bytes")).into())
+    found.ok_or_else(|| {
+        FormatError::corrupt("striped volume", at, format!("{count} stripes of {size} bytes")).into()
+    })
 }
 
 impl Part {

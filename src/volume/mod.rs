@@ -33,6 +33,8 @@ pub struct Volume {
     pub partition: Option<Partition>,
     /// Names under which fstab may call it, for a logical volume (`/dev/vg/root`).
     pub names: Vec<String>,
+    /// The ids of the volumes that it is made of, for a logical volume.
+    pub parts: Vec<String>,
 }
 
 /// A partition table's entry.
@@ -117,12 +119,20 @@ pub fn volumes(source: &Source, disk: usize) -> Result<Table, FormatError> {
             notes.push(FormatError::corrupt("partition entry", start, problem));
         }
         let source: Source = Arc::new(Slice::new(Arc::clone(source), start, length));
-        volumes.push(Volume { id, disk, start, source, partition: Some(partition), names: Vec::new() });
+        volumes.push(Volume {
+            id,
+            disk,
+            start,
+            source,
+            partition: Some(partition),
+            names: Vec::new(),
+            parts: Vec::new(),
+        });
     }
     Ok(Table { scheme, volumes, notes })
 }
 
 fn whole_disk(source: &Source, disk: usize) -> Volume {
     let (id, source) = (format!("disk{disk}"), Arc::clone(source));
-    Volume { id, disk, start: 0, source, partition: None, names: Vec::new() }
+    Volume { id, disk, start: 0, source, partition: None, names: Vec::new(), parts: Vec::new() }
 }

@@ -78,12 +78,14 @@ impl Group {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         let root = text::parse(bytes)
             .map_err(|(at, problem)| FormatError::corrupt(NAME, crate::num::to_u64(at), problem))?;
-        let group = root.sections.iter().find(|(_, section)| section.sections.contains_key("physical_volumes"));
+        let group =
+            root.sections.iter().find(|(_, section)| section.sections.contains_key("physical_volumes"));
         let (name, section) = group.ok_or_else(|| corrupt("no volume group"))?;
         let missing = |what: &str| corrupt(format!("volume group {name} without {what}"));
         let extent = section.number("extent_size").and_then(|sectors| sectors.checked_mul(SECTOR));
         let extent = extent.filter(|bytes| *bytes > 0).ok_or_else(|| missing("a size of extents"))?;
-        let sections = |name: &str| section.sections.get(name).map(|section| &section.sections).into_iter().flatten();
+        let sections =
+            |name: &str| section.sections.get(name).map(|section| &section.sections).into_iter().flatten();
         let mut physical = BTreeMap::new();
         for (name, section) in sections("physical_volumes") {
             let volume = Physical::parse(section).ok_or_else(|| missing(&format!("an id of {name}")))?;
@@ -91,7 +93,10 @@ impl Group {
         }
         let mut logical = BTreeMap::new();
         for (name, section) in sections("logical_volumes") {
-            logical.insert(name.clone(), Logical::parse(section, extent).map_err(|e| corrupt(format!("{name}: {e}")))?);
+            logical.insert(
+                name.clone(),
+                Logical::parse(section, extent).map_err(|e| corrupt(format!("{name}: {e}")))?,
+            );
         }
         if physical.len() > limits::LVM_VOLUMES || logical.len() > limits::LVM_VOLUMES {
             let bound = limits::LVM_VOLUMES;
@@ -125,7 +130,9 @@ impl Logical {
         let mut segments: Vec<Segment> = Vec::new();
         for (name, segment) in &section.sections {
             if name.starts_with("segment") {
-                segments.push(Segment::parse(segment, extent).ok_or_else(|| format!("{name} cannot be understood"))?);
+                segments.push(
+                    Segment::parse(segment, extent).ok_or_else(|| format!("{name} cannot be understood"))?,
+                );
             }
         }
         segments.sort_by_key(|segment| segment.start);
@@ -133,7 +140,10 @@ impl Logical {
         let mut next = 0u64;
         for segment in &segments {
             if segment.start != next || segment.count == 0 {
-                return Err(format!("a segment of {} extents at {}, expected at {next}", segment.count, segment.start));
+                return Err(format!(
+                    "a segment of {} extents at {}, expected at {next}",
+                    segment.count, segment.start
+                ));
             }
             next = next.checked_add(segment.count).ok_or("its extents overflow")?;
         }
@@ -159,7 +169,9 @@ impl Segment {
             }
             "mirror" => Kind::Mirrored { areas: areas(section.list("mirrors"))? },
             // Each leg is a volume for its state and one for its data.
-            "raid1" => Kind::Mirrored { areas: names(section.list("raids"))?.into_iter().skip(1).step_by(2).collect() },
+            "raid1" => Kind::Mirrored {
+                areas: names(section.list("raids"))?.into_iter().skip(1).step_by(2).collect(),
+            },
             "zero" => Kind::Zero,
             other => Kind::Other(other.to_owned()),
         };

@@ -7,6 +7,7 @@ mod label;
 mod text;
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -59,7 +60,7 @@ pub(super) fn assemble(all: &mut Assembled) {
     let mut described = BTreeSet::new();
     for group in groups.values() {
         described.extend(group.physical.values().map(|volume| volume.uuid.as_str()));
-        Assembly { group, physical: &physical }.volumes(all);
+        Assembly { group, physical: &physical, parts: Cell::new(0) }.volumes(all);
     }
     for (uuid, volume) in physical.iter().filter(|(uuid, _)| !described.contains(uuid.as_str())) {
         let what = format!("LVM2 physical volume {uuid} without metadata of its volume group");
@@ -79,10 +80,15 @@ fn newest(groups: &mut BTreeMap<String, Group>, group: Group) {
 struct Assembly<'a> {
     group: &'a Group,
     physical: &'a BTreeMap<String, Volume>,
+    /// Parts that were put together.
+    parts: Cell<usize>,
 }
 
 impl Assembly<'_> {
     fn volumes(&self, all: &mut Assembled) {
+        let given = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
+        let mut parts: Vec<String> = given.map(|volume| volume.id.clone()).collect();
+        parts.sort();
         for (name, _) in self.group.logical.iter().filter(|(_, logical)| logical.visible) {
             let id = format!("{}/{name}", self.group.name);
             if all.volumes.len() >= limits::LVM_VOLUMES {
@@ -108,7 +114,15 @@ impl Assembly<'_> {
             }
             let disk = self.physical.values().map(|volume| volume.disk).min().unwrap_or(0);
             let names = names(&self.group.name, name);
-            all.volumes.push(Volume { id, disk, start: 0, source, partition: None, names });
+            all.volumes.push(Volume {
+                id,
+                disk,
+                start: 0,
+                source,
+                partition: None,
+                names,
+                parts: parts.clone(),
+            });
         }
     }
 
@@ -133,7 +147,9 @@ impl Assembly<'_> {
                     let parts = areas.iter().map(|area| self.part(area, count, lacks, depth));
                     Run::Striped { parts: parts.collect::<Result<_, _>>()?, size: *size }
                 }
-                Kind::Mirrored { areas } => Run::Mirrored { parts: self.legs(areas, segment.count, lacks, depth)? },
+                Kind::Mirrored { areas } => {
+                    Run::Mirrored { parts: self.legs(areas, segment.count, lacks, depth)? }
+                }
             };
             runs.push((segment.count.saturating_mul(self.group.extent), run));
         }
@@ -141,7 +157,13 @@ impl Assembly<'_> {
     }
 
     /// The legs of a mirror. Nothing is missing as long as one of them is whole.
-    fn legs(&self, areas: &[Area], count: u64, lacks: &mut Lacks, depth: usize) -> Result<Vec<Part>, FormatError> {
+    fn legs(
+        &self,
+        areas: &[Area],
+        count: u64,
+        lacks: &mut Lacks,
+        depth: usize,
+    ) -> Result<Vec<Part>, FormatError> {
         let mut whole = Vec::new();
         let mut others = Vec::new();
         let mut missing = BTreeSet::new();
@@ -149,7 +171,11 @@ impl Assembly<'_> {
             let mut own = Lacks::default();
             let part = self.part(area, count, &mut own, depth)?;
             lacks.unread = lacks.unread.take().or(own.unread);
-            if own.missing.is_empty() { whole.push(part) } else { others.push(part) }
+            if own.missing.is_empty() {
+                whole.push(part)
+            } else {
+                others.push(part)
+            }
             missing.extend(own.missing);
         }
         if whole.is_empty() {
@@ -160,20 +186,30 @@ impl Assembly<'_> {
     }
 
     fn part(&self, area: &Area, count: u64, lacks: &mut Lacks, depth: usize) -> Result<Part, FormatError> {
+        // Volumes of volumes of volumes may be far more than their text.
+        self.parts.set(self.parts.get().saturating_add(1));
+        if self.parts.get() > limits::LVM_PARTS {
+            let what = format!("LVM2 volume group of more than {} parts", limits::LVM_PARTS);
+            return Err(FormatError::limit(what));
+        }
         let (group, offset) = (&self.group.name, area.start.saturating_mul(self.group.extent));
         let Some(physical) = self.group.physical.get(&area.name) else {
             let source = self.source(&area.name, lacks, depth.saturating_add(1))?;
             return Ok(Part::At(source, offset));
         };
         if area.start.checked_add(count).is_none_or(|end| end > physical.count) {
-            let problem = format!("{count} extents at {} of {}, which has {}", area.start, area.name, physical.count);
+            let problem =
+                format!("{count} extents at {} of {}, which has {}", area.start, area.name, physical.count);
             return Err(FormatError::corrupt("LVM2 metadata", 0, problem));
         }
         Ok(match self.physical.get(&physical.uuid) {
             Some(volume) => Part::At(Arc::clone(&volume.source), physical.start.saturating_add(offset)),
             None => {
                 let device = &physical.device;
-                let what = format!("physical volume {} ({device}) of volume group {group} was not given", physical.uuid);
+                let what = format!(
+                    "physical volume {} ({device}) of volume group {group} was not given",
+                    physical.uuid
+                );
                 lacks.missing.insert(what.clone());
                 Part::Missing(what)
             }
