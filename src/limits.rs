@@ -29,6 +29,12 @@ pub const CONFIG_IMPORTS: usize = 16;
 pub const CONFIG_FILES: usize = 1024;
 /// Bytes of a GPT's partition entries: real ones have 16 KiB.
 pub const GPT_ENTRIES_BYTES: usize = 1 << 20;
+/// Bytes of the text that describes an LVM2 volume group; areas for it have 1 MiB by default.
+pub const LVM_METADATA_BYTES: u64 = 16 << 20;
+/// Physical or logical volumes of an LVM2 volume group.
+pub const LVM_VOLUMES: usize = 4096;
+/// Parts of all logical volumes of an LVM2 volume group.
+pub const LVM_PARTS: usize = 1 << 17;
 /// Files in a chain of backing files.
 pub const BACKING_CHAIN: usize = 64;
 /// Entries of a qcow2 L1 table: qemu's own bound of 32 MiB.

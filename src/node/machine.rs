@@ -262,6 +262,9 @@ fn is_needed(line: &Line) -> bool {
 /// Whether a volume is what an fstab line names.
 fn matches(candidate: &NodeVolume, line: &Line) -> bool {
     let partition = candidate.volume.partition.as_ref();
+    if candidate.volume.names.contains(&line.spec) {
+        return true;
+    }
     let spec = line.spec.strip_prefix("/dev/disk/by-").and_then(|by| by.split_once('/'));
     let (key, value) = match spec {
         Some((key, value)) => (key.to_ascii_uppercase(), value),
@@ -305,7 +308,15 @@ mod tests {
 
     fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
         let source: block::Source = Arc::new(block::Memory::default());
-        let volume = Volume { id: id.to_owned(), disk, start: 0, source, partition: None };
+        let volume = Volume {
+            id: id.to_owned(),
+            disk,
+            start: 0,
+            source,
+            partition: None,
+            names: Vec::new(),
+            parts: Vec::new(),
+        };
         let opened = Opened {
             fs: tree.build(),
             kind: "memory",

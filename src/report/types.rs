@@ -159,6 +159,9 @@ pub struct Volume {
     /// The partition's UUID.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub partition_uuid: Option<String>,
+    /// The volumes that it is made of, for a logical volume.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub parts: Vec<String>,
 }
 
 /// A volume's place in the machine.

@@ -94,6 +94,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         disks: Vec::new(),
         volumes: Vec::new(),
         file_systems: Vec::new(),
+        pending: Vec::new(),
         recognised: Vec::new(),
         gaps: Vec::new(),
         unread: Vec::new(),
@@ -109,6 +110,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
             opening.disk(number, path)?;
         }
     }
+    opening.assemble();
     let Opening { counter, disks, volumes, file_systems, recognised, mut gaps, unread, .. } = opening;
     let machine = node::assemble(&file_systems, &recognised);
     gaps.extend(unread.iter().cloned());
@@ -123,6 +125,8 @@ struct Opening<'a> {
     disks: Vec<report::Disk>,
     volumes: Vec<report::Volume>,
     file_systems: Vec<NodeVolume>,
+    /// Volumes of the disks, until all are known: they may be parts of others.
+    pending: Vec<volume::Volume>,
     /// Volumes that are recognised and not read.
     recognised: Vec<(volume::Volume, volume::Signature)>,
     gaps: Vec<Gap>,
@@ -146,7 +150,8 @@ impl Opening<'_> {
             let effect = "files that an upper layer hides may show";
             self.gaps.push(Gap::from_error(&note, Scope::Volume, &id, effect));
         }
-        let volume = volume::Volume { id, disk: number, start: 0, source, partition: None };
+        let (names, parts) = (Vec::new(), Vec::new());
+        let volume = volume::Volume { id, disk: number, start: 0, source, partition: None, names, parts };
         let opened = fs::Opened { fs, kind: "directory", uuid: None, label: None, notes: Vec::new() };
         self.file_systems.push(NodeVolume { volume, opened });
         Ok(())
@@ -186,9 +191,7 @@ impl Opening<'_> {
                         "partitions may be missing or cut",
                     ));
                 }
-                for volume in table.volumes {
-                    self.volume(volume);
-                }
+                self.pending.extend(table.volumes);
             }
             Err(error) => {
                 self.host_failed(path, &error)?;
@@ -226,12 +229,36 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn volume(&mut self, volume: volume::Volume) {
-        let mut record = volume_record(&volume.id, volume.start, volume.source.size(), "unknown");
+    /// Puts volumes together that are parts of others, and opens what comes of it.
+    fn assemble(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        let order: Vec<String> = pending.iter().map(|volume| volume.id.clone()).collect();
+        let volume::Assembled { volumes, members, notes } = volume::assemble(pending);
+        for (volume, content) in &members {
+            let record = self.record(volume, content);
+            self.volumes.push(record);
+        }
+        for (id, note) in &notes {
+            let effect = "volumes that it is a part of are missing or incomplete";
+            self.gaps.push(Gap::from_error(note, Scope::Volume, id, effect));
+        }
+        volumes.into_iter().for_each(|volume| self.volume(volume));
+        // As they lie on the disks; what was put together follows.
+        self.volumes.sort_by_key(|record| order.iter().position(|id| *id == record.id).unwrap_or(usize::MAX));
+    }
+
+    fn record(&self, volume: &volume::Volume, content: &str) -> report::Volume {
+        let mut record = volume_record(&volume.id, volume.start, volume.source.size(), content);
         if let Some(partition) = &volume.partition {
             record.partition_name.clone_from(&partition.name);
             record.partition_uuid.clone_from(&partition.uuid);
         }
+        record.parts.clone_from(&volume.parts);
+        record
+    }
+
+    fn volume(&mut self, volume: volume::Volume) {
+        let mut record = self.record(&volume, "unknown");
         match fs::open(&volume.source) {
             Some(Ok(opened)) => {
                 opened.kind.clone_into(&mut record.content);
@@ -310,6 +337,7 @@ fn volume_record(id: &str, offset: u64, size: u64, content: &str) -> report::Vol
         label: None,
         partition_name: None,
         partition_uuid: None,
+        parts: Vec::new(),
     }
 }
 

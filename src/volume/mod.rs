@@ -1,6 +1,8 @@
 //! The disks of a node in, its volumes out: partitions, or the whole disk where there is no partition table.
 
 mod gpt;
+mod lvm;
+mod mapped;
 mod mbr;
 mod signature;
 mod whole;
@@ -18,7 +20,8 @@ use crate::{
 /// A part of a disk that may hold a file system.
 #[derive(Clone)]
 pub struct Volume {
-    /// How reports and `--volume` name it: `disk0` for a whole disk, `disk0p1` for a partition.
+    /// How reports and `--volume` name it: `disk0` for a whole disk, `disk0p1` for a partition, `vg/root` for a
+    /// logical volume.
     pub id: String,
     /// The number of the disk, in the order in which the disks were given.
     pub disk: usize,
@@ -28,6 +31,10 @@ pub struct Volume {
     pub source: Source,
     /// What the partition table says, for a partition.
     pub partition: Option<Partition>,
+    /// Names under which fstab may call it, for a logical volume (`/dev/vg/root`).
+    pub names: Vec<String>,
+    /// The ids of the volumes that it is made of, for a logical volume.
+    pub parts: Vec<String>,
 }
 
 /// A partition table's entry.
@@ -58,6 +65,24 @@ struct Extent {
     start: u64,
     length: u64,
     partition: Partition,
+}
+
+/// Volumes of several disks, put together.
+#[derive(Default)]
+pub struct Assembled {
+    /// What may hold file systems: volumes that are part of nothing, and what others make together.
+    pub volumes: Vec<Volume>,
+    /// The volumes that others are made of, and what they are.
+    pub members: Vec<(Volume, &'static str)>,
+    /// What could not be read or is missing, each with the volume that it is about.
+    pub notes: Vec<(String, FormatError)>,
+}
+
+/// Puts together what volumes of any number of disks, in any order, make: LVM2's logical volumes.
+pub fn assemble(volumes: Vec<Volume>) -> Assembled {
+    let mut all = Assembled { volumes, ..Assembled::default() };
+    lvm::assemble(&mut all);
+    all
 }
 
 /// The volumes of disk number `disk`. A disk without partition table is one volume.
@@ -94,11 +119,20 @@ pub fn volumes(source: &Source, disk: usize) -> Result<Table, FormatError> {
             notes.push(FormatError::corrupt("partition entry", start, problem));
         }
         let source: Source = Arc::new(Slice::new(Arc::clone(source), start, length));
-        volumes.push(Volume { id, disk, start, source, partition: Some(partition) });
+        volumes.push(Volume {
+            id,
+            disk,
+            start,
+            source,
+            partition: Some(partition),
+            names: Vec::new(),
+            parts: Vec::new(),
+        });
     }
     Ok(Table { scheme, volumes, notes })
 }
 
 fn whole_disk(source: &Source, disk: usize) -> Volume {
-    Volume { id: format!("disk{disk}"), disk, start: 0, source: Arc::clone(source), partition: None }
+    let (id, source) = (format!("disk{disk}"), Arc::clone(source));
+    Volume { id, disk, start: 0, source, partition: None, names: Vec::new(), parts: Vec::new() }
 }

@@ -23,6 +23,7 @@ mod ext4;
 mod fold;
 mod hostile;
 mod inventory;
+mod lvm;
 mod matching;
 mod rooms;
 mod shared;

@@ -1,0 +1,208 @@
+//! A volume group as its metadata describes it (lvm2, `lib/format_text/export.c`). Sizes are in sectors of 512 bytes and
+//! in extents of the group's own size.
+
+use std::collections::BTreeMap;
+
+use super::text::{self, Section, Value};
+use crate::{error::FormatError, limits};
+
+const NAME: &str = "LVM2 metadata";
+const SECTOR: u64 = 512;
+
+/// A volume group.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Group {
+    pub(super) name: String,
+    pub(super) id: String,
+    /// Raised with each change.
+    pub(super) seqno: u64,
+    /// Bytes of an extent.
+    pub(super) extent: u64,
+    /// By the names that the segments use.
+    pub(super) physical: BTreeMap<String, Physical>,
+    pub(super) logical: BTreeMap<String, Logical>,
+}
+
+/// A physical volume of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Physical {
+    /// Its identifier, without dashes as in its label.
+    pub(super) uuid: String,
+    /// The device that it last was, for people.
+    pub(super) device: String,
+    /// Where its first extent begins, in bytes.
+    pub(super) start: u64,
+    /// Its extents.
+    pub(super) count: u64,
+}
+
+/// A logical volume.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Logical {
+    /// Whether people see it; others are parts of it.
+    pub(super) visible: bool,
+    pub(super) segments: Vec<Segment>,
+}
+
+/// A run of extents that are stored alike.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Segment {
+    pub(super) start: u64,
+    pub(super) count: u64,
+    pub(super) kind: Kind,
+}
+
+/// How a segment is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind {
+    /// Chunks of `size` bytes, one area after the other; of one area a plain run.
+    Striped { areas: Vec<Area>, size: u64 },
+    /// Each area holds everything.
+    Mirrored { areas: Vec<Area> },
+    /// Reads as zeros.
+    Zero,
+    /// What is not read, by its own name.
+    Other(String),
+}
+
+/// A run of extents on a physical volume or of another logical volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Area {
+    pub(super) name: String,
+    /// Its first extent there.
+    pub(super) start: u64,
+}
+
+impl Group {
+    /// Reads a text: the group is the one section with a list of physical volumes.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
+        let root = text::parse(bytes)
+            .map_err(|(at, problem)| FormatError::corrupt(NAME, crate::num::to_u64(at), problem))?;
+        let group =
+            root.sections.iter().find(|(_, section)| section.sections.contains_key("physical_volumes"));
+        let (name, section) = group.ok_or_else(|| corrupt("no volume group"))?;
+        let missing = |what: &str| corrupt(format!("volume group {name} without {what}"));
+        let extent = section.number("extent_size").and_then(|sectors| sectors.checked_mul(SECTOR));
+        let extent = extent.filter(|bytes| *bytes > 0).ok_or_else(|| missing("a size of extents"))?;
+        let sections =
+            |name: &str| section.sections.get(name).map(|section| &section.sections).into_iter().flatten();
+        let mut physical = BTreeMap::new();
+        for (name, section) in sections("physical_volumes") {
+            let volume = Physical::parse(section).ok_or_else(|| missing(&format!("an id of {name}")))?;
+            physical.insert(name.clone(), volume);
+        }
+        let mut logical = BTreeMap::new();
+        for (name, section) in sections("logical_volumes") {
+            logical.insert(
+                name.clone(),
+                Logical::parse(section, extent).map_err(|e| corrupt(format!("{name}: {e}")))?,
+            );
+        }
+        if physical.len() > limits::LVM_VOLUMES || logical.len() > limits::LVM_VOLUMES {
+            let bound = limits::LVM_VOLUMES;
+            return Err(FormatError::limit(format!("volume group {name} of more than {bound} volumes")));
+        }
+        Ok(Self {
+            name: name.clone(),
+            id: section.text("id").ok_or_else(|| missing("an id"))?.to_owned(),
+            seqno: section.number("seqno").unwrap_or(0),
+            extent,
+            physical,
+            logical,
+        })
+    }
+}
+
+impl Physical {
+    fn parse(section: &Section) -> Option<Self> {
+        Some(Self {
+            uuid: section.text("id")?.replace('-', ""),
+            device: section.text("device").unwrap_or_default().to_owned(),
+            start: section.number("pe_start")?.checked_mul(SECTOR)?,
+            count: section.number("pe_count")?,
+        })
+    }
+}
+
+impl Logical {
+    fn parse(section: &Section, extent: u64) -> Result<Self, String> {
+        let is = |word: &str| section.list("status").contains(&Value::Text(word.to_owned()));
+        let mut segments: Vec<Segment> = Vec::new();
+        for (name, segment) in &section.sections {
+            if name.starts_with("segment") {
+                segments.push(
+                    Segment::parse(segment, extent).ok_or_else(|| format!("{name} cannot be understood"))?,
+                );
+            }
+        }
+        segments.sort_by_key(|segment| segment.start);
+        // They follow each other from the first extent on.
+        let mut next = 0u64;
+        for segment in &segments {
+            if segment.start != next || segment.count == 0 {
+                return Err(format!(
+                    "a segment of {} extents at {}, expected at {next}",
+                    segment.count, segment.start
+                ));
+            }
+            next = next.checked_add(segment.count).ok_or("its extents overflow")?;
+        }
+        match section.number("segment_count") {
+            Some(count) if count != crate::num::to_u64(segments.len()) => {
+                Err(format!("{} of {count} segments", segments.len()))
+            }
+            _ => Ok(Self { visible: is("VISIBLE"), segments }),
+        }
+    }
+}
+
+impl Segment {
+    fn parse(section: &Section, extent: u64) -> Option<Self> {
+        let kind = section.text("type")?;
+        // A type may have flags behind it.
+        let kind = match kind.split('+').next()? {
+            "striped" | "linear" => {
+                let areas = areas(section.list("stripes"))?;
+                let size = section.number("stripe_size").unwrap_or(0).checked_mul(SECTOR)?;
+                let sound = !areas.is_empty() && (areas.len() == 1 || size > 0);
+                sound.then_some(Kind::Striped { areas, size })?
+            }
+            "mirror" => Kind::Mirrored { areas: areas(section.list("mirrors"))? },
+            // Each leg is a volume for its state and one for its data.
+            "raid1" => Kind::Mirrored {
+                areas: names(section.list("raids"))?.into_iter().skip(1).step_by(2).collect(),
+            },
+            "zero" => Kind::Zero,
+            other => Kind::Other(other.to_owned()),
+        };
+        let (start, count) = (section.number("start_extent")?, section.number("extent_count")?);
+        // Bytes must be countable.
+        start.checked_add(count)?.checked_mul(extent)?;
+        Some(Self { start, count, kind })
+    }
+}
+
+/// Pairs of a name and an extent.
+fn areas(list: &[Value]) -> Option<Vec<Area>> {
+    list.chunks(2)
+        .map(|pair| match pair {
+            [Value::Text(name), Value::Number(start)] => {
+                Some(Area { name: name.clone(), start: u64::try_from(*start).ok()? })
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn names(list: &[Value]) -> Option<Vec<Area>> {
+    list.iter()
+        .map(|value| match value {
+            Value::Text(name) => Some(Area { name: name.clone(), start: 0 }),
+            _ => None,
+        })
+        .collect()
+}
+
+fn corrupt(problem: impl Into<String>) -> FormatError {
+    FormatError::corrupt(NAME, 0, problem)
+}
