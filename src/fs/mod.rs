@@ -3,6 +3,7 @@
 //! A reader implements [`FileSystem`], addressed by inode as the formats are. Paths, `..` and symbolic links
 //! are resolved once, in [`Root`], inside the guest and never on the host. [`FILE_SYSTEMS`] lists the readers.
 
+mod blocks;
 pub mod ext4;
 mod handle;
 pub mod host;
