@@ -172,7 +172,7 @@ class Fill:
         for name, kind, major, minor in (("whiteout", stat.S_IFCHR, 0, 0), ("null", stat.S_IFCHR, 1, 3),
                                          ("old", stat.S_IFBLK, 255, 255), ("nvme", stat.S_IFBLK, 259, 70000),
                                          ("max", stat.S_IFCHR, 4095, 1048575), ("sda", stat.S_IFBLK, 8, 1)):
-            os.mknod(self.at("nodes/" + name), kind | 0o640, os.makedev(major, minor))
+            self.may(os.mknod, self.at("nodes/" + name), kind | 0o640, os.makedev(major, minor))
         os.mkfifo(self.at("nodes/fifo"))
         s = socket.socket(socket.AF_UNIX)
         here = os.getcwd()
@@ -327,6 +327,84 @@ class Fill:
         for i in range(400):
             self.fsync("loop%d" % (i % 50), b"%d" % i * 50)
         self.fsync("last")
+
+    def attributes(self):
+        """More attributes than fit in one block, large values among them; some replaced and removed."""
+        os.mkdir(self.at("attributes"))
+        for name, count, size in (("leaf", 20, 60), ("node", 400, 90), ("values", 30, 5000)):
+            self.file("attributes/" + name)
+            for i in range(count):
+                self.may(os.setxattr, self.at("attributes/" + name), "user.%s%03d" % ("n" * (i % 40), i), self.bytes(size + i))
+            for i in range(0, count, 3):
+                self.may(os.removexattr, self.at("attributes/" + name), "user.%s%03d" % ("n" * (i % 40), i))
+            for i in range(1, count, 5):
+                self.may(os.setxattr, self.at("attributes/" + name), "user.%s%03d" % ("n" * (i % 40), i), b"replaced")
+
+    def shared(self):
+        """Files that share their blocks, some of them written since."""
+        self.tiny()
+        self.fsync("original", self.bytes(400000))
+        for i in range(5):
+            subprocess.run(["cp", "--reflink=always", self.at("original"), self.at("clone%d" % i)], check=True)
+            fd = self.write("clone%d" % i, b"changed" * 3000, 30000 * i)
+            os.fsync(fd)
+            os.close(fd)
+        self.file("original", b"also changed" * 1000)
+
+    def fragments(self):
+        """A file and a directory of many pieces: each is written while others take the space between."""
+        self.tiny()
+        os.mkdir(self.at("scattered"))
+        for i in range(1500):
+            for name in ("a", "b"):
+                fd = self.write("pieces-" + name, self.bytes(700), i * 9000)
+                os.fsync(fd) if i % 20 == 0 else None
+                os.close(fd)
+            self.file("scattered/%s%d" % ("s" * 180, i), b"between" * 100)
+        self.sync()
+
+    def sparse_inodes(self):
+        """Inodes where no whole chunk of them is free."""
+        self.tiny()
+        names = []
+        try:
+            for i in range(100000):
+                names.append("fill%d" % i)
+                self.file(names[-1], b"x" * 1000)
+        except OSError:
+            pass
+        self.sync()
+        for name in names[::2]:
+            self.may(os.unlink, self.at(name))
+        self.sync()
+        for i in range(2000):
+            self.may(os.mknod, self.at("sparse%d" % i), 0o600 | stat.S_IFREG)
+
+    def many_changes(self):
+        """Directories, extents and attributes that grow, shrink and change their form while the log is written."""
+        for turn in range(6):
+            top = "turn%d" % turn
+            os.makedirs(self.at(top), exist_ok=True)
+            for i in range(700):
+                self.file("%s/%s%d" % (top, "f" * (i % 90), i), b"x" * (i % 5000))
+                if i % 7 == 0:
+                    self.may(os.setxattr, self.at("%s/%s%d" % (top, "f" * (i % 90), i)), "user.a", self.bytes(i * 5))
+                if i % 11 == 0:
+                    self.may(os.symlink, "t" * (i + 1), self.at("%s/link%d" % (top, i)))
+            for i in range(0, 700, 2):
+                os.unlink(self.at("%s/%s%d" % (top, "f" * (i % 90), i)))
+            fd = self.write("%s/sparse" % top, b"")
+            for i in range(600):
+                os.pwrite(fd, b"y" * 100, self.random.randrange(4000) * 8192)
+                if i % 100 == 0:
+                    os.fsync(fd)
+            os.ftruncate(fd, 20000000)
+            os.fsync(fd)
+            os.close(fd)
+            if turn % 2:
+                subprocess.run(["rm", "-r", self.at("turn%d" % (turn - 1))], check=True)
+            self.fsync("turned%d" % turn)
+        self.file("never-committed")
 
 
 def main():

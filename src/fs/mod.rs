@@ -10,6 +10,7 @@ pub mod host;
 pub mod memory;
 mod path;
 mod root;
+pub mod xfs;
 
 use std::sync::Arc;
 
@@ -209,7 +210,10 @@ pub struct Driver {
 }
 
 /// The file systems that icecore reads.
-pub static FILE_SYSTEMS: &[Driver] = &[Driver { name: "ext4", probe: ext4::probe, open: ext4::open }];
+pub static FILE_SYSTEMS: &[Driver] = &[
+    Driver { name: "ext4", probe: ext4::probe, open: ext4::open },
+    Driver { name: "xfs", probe: xfs::probe, open: xfs::open },
+];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads.
 pub fn open(source: &Source) -> Option<Result<Opened, FormatError>> {

@@ -29,3 +29,4 @@ mod shared;
 mod tree;
 mod versions;
 mod volume;
+mod xfs;

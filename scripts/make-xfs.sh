@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Makes XFS images of every kind with the kernel, and next to each NAME.img the kernel's own listing NAME.tsv (of a dirty
+# image: after the kernel has recovered its log). Needs root, xfsprogs, python3.
+#   unshare -m scripts/make-xfs.sh OUT_DIR            the full matrix
+#   unshare -m scripts/make-xfs.sh --small OUT_DIR    the few small ones of disk-fixtures/xfs, compressed
+set -euo pipefail
+small=
+if [ "${1:-}" = --small ]; then small=1; shift; fi
+out=$(realpath -m "${1:?usage: make-xfs.sh [--small] OUT_DIR}")
+. "$(dirname "$0")/kernel.sh"
+# mkfs.xfs makes nothing below 300 MB, but for its own tests.
+export TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1
+
+format() { # image size mkfs.xfs-options…
+  local image=$1 size=$2
+  shift 2
+  rm -f "$image"
+  truncate -s "$size" "$image"
+  mkfs.xfs -q -f -m uuid=01234567-89ab-cdef-0123-456789abcdef -L "$(basename "$image" .img | cut -c1-12)" "$@" "$image" 2> >(grep -v "deprecated\|^$" >&2)
+}
+
+# Filled by mkfs.xfs from a prototype of a directory, for what this kernel does not mount (version 4): directories have
+# their own sizes, and there are no extended attributes.
+offline() { # name size profile mkfs.xfs-options…
+  local name=$1 size=$2 profile=$3
+  shift 3
+  echo "$name"
+  rm -rf "$work/tree"
+  mkdir "$work/tree"
+  python3 "$tree" "$profile" "$work/tree"
+  python3 "$(dirname "$0")/xfs-prototype.py" "$work/tree" > "$work/prototype"
+  format "$out/$name.img" "$size" -p "$work/prototype" "$@"
+  (echo "# approximate"; python3 "$tree" list "$work/tree" | LC_ALL=C sort) > "$out/$name.tsv"
+}
+
+if [ "$small" ]; then
+  out_dir=$out out=$work/out
+  mkdir "$out"
+  image xfs-1k 16M tiny "" -b size=1024
+  pack "$out_dir"
+  exit
+fi
+
+# With features that this mkfs.xfs does not know: set on the empty file system, so that the kernel does the rest.
+featured() { # name size profile incompatible-features mkfs.xfs-options…
+  local name=$1 size=$2 profile=$3 features=$4
+  shift 4
+  echo "$name"
+  format "$out/$name.img" "$size" "$@"
+  xfs_db -x -c "sb 0" -c "write features_incompat $features" "$out/$name.img" > /dev/null
+  mount -o loop "$out/$name.img" "$mnt"
+  python3 "$tree" "$profile" "$mnt"
+  umount "$mnt"
+  truth "$out/$name.img" "$out/$name.tsv"
+}
+
+image xfs-default 512M large ""
+image xfs-1k 256M std+two_levels "" -b size=1024
+image xfs-2k 256M std "" -b size=2048
+image xfs-16k 512M std "" -b size=16384
+image xfs-64k 1G std "" -b size=65536
+image xfs-inode-1024 256M std "" -i size=1024
+image xfs-inode-2048 256M std "" -i size=2048
+image xfs-inode-2048-64k 1G std "" -b size=65536 -i size=2048
+image xfs-directory-64k 512M large "" -n size=65536
+image xfs-directory-8k-1k 256M std+two_levels "" -b size=1024 -n size=8192
+image xfs-no-reflink 256M std "" -m reflink=0
+image xfs-rmapbt 256M std "" -m rmapbt=1
+image xfs-no-bigtime 256M std "" -m bigtime=0,inobtcount=0
+image xfs-nrext64 256M std "" -i nrext64=1
+image xfs-nrext64-1k 256M std "" -b size=1024 -i nrext64=1
+image xfs-no-sparse 256M std "" -i sparse=0
+image xfs-no-finobt 256M std "" -m finobt=0,inobtcount=0
+image xfs-sectors-4k 256M std "" -s size=4096
+image xfs-many-groups 512M std "" -d agcount=16
+image xfs-stripes 512M std "" -d su=65536,sw=4
+image xfs-attributes 256M std+attributes ""
+image xfs-attributes-1k 256M std+attributes "" -b size=1024
+image xfs-shared 256M shared ""
+image xfs-fragments-1k 256M fragments "" -b size=1024
+image xfs-sparse-inodes 64M sparse_inodes "" -b size=1024 -i size=2048
+featured xfs-parent 256M std 0xcb
+featured xfs-exchange 256M std 0x4b
+
+dirty dirty-default 256M dirty ""
+dirty dirty-1k 128M dirty "" -b size=1024
+dirty dirty-4k-log-sectors 256M dirty "" -l sectsize=4096
+dirty dirty-log-stripe 256M dirty "" -l su=32768
+dirty dirty-log-stripe-256k 256M dirty "" -l su=262144
+dirty dirty-large-records 256M dirty ",logbsize=262144"
+dirty dirty-small-records 256M dirty ",logbsize=16384,logbufs=2"
+dirty dirty-rmapbt 256M dirty "" -m rmapbt=1
+dirty dirty-no-reflink-no-bigtime 256M dirty "" -m reflink=0,bigtime=0,inobtcount=0
+dirty dirty-nrext64 256M dirty "" -i nrext64=1
+dirty dirty-directory-64k 256M dirty "" -n size=65536
+dirty dirty-64k 1G dirty "" -b size=65536
+dirty dirty-inode-2048-2k 256M dirty "" -b size=2048 -i size=2048
+dirty dirty-fast 256M fast ""
+dirty dirty-wrap 64M wrap "" -l size=5m
+dirty dirty-wrap-1k 64M wrap "" -b size=1024 -l size=5m
+dirty dirty-many 256M std+many_changes ""
+dirty dirty-many-1k 256M std+many_changes "" -b size=1024
+dirty dirty-many-wraps 256M many_changes+many_changes "" -l size=6m -b size=1024
+dirty dirty-shared 256M shared+dirty ""
+dirty dirty-attributes 256M attributes+dirty ""
