@@ -41,13 +41,27 @@ if [ "$small" ]; then
   exit
 fi
 
-# With features that this mkfs.xfs does not know: set on the empty file system, so that the kernel does the rest.
-featured() { # name size profile incompatible-features mkfs.xfs-options…
+# With incompatible features that this mkfs.xfs does not know: set on the empty file system, so that the kernel does the rest.
+featured() { # name size profile features mkfs.xfs-options…
   local name=$1 size=$2 profile=$3 features=$4
   shift 4
   echo "$name"
   format "$out/$name.img" "$size" "$@"
-  xfs_db -x -c "sb 0" -c "write features_incompat $features" "$out/$name.img" > /dev/null
+  python3 - "$out/$name.img" "$features" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as image:
+    sector = bytearray(image.read(512))
+    sector[216:220] = (int.from_bytes(sector[216:220], "big") | int(sys.argv[2], 0)).to_bytes(4, "big")
+    sector[224:228] = bytes(4)
+    crc = 0xFFFFFFFF
+    for byte in sector:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    sector[224:228] = (crc ^ 0xFFFFFFFF).to_bytes(4, "little")
+    image.seek(0)
+    image.write(sector)
+PY
   mount -o loop "$out/$name.img" "$mnt"
   python3 "$tree" "$profile" "$mnt"
   umount "$mnt"
@@ -78,28 +92,28 @@ image xfs-attributes 256M std+attributes ""
 image xfs-attributes-1k 256M std+attributes "" -b size=1024
 image xfs-shared 256M shared ""
 image xfs-fragments-1k 256M fragments "" -b size=1024
-image xfs-sparse-inodes 64M sparse_inodes "" -b size=1024 -i size=2048
-featured xfs-parent 256M std 0xcb
-featured xfs-exchange 256M std 0x4b
+image xfs-sparse-inodes 64M sparse_inodes "" -i size=2048
+featured xfs-parent 512M std 0xc0 -l size=96m
+featured xfs-exchange 256M std 0x40
 
-dirty dirty-default 256M dirty ""
+dirty dirty-default 256M dirty "" -b size=4096
 dirty dirty-1k 128M dirty "" -b size=1024
-dirty dirty-4k-log-sectors 256M dirty "" -l sectsize=4096
+dirty dirty-4k-log-sectors 256M dirty "" -s size=4096
 dirty dirty-log-stripe 256M dirty "" -l su=32768
 dirty dirty-log-stripe-256k 256M dirty "" -l su=262144
-dirty dirty-large-records 256M dirty ",logbsize=262144"
-dirty dirty-small-records 256M dirty ",logbsize=16384,logbufs=2"
+dirty dirty-large-records 256M dirty ",logbsize=262144" -b size=4096
+dirty dirty-small-records 256M dirty ",logbsize=16384,logbufs=2" -b size=4096
 dirty dirty-rmapbt 256M dirty "" -m rmapbt=1
 dirty dirty-no-reflink-no-bigtime 256M dirty "" -m reflink=0,bigtime=0,inobtcount=0
 dirty dirty-nrext64 256M dirty "" -i nrext64=1
 dirty dirty-directory-64k 256M dirty "" -n size=65536
 dirty dirty-64k 1G dirty "" -b size=65536
-dirty dirty-inode-2048-2k 256M dirty "" -b size=2048 -i size=2048
-dirty dirty-fast 256M fast ""
+dirty dirty-inode-1024-2k 256M dirty "" -b size=2048 -i size=1024
+dirty dirty-fast 256M fast "" -b size=4096
 dirty dirty-wrap 64M wrap "" -l size=5m
 dirty dirty-wrap-1k 64M wrap "" -b size=1024 -l size=5m
-dirty dirty-many 256M std+many_changes ""
+dirty dirty-many 256M std+many_changes "" -b size=4096
 dirty dirty-many-1k 256M std+many_changes "" -b size=1024
 dirty dirty-many-wraps 256M many_changes+many_changes "" -l size=6m -b size=1024
-dirty dirty-shared 256M shared+dirty ""
-dirty dirty-attributes 256M attributes+dirty ""
+dirty dirty-shared 256M shared+dirty "" -b size=4096
+dirty dirty-attributes 256M attributes+dirty "" -b size=4096

@@ -127,7 +127,9 @@ impl Record {
             return Ok(());
         }
         let part = |range: std::ops::Range<usize>| self.headers.get(range).unwrap_or_default();
-        let further = self.headers.chunks(num::to_usize(BLOCK)).skip(1);
+        // Only those that keep words of this record.
+        let used = num::index(self.length.div_ceil(HEADER_COVERS));
+        let further = self.headers.chunks(num::to_usize(BLOCK)).take(used).skip(1);
         let further: Vec<&[u8]> = further.filter_map(|header| header.get(..COVERED_FURTHER)).collect();
         let sum = |covered: usize| {
             let first = [part(0..CRC), &[0; 4], part(CRC.saturating_add(4)..covered)];
