@@ -68,6 +68,41 @@ PY
   truth "$out/$name.img" "$out/$name.tsv"
 }
 
+# A dirty image whose last record did not reach the disk whole: the last byte before the log's head is another ("sum"), or its
+# last sectors are what was there before ("gap") or zeros ("zeros").
+torn() { # name from how
+  local name=$1 how=$3 head
+  echo "$name"
+  cp --sparse=always "$out/$2.img" "$out/$name.img"
+  head=$(xfs_logprint -t "$out/$name.img" 2> /dev/null | sed -n 's/.* head: \([0-9]*\) .*/\1/p')
+  python3 - "$out/$name.img" "$head" "$how" <<'PY'
+import sys
+head, how = int(sys.argv[2]), sys.argv[3]
+with open(sys.argv[1], "r+b") as image:
+    sector = image.read(512)
+    number = lambda at, length: int.from_bytes(sector[at:at + length], "big")
+    log, bits = number(48, 8), sector[124]
+    start = ((log >> bits) * number(84, 4) + (log & (1 << bits) - 1)) * number(4, 4)
+    def at(block):
+        image.seek(start + block * 512)
+    at(head - 1)
+    last = bytearray(image.read(512))
+    if how == "sum":
+        last[300] ^= 1
+        at(head - 1)
+        image.write(last)
+    elif how == "gap":
+        cycle = int.from_bytes(last[:4], "big") - 1
+        last[:4] = cycle.to_bytes(4, "big")
+        at(head - 1)
+        image.write(last)
+    else:
+        at(head - 2)
+        image.write(bytes(1024))
+PY
+  truth "$out/$name.img" "$out/$name.tsv"
+}
+
 image xfs-default 512M large ""
 image xfs-1k 256M std+two_levels "" -b size=1024
 image xfs-2k 256M std "" -b size=2048
@@ -110,10 +145,17 @@ dirty dirty-directory-64k 256M dirty "" -n size=65536
 dirty dirty-64k 1G dirty "" -b size=65536
 dirty dirty-inode-1024-2k 256M dirty "" -b size=2048 -i size=1024
 dirty dirty-fast 256M fast "" -b size=4096
-dirty dirty-wrap 64M wrap "" -l size=5m
-dirty dirty-wrap-1k 64M wrap "" -b size=1024 -l size=5m
+dirty dirty-wrap 64M wrap_often "" -l size=1368b
+dirty dirty-wrap-1k 64M wrap_often "" -b size=1024 -l size=6m
 dirty dirty-many 256M std+many_changes "" -b size=4096
 dirty dirty-many-1k 256M std+many_changes "" -b size=1024
 dirty dirty-many-wraps 256M many_changes+many_changes "" -l size=6m -b size=1024
 dirty dirty-shared 256M shared+dirty "" -b size=4096
 dirty dirty-attributes 256M attributes+dirty "" -b size=4096
+for how in sum gap zeros; do
+  torn "dirty-torn-$how" dirty-default $how
+  torn "dirty-torn-many-$how" dirty-many-1k $how
+done
+torn dirty-torn-wrap-sum dirty-wrap sum
+torn dirty-torn-wrap-gap dirty-wrap-1k gap
+torn dirty-torn-stripe dirty-log-stripe sum

@@ -93,6 +93,8 @@ class Fill:
                 print("  left out:", f.__name__, os.strerror(error.errno), file=sys.stderr)
 
     def tiny(self):
+        if os.path.exists(self.at("empty")):  # a profile before it did the same
+            return
         self.file("empty")
         for n in (1, 60, 61, 150, 5000):
             self.file("size%d" % n, (b"%d bytes " % n * n)[:n])
@@ -328,6 +330,15 @@ class Fill:
             self.fsync("loop%d" % (i % 50), b"%d" % i * 50)
         self.fsync("last")
 
+    def wrap_often(self):
+        """As many transactions as a log of a few MiB holds, several times."""
+        self.tiny()
+        for i in range(20000):
+            self.fsync("often%d" % (i % 90), b"%d" % i * 50)
+            if i % 50 == 0:
+                os.rename(self.at("often%d" % (i % 90)), self.at("dir/renamed%d" % i))
+        self.fsync("last")
+
     def attributes(self):
         """More attributes than fit in one block, large values among them; some replaced and removed."""
         os.mkdir(self.at("attributes"))
@@ -383,8 +394,9 @@ class Fill:
     def many_changes(self):
         """Directories, extents and attributes that grow, shrink and change their form while the log is written."""
         for turn in range(6):
+            subprocess.run(["rm", "-rf", self.at("turn%d" % turn)], check=True)
             top = "turn%d" % turn
-            os.makedirs(self.at(top), exist_ok=True)
+            os.mkdir(self.at(top))
             for i in range(700):
                 self.file("%s/%s%d" % (top, "f" * (i % 90), i), b"x" * (i % 5000))
                 if i % 7 == 0:
