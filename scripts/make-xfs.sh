@@ -3,10 +3,13 @@
 # image: after the kernel has recovered its log). Needs root, xfsprogs, python3.
 #   unshare -m scripts/make-xfs.sh OUT_DIR            the full matrix
 #   unshare -m scripts/make-xfs.sh --small OUT_DIR    the few small ones of disk-fixtures/xfs, compressed
+#   unshare -m scripts/make-xfs.sh --old OUT_DIR      only those for which the kernel must mount version 4 and have quotas
+# A kernel that does not mount version 4 leaves those images to prototypes of mkfs.xfs.
 set -euo pipefail
-small=
+small= old=
 if [ "${1:-}" = --small ]; then small=1; shift; fi
-out=$(realpath -m "${1:?usage: make-xfs.sh [--small] OUT_DIR}")
+if [ "${1:-}" = --old ]; then old=1; shift; fi
+out=$(realpath -m "${1:?usage: make-xfs.sh [--small | --old] OUT_DIR}")
 . "$(dirname "$0")/kernel.sh"
 # mkfs.xfs makes nothing below 300 MB, but for its own tests.
 export TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1
@@ -16,7 +19,7 @@ format() { # image size mkfs.xfs-options…
   shift 2
   rm -f "$image"
   truncate -s "$size" "$image"
-  mkfs.xfs -q -f -m uuid=01234567-89ab-cdef-0123-456789abcdef -L "$(basename "$image" .img | cut -c1-12)" "$@" "$image" 2> >(grep -v "deprecated\|^$" >&2)
+  mkfs.xfs -q -f -m uuid=01234567-89ab-cdef-0123-456789abcdef -L "$(basename "$image" .img | cut -c1-12)" "$@" "$image" > >(grep -v "deprecated\|^$") 2>&1
 }
 
 # Filled by mkfs.xfs from a prototype of a directory, for what this kernel does not mount (version 4): directories have
@@ -28,18 +31,13 @@ offline() { # name size profile mkfs.xfs-options…
   rm -rf "$work/tree"
   mkdir "$work/tree"
   python3 "$tree" "$profile" "$work/tree"
+  find "$work/tree" -name '*[[:space:]]*' -delete
+  find "$work/tree" \( -type s -o -size +64M -o -path '*/nodes/max' \) -delete
+  find "$work/tree" -perm -1000 -exec chmod -t {} +
   python3 "$(dirname "$0")/xfs-prototype.py" "$work/tree" > "$work/prototype"
   format "$out/$name.img" "$size" -p "$work/prototype" "$@"
-  (echo "# approximate"; python3 "$tree" list "$work/tree" | LC_ALL=C sort) > "$out/$name.tsv"
+  (echo "# approximate, times too"; python3 "$tree" list "$work/tree" | LC_ALL=C sort) > "$out/$name.tsv"
 }
-
-if [ "$small" ]; then
-  out_dir=$out out=$work/out
-  mkdir "$out"
-  image xfs-1k 16M tiny "" -b size=1024
-  pack "$out_dir"
-  exit
-fi
 
 # With incompatible features that this mkfs.xfs does not know: set on the empty file system, so that the kernel does the rest.
 featured() { # name size profile features mkfs.xfs-options…
@@ -103,6 +101,60 @@ PY
   truth "$out/$name.img" "$out/$name.tsv"
 }
 
+mounts_version_4() {
+  format "$work/image" 64M -m crc=0
+  mount -o loop "$work/image" "$mnt" 2> /dev/null && umount "$mnt"
+}
+
+version_4() {
+  image v4-default 256M std "" -m crc=0
+  image v4-1k 256M std+two_levels "" -m crc=0 -b size=1024
+  image v4-512 256M std+attributes "" -m crc=0 -b size=512
+  image v4-no-ftype 256M std "" -m crc=0 -n ftype=0
+  image v4-no-ftype-1k 256M std+attributes "" -m crc=0 -n ftype=0 -b size=1024 -i size=512
+  image v4-attr1 256M std+attributes "" -m crc=0 -i attr=1
+  image v4-projid16 256M std "" -m crc=0 -i projid32bit=0
+  image v4-directory-64k 256M std+two_levels "" -m crc=0 -n size=65536 -i size=2048
+  image quota 256M std ",uquota,gquota,pquota" -b size=4096
+  image v4-quota 256M std ",uquota,gquota" -m crc=0
+  dirty dirty-v4 256M dirty "" -m crc=0
+  dirty dirty-v4-1k 256M attributes+dirty "" -m crc=0 -b size=1024
+  dirty dirty-v4-512 256M dirty "" -m crc=0 -b size=512
+  dirty dirty-v4-log-1 256M dirty "" -m crc=0 -l version=1
+  dirty dirty-v4-log-1-many 256M many_changes ",logbsize=16384" -m crc=0 -l version=1,size=10m -b size=1024
+  dirty dirty-v4-log-stripe 256M dirty "" -m crc=0 -l su=65536
+  dirty dirty-v4-no-ftype 256M dirty "" -m crc=0 -n ftype=0
+  dirty dirty-v4-many 256M many_changes+many_changes "" -m crc=0 -l size=6m
+  dirty dirty-v4-wrap 64M wrap_often "" -m crc=0 -l size=6m
+  dirty dirty-quota 256M dirty ",uquota,gquota,pquota" -b size=4096
+  dirty dirty-v4-quota 256M dirty ",uquota,gquota" -m crc=0
+}
+
+version_4_offline() {
+  offline v4-default 256M std -m crc=0
+  offline v4-1k 256M std+two_levels -m crc=0 -b size=1024
+  offline v4-512 64M std -m crc=0 -b size=512
+  offline v4-no-ftype 256M std -m crc=0 -n ftype=0
+  offline v4-log-1 256M tiny -m crc=0 -l version=1
+}
+
+if [ "$old" ]; then
+  version_4
+  exit
+fi
+
+if [ "$small" ]; then
+  out_dir=$out out=$work/out
+  mkdir "$out"
+  image xfs-1k 16M small "" -b size=1024
+  image xfs-directory-8k 40M small "" -b size=1024 -n size=8192 -i nrext64=1 -m rmapbt=1,bigtime=0,inobtcount=0 -d agcount=2
+  dirty xfs-dirty 16M dirty "" -b size=1024
+  dirty xfs-dirty-4k 20M dirty "" -m rmapbt=1
+  offline xfs-v4-512 40M tiny -m crc=0 -b size=512 -n ftype=0 -d agcount=2
+  pack "$out_dir"
+  exit
+fi
+
 image xfs-default 512M large ""
 image xfs-1k 256M std+two_levels "" -b size=1024
 image xfs-2k 256M std "" -b size=2048
@@ -159,3 +211,4 @@ done
 torn dirty-torn-wrap-sum dirty-wrap sum
 torn dirty-torn-wrap-gap dirty-wrap-1k gap
 torn dirty-torn-stripe dirty-log-stripe sum
+if mounts_version_4; then version_4; else version_4_offline; fi

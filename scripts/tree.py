@@ -117,6 +117,31 @@ class Fill:
         self.file("dir/gone")
         os.unlink(self.at("dir/gone"))
 
+    def small(self):
+        """Tiny, and one of each form that XFS has: attributes in a leaf and as blocks of their own, an access control list, a
+        long link, a file of many extents, directories of one block and of several."""
+        self.tiny()
+        for i in range(12):
+            os.setxattr(self.at("size5000"), "user.attribute%02d" % i, b"%d" % i * 40)
+        os.setxattr(self.at("size61"), "trusted.value", b"value" * 1000)
+        os.setxattr(self.at("size60"), "system.posix_acl_access", struct.pack(
+            "<I" + "HHI" * 5, 2, 1, 6, 2**32 - 1, 2, 4, 1000, 4, 4, 2**32 - 1, 16, 6, 2**32 - 1, 32, 4, 2**32 - 1))
+        os.symlink("y" * 900, self.at("longer"))
+        fd = self.write("extents", b"")
+        for i in range(120):
+            os.pwrite(fd, b"%d" % i, i * 9000)
+        os.fsync(fd)
+        os.close(fd)
+        fd = self.write("unwritten", b"")
+        self.may(os.posix_fallocate, fd, 0, 50000)
+        os.pwrite(fd, b"written" * 100, 20000)
+        os.close(fd)
+        os.mkdir(self.at("several"))
+        for i in range(150):
+            os.link(self.at("size1"), self.at("several/%s%d" % ("several" * (i % 9), i)))
+        for i in range(0, 150, 4):
+            os.unlink(self.at("several/%s%d" % ("several" * (i % 9), i)))
+
     def std(self):
         for n in (0, 1, 59, 60, 61, 100, 150, 156, 160, 200, 500, 900, 1023, 1024, 1025, 4095, 4096, 4097, 65535,
                   65537, 300000):

@@ -89,7 +89,9 @@ fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError> {
             format!("sb_versionnum {:#06x}, sb_features2 {:#x}", raw.sb_versionnum, raw.sb_features2);
         return Err(corrupt(problem));
     }
-    let superblock = geometry(raw, features).map_err(corrupt)?;
+    let mut superblock = geometry(raw, features).map_err(corrupt)?;
+    // Copies say so for ever.
+    superblock.in_progress &= offset == 0;
     superblock.check_groups().map_err(corrupt)?;
     Ok(superblock)
 }
