@@ -19,10 +19,11 @@ format() { # image size mkfs.xfs-options…
   shift 2
   rm -f "$image"
   truncate -s "$size" "$image"
+  truncate -s 32M "$work/log" # for who wants a log of its own
   mkfs.xfs -q -f -m uuid=01234567-89ab-cdef-0123-456789abcdef -L "$(basename "$image" .img | cut -c1-12)" "$@" "$image" > >(grep -v "deprecated\|^$") 2>&1
 }
 
-# Filled by mkfs.xfs from a prototype of a directory, for what this kernel does not mount (version 4): directories have
+# Filled by mkfs.xfs from a prototype of a directory, for what this kernel does not mount (version 4) or has not mounted yet: directories have
 # their own sizes, and there are no extended attributes.
 offline() { # name size profile mkfs.xfs-options…
   local name=$1 size=$2 profile=$3
@@ -67,15 +68,15 @@ PY
 }
 
 # A dirty image whose last record did not reach the disk whole: the last byte before the log's head is another ("sum"), or its
-# last sectors are what was there before ("gap") or zeros ("zeros").
+# last sectors are what was there before ("gap") or zeros ("zeros"); or the log ends with an earlier record ("cut").
 torn() { # name from how
-  local name=$1 how=$3 head
+  local name=$1 how=$3 ends
   echo "$name"
   cp --sparse=always "$out/$2.img" "$out/$name.img"
-  head=$(xfs_logprint -t "$out/$name.img" 2> /dev/null | sed -n 's/.* head: \([0-9]*\) .*/\1/p')
-  python3 - "$out/$name.img" "$head" "$how" <<'PY'
+  ends=$(xfs_logprint -t "$out/$name.img" 2> /dev/null | sed -n 's/.* tail: \([0-9]*\) head: \([0-9]*\) .*/\1 \2/p')
+  python3 - "$out/$name.img" $ends "$how" <<'PY'
 import sys
-head, how = int(sys.argv[2]), sys.argv[3]
+tail, head, how = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 with open(sys.argv[1], "r+b") as image:
     sector = image.read(512)
     number = lambda at, length: int.from_bytes(sector[at:at + length], "big")
@@ -94,9 +95,17 @@ with open(sys.argv[1], "r+b") as image:
         last[:4] = cycle.to_bytes(4, "big")
         at(head - 1)
         image.write(last)
-    else:
+    elif how == "zeros":
         at(head - 2)
         image.write(bytes(1024))
+    else:
+        end = tail
+        while end < tail + (head - tail) * 2 // 3:  # of logs that have not wrapped
+            at(end)
+            sector = image.read(512)
+            end += max(-(-number(320, 4) // 32768), 1) + -(-number(12, 4) // 512)
+        at(end)
+        image.write(bytes((head - end) * 512))
 PY
   truth "$out/$name.img" "$out/$name.tsv"
 }
@@ -211,4 +220,11 @@ done
 torn dirty-torn-wrap-sum dirty-wrap sum
 torn dirty-torn-wrap-gap dirty-wrap-1k gap
 torn dirty-torn-stripe dirty-log-stripe sum
+for name in default attributes rmapbt shared large-records; do torn "dirty-cut-$name" "dirty-$name" cut; done
+offline xfs-never-mounted 512M tiny -b size=4096
+offline xfs-never-mounted-1k 64M tiny -b size=1024
+# What is not recovered must be told; there is nothing to compare.
+echo unreplayed-external-log
+format "$out/unreplayed-external-log.img" 64M -l "logdev=$work/log,size=32m"
+: > "$out/unreplayed-external-log.tsv"
 if mounts_version_4; then version_4; else version_4_offline; fi

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use icecore::{block::Memory, fs::FileKind};
+use icecore::{
+    block::Memory,
+    fs::{FileKind, Ino},
+    gap::Code,
+};
+use proptest::prelude::*;
 
 use crate::tree::{image, open, walk};
 
@@ -172,14 +177,80 @@ fn trees_of_attributes_that_lead_to_themselves_end() {
     }
 }
 
+/// Where the records of a log begin; those without operations only mark what is out of date.
+fn records(image: &[u8], log: std::ops::Range<usize>) -> Vec<usize> {
+    let is = |at: &usize| image[*at..at + 4] == [0xfe, 0xed, 0xba, 0xbe] && number(image, at + 12, 4) > 0;
+    log.step_by(512).filter(is).collect()
+}
+
+/// Makes the checksum of a record of one header anew.
+fn seal_record(image: &mut [u8], at: usize) {
+    let length = number(image, at + 12, 4);
+    image[at + 32..at + 36].fill(0);
+    let sum = crc32c::crc32c(&image[at..at + 328]);
+    let sum = crc32c::crc32c_append(sum, &image[at + 512..at + 512 + length]);
+    image[at + 32..at + 36].copy_from_slice(&sum.to_le_bytes());
+}
+
+#[test]
+fn a_record_that_was_sealed_again_is_the_same() {
+    let (plain, _) = image("xfs", "xfs-dirty");
+    let mut bytes = plain.clone();
+    let mut records = records(&plain, Geometry::of(&plain).log);
+    // The first, which mkfs wrote, has none.
+    records.retain(|at| number(&plain, at + 32, 4) != 0);
+    assert!(records.iter().all(|at| number(&plain, at + 12, 4) <= 32 << 10));
+    records.into_iter().for_each(|at| seal_record(&mut bytes, at));
+    assert!(bytes == plain);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Operations, items and regions of the log say anything, with sound checksums.
+    #[test]
+    fn no_item_of_the_log_panics_or_hangs(
+        which in any::<bool>(),
+        changes in proptest::collection::vec((any::<usize>(), any::<usize>(), any::<u8>(), 1usize..5), 1..40),
+    ) {
+        let (mut bytes, _) = image("xfs", if which { "xfs-dirty" } else { "xfs-dirty-4k" });
+        let records = records(&bytes, Geometry::of(&bytes).log);
+        for (record, at, value, length) in changes {
+            let record = records[record % records.len()];
+            let payload = number(&bytes, record + 12, 4);
+            let start = record + 512 + at % payload;
+            bytes[start..(start + length).min(record + 512 + payload)].fill(value);
+        }
+        records.iter().for_each(|record| seal_record(&mut bytes, *record));
+        if let Ok(opened) = open(Arc::new(Memory::new(bytes))) {
+            walk(&*opened.fs, 3000);
+        }
+    }
+}
+
+#[test]
+fn a_file_on_the_realtime_device_is_refused_by_name_and_no_other() {
+    let (mut bytes, _) = image("xfs", "xfs-1k");
+    let geometry = Geometry::of(&bytes);
+    let files = inodes(&bytes, &geometry, 8);
+    let (one, other) = (files[0], files[1]);
+    bytes[one + 91] |= 1;
+    seal_inode(&mut bytes, one, geometry.inode);
+    let ino = |at: usize| Ino(u64::try_from(number(&bytes, at + 152, 8)).unwrap());
+    let (one, other) = (ino(one), ino(other));
+    let fs = open(Arc::new(Memory::new(bytes))).unwrap().fs;
+    let Err(error) = fs.open(one) else { panic!("opened") };
+    assert_eq!(error.code(), Code::UnsupportedFeature);
+    assert!(error.detail().contains("realtime"), "{}", error.detail());
+    assert!(fs.stat(one).is_ok() && fs.open(other).is_ok());
+}
+
 /// Each byte of the first headers of records takes each of some values: the log ends or is told to be damaged.
 #[test]
 fn records_of_absurd_lengths_are_survived() {
     let (plain, _) = image("xfs", "xfs-dirty");
     let geometry = Geometry::of(&plain);
-    let magic = [0xfe, 0xed, 0xba, 0xbe];
-    let records: Vec<usize> =
-        geometry.log.clone().step_by(512).filter(|at| plain[*at..at + 4] == magic).collect();
+    let records = records(&plain, geometry.log);
     assert!(records.len() > 10);
     let (mut told, mut changed) = (0, 0);
     for field in [4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 300, 304, 320] {

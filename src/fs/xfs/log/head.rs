@@ -142,7 +142,7 @@ fn without_torn(ring: &Ring, head: u32, last: Record) -> Result<(u32, Record), F
     let mut end = head;
     for record in newest(ring, head, IN_FLIGHT, reach)? {
         let block = record.block;
-        match is_whole(ring, &record)? {
+        match record.is_sound(ring)? {
             true => found = found.or(Some((end, record))),
             // What follows a record that is torn does not count, if it is whole or not.
             false => found = None,
@@ -154,14 +154,6 @@ fn without_torn(ring: &Ring, head: u32, last: Record) -> Result<(u32, Record), F
         found = newest(ring, end, 1, ring.blocks)?.pop().map(|record| (end, record));
     }
     found.ok_or_else(|| ring.corrupt(head, "the last records are damaged"))
-}
-
-fn is_whole(ring: &Ring, record: &Record) -> Result<bool, FormatError> {
-    match record.payload(ring) {
-        Ok(_) => Ok(true),
-        Err(FormatError::Corrupt { .. }) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 fn is_unmount(ring: &Ring, last: &Record, head: u32) -> Result<bool, FormatError> {
@@ -179,7 +171,7 @@ fn without_overwritten(ring: &Ring, active: Active) -> Result<Active, FormatErro
     let mut tail = active.tail;
     loop {
         let step = match Record::parse(ring, tail) {
-            Ok(Some(record)) if is_whole(ring, &record)? => return Ok(Active { tail, ..active }),
+            Ok(Some(record)) if record.is_sound(ring)? => return Ok(Active { tail, ..active }),
             Ok(Some(record)) => record.blocks(),
             Ok(None) | Err(FormatError::Corrupt { .. }) => 1,
             Err(error) => return Err(error),
