@@ -93,6 +93,8 @@ class Fill:
                 print("  left out:", f.__name__, os.strerror(error.errno), file=sys.stderr)
 
     def tiny(self):
+        if os.path.exists(self.at("empty")):  # a profile before it did the same
+            return
         self.file("empty")
         for n in (1, 60, 61, 150, 5000):
             self.file("size%d" % n, (b"%d bytes " % n * n)[:n])
@@ -114,6 +116,31 @@ class Fill:
             self.file("many/name%03d%s" % (i, "x" * 20))
         self.file("dir/gone")
         os.unlink(self.at("dir/gone"))
+
+    def small(self):
+        """Tiny, and one of each form that XFS has: attributes in a leaf and as blocks of their own, an access control list, a
+        long link, a file of many extents, directories of one block and of several."""
+        self.tiny()
+        for i in range(12):
+            os.setxattr(self.at("size5000"), "user.attribute%02d" % i, b"%d" % i * 40)
+        os.setxattr(self.at("size61"), "trusted.value", b"value" * 1000)
+        os.setxattr(self.at("size60"), "system.posix_acl_access", struct.pack(
+            "<I" + "HHI" * 5, 2, 1, 6, 2**32 - 1, 2, 4, 1000, 4, 4, 2**32 - 1, 16, 6, 2**32 - 1, 32, 4, 2**32 - 1))
+        os.symlink("y" * 900, self.at("longer"))
+        fd = self.write("extents", b"")
+        for i in range(120):
+            os.pwrite(fd, b"%d" % i, i * 9000)
+        os.fsync(fd)
+        os.close(fd)
+        fd = self.write("unwritten", b"")
+        self.may(os.posix_fallocate, fd, 0, 50000)
+        os.pwrite(fd, b"written" * 100, 20000)
+        os.close(fd)
+        os.mkdir(self.at("several"))
+        for i in range(150):
+            os.link(self.at("size1"), self.at("several/%s%d" % ("several" * (i % 9), i)))
+        for i in range(0, 150, 4):
+            os.unlink(self.at("several/%s%d" % ("several" * (i % 9), i)))
 
     def std(self):
         for n in (0, 1, 59, 60, 61, 100, 150, 156, 160, 200, 500, 900, 1023, 1024, 1025, 4095, 4096, 4097, 65535,
@@ -172,7 +199,7 @@ class Fill:
         for name, kind, major, minor in (("whiteout", stat.S_IFCHR, 0, 0), ("null", stat.S_IFCHR, 1, 3),
                                          ("old", stat.S_IFBLK, 255, 255), ("nvme", stat.S_IFBLK, 259, 70000),
                                          ("max", stat.S_IFCHR, 4095, 1048575), ("sda", stat.S_IFBLK, 8, 1)):
-            os.mknod(self.at("nodes/" + name), kind | 0o640, os.makedev(major, minor))
+            self.may(os.mknod, self.at("nodes/" + name), kind | 0o640, os.makedev(major, minor))
         os.mkfifo(self.at("nodes/fifo"))
         s = socket.socket(socket.AF_UNIX)
         here = os.getcwd()
@@ -327,6 +354,94 @@ class Fill:
         for i in range(400):
             self.fsync("loop%d" % (i % 50), b"%d" % i * 50)
         self.fsync("last")
+
+    def wrap_often(self):
+        """As many transactions as a log of a few MiB holds, several times."""
+        self.tiny()
+        for i in range(20000):
+            self.fsync("often%d" % (i % 90), b"%d" % i * 50)
+            if i % 50 == 0:
+                os.rename(self.at("often%d" % (i % 90)), self.at("dir/renamed%d" % i))
+        self.fsync("last")
+
+    def attributes(self):
+        """More attributes than fit in one block, large values among them; some replaced and removed."""
+        os.mkdir(self.at("attributes"))
+        for name, count, size in (("leaf", 20, 60), ("node", 400, 90), ("values", 30, 5000)):
+            self.file("attributes/" + name)
+            for i in range(count):
+                self.may(os.setxattr, self.at("attributes/" + name), "user.%s%03d" % ("n" * (i % 40), i), self.bytes(size + i))
+            for i in range(0, count, 3):
+                self.may(os.removexattr, self.at("attributes/" + name), "user.%s%03d" % ("n" * (i % 40), i))
+            for i in range(1, count, 5):
+                self.may(os.setxattr, self.at("attributes/" + name), "user.%s%03d" % ("n" * (i % 40), i), b"replaced")
+
+    def shared(self):
+        """Files that share their blocks, some of them written since."""
+        self.tiny()
+        self.fsync("original", self.bytes(400000))
+        for i in range(5):
+            subprocess.run(["cp", "--reflink=always", self.at("original"), self.at("clone%d" % i)], check=True)
+            fd = self.write("clone%d" % i, b"changed" * 3000, 30000 * i)
+            os.fsync(fd)
+            os.close(fd)
+        self.file("original", b"also changed" * 1000)
+
+    def fragments(self):
+        """A file and a directory of many pieces: each is written while others take the space between."""
+        self.tiny()
+        os.mkdir(self.at("scattered"))
+        for i in range(1500):
+            for name in ("a", "b"):
+                fd = self.write("pieces-" + name, self.bytes(700), i * 9000)
+                os.fsync(fd) if i % 20 == 0 else None
+                os.close(fd)
+            self.file("scattered/%s%d" % ("s" * 180, i), b"between" * 100)
+        self.sync()
+
+    def sparse_inodes(self):
+        """Inodes where no whole chunk of them is free."""
+        self.tiny()
+        names = []
+        try:
+            for i in range(100000):
+                names.append("fill%d" % i)
+                self.file(names[-1], b"x" * 1000)
+        except OSError:
+            pass
+        self.sync()
+        for name in names[::2]:
+            self.may(os.unlink, self.at(name))
+        self.sync()
+        for i in range(2000):
+            self.may(os.mknod, self.at("sparse%d" % i), 0o600 | stat.S_IFREG)
+
+    def many_changes(self):
+        """Directories, extents and attributes that grow, shrink and change their form while the log is written."""
+        for turn in range(6):
+            subprocess.run(["rm", "-rf", self.at("turn%d" % turn)], check=True)
+            top = "turn%d" % turn
+            os.mkdir(self.at(top))
+            for i in range(700):
+                self.file("%s/%s%d" % (top, "f" * (i % 90), i), b"x" * (i % 5000))
+                if i % 7 == 0:
+                    self.may(os.setxattr, self.at("%s/%s%d" % (top, "f" * (i % 90), i)), "user.a", self.bytes(i * 5))
+                if i % 11 == 0:
+                    self.may(os.symlink, "t" * (i + 1), self.at("%s/link%d" % (top, i)))
+            for i in range(0, 700, 2):
+                os.unlink(self.at("%s/%s%d" % (top, "f" * (i % 90), i)))
+            fd = self.write("%s/sparse" % top, b"")
+            for i in range(600):
+                os.pwrite(fd, b"y" * 100, self.random.randrange(4000) * 8192)
+                if i % 100 == 0:
+                    os.fsync(fd)
+            os.ftruncate(fd, 20000000)
+            os.fsync(fd)
+            os.close(fd)
+            if turn % 2:
+                subprocess.run(["rm", "-r", self.at("turn%d" % (turn - 1))], check=True)
+            self.fsync("turned%d" % turn)
+        self.file("never-committed")
 
 
 def main():

@@ -123,6 +123,18 @@ pub const EXT4_JOURNAL_BLOCKS: usize = 1 << 20;
 pub const EXT4_FAST_COMMIT_BLOCKS: u32 = 8192;
 /// Ranges of one file that fast commits of ext4 change.
 pub const EXT4_FAST_COMMIT_RANGES: usize = 4096;
+/// Bytes of metadata blocks that an XFS reader keeps.
+pub const XFS_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of all extended attributes of one XFS inode, with the blocks that hold them.
+pub const XFS_XATTR_BYTES: u64 = 16 << 20;
+/// Bytes of an XFS log: the format's own bound is 2 GiB less a block.
+pub const XFS_LOG_BYTES: u64 = 2 << 30;
+/// Bytes of transactions of an XFS log that began and have not ended: the kernel ends one of 64 MiB.
+pub const XFS_LOG_OPEN_BYTES: usize = 256 << 20;
+/// Bytes of changed sectors that the recovery of an XFS log keeps in memory.
+pub const XFS_LOG_CHANGED_BYTES: usize = 512 << 20;
+/// Intents of an XFS log that were not carried out.
+pub const XFS_LOG_INTENTS: usize = 65_536;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.

@@ -3,12 +3,14 @@
 //! A reader implements [`FileSystem`], addressed by inode as the formats are. Paths, `..` and symbolic links
 //! are resolved once, in [`Root`], inside the guest and never on the host. [`FILE_SYSTEMS`] lists the readers.
 
+mod blocks;
 pub mod ext4;
 mod handle;
 pub mod host;
 pub mod memory;
 mod path;
 mod root;
+pub mod xfs;
 
 use std::sync::Arc;
 
@@ -208,7 +210,10 @@ pub struct Driver {
 }
 
 /// The file systems that icecore reads.
-pub static FILE_SYSTEMS: &[Driver] = &[Driver { name: "ext4", probe: ext4::probe, open: ext4::open }];
+pub static FILE_SYSTEMS: &[Driver] = &[
+    Driver { name: "ext4", probe: ext4::probe, open: ext4::open },
+    Driver { name: "xfs", probe: xfs::probe, open: xfs::open },
+];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning
 /// cannot be read is an error.

@@ -30,3 +30,4 @@ mod shared;
 mod tree;
 mod versions;
 mod volume;
+mod xfs;

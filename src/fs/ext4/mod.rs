@@ -6,7 +6,6 @@
 
 mod acl;
 mod backup;
-mod blocks;
 mod checksum;
 mod data;
 mod directory;
@@ -31,3 +30,5 @@ mod volume;
 mod xattr;
 
 pub use reader::{open, probe};
+
+use super::blocks;

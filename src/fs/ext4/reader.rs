@@ -54,7 +54,7 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
 
 fn volume(source: Source, notes: &mut Vec<FormatError>) -> Result<Volume, FormatError> {
     let superblock = superblock(&source, notes)?;
-    let blocks = Blocks::new(source, superblock.block_size);
+    let blocks = Blocks::new(source, superblock.block_size, limits::EXT4_CACHE_BYTES);
     let mut groups = Groups::read(&superblock, &blocks);
     notes.append(&mut groups.notes);
     Ok(Volume { superblock, groups, blocks, changes: Changes::default() })

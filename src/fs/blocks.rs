@@ -11,11 +11,11 @@ use std::{
 use crate::{
     block::{ReadAt, Source, read_vec},
     error::FormatError,
-    limits, num,
+    num,
 };
 
 /// The blocks of one file system.
-pub(super) struct Blocks {
+pub(in crate::fs) struct Blocks {
     source: Source,
     block_size: u32,
     slots: Vec<Slot>,
@@ -25,34 +25,35 @@ type Slot = Mutex<Option<(u64, Arc<[u8]>)>>;
 
 /// Consecutive blocks: what one read fetches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: u64,
-    pub(super) count: u64,
+pub(in crate::fs) struct Span {
+    pub(in crate::fs) start: u64,
+    pub(in crate::fs) count: u64,
 }
 
 impl Span {
-    pub(super) fn end(self) -> u64 {
+    pub(in crate::fs) fn end(self) -> u64 {
         self.start.saturating_add(self.count)
     }
 }
 
 impl Blocks {
-    pub(super) fn new(source: Source, block_size: u32) -> Self {
-        let slots = limits::EXT4_CACHE_BYTES.checked_div(num::index(block_size)).unwrap_or(1).max(1);
+    /// Blocks of `block_size` bytes; of those read, as many are kept as fit in `cache` bytes.
+    pub(in crate::fs) fn new(source: Source, block_size: u32, cache: usize) -> Self {
+        let slots = cache.checked_div(num::index(block_size)).unwrap_or(1).max(1);
         Self { source, block_size, slots: (0..slots).map(|_| Mutex::default()).collect() }
     }
 
     /// The bytes below the cache.
-    pub(super) fn source(&self) -> &Source {
+    pub(in crate::fs) fn source(&self) -> &Source {
         &self.source
     }
 
-    pub(super) fn offset(&self, block: u64) -> u64 {
+    pub(in crate::fs) fn offset(&self, block: u64) -> u64 {
         block.saturating_mul(u64::from(self.block_size))
     }
 
     /// One block, from the cache or the source.
-    pub(super) fn read(&self, structure: &'static str, block: u64) -> Result<Arc<[u8]>, FormatError> {
+    pub(in crate::fs) fn read(&self, structure: &'static str, block: u64) -> Result<Arc<[u8]>, FormatError> {
         if let Some(bytes) = self.cached(block) {
             return Ok(bytes);
         }
@@ -63,7 +64,7 @@ impl Blocks {
     }
 
     /// Brings spans of blocks into the cache, as far as they can be read and are not there.
-    pub(super) fn load(&self, spans: &[Span]) {
+    pub(in crate::fs) fn load(&self, spans: &[Span]) {
         for span in spans {
             if (span.start..span.end()).all(|block| self.cached(block).is_some()) {
                 continue;
@@ -76,7 +77,7 @@ impl Blocks {
     }
 
     /// A span of blocks straight from the source.
-    pub(super) fn read_span(&self, span: Span) -> io::Result<Vec<u8>> {
+    pub(in crate::fs) fn read_span(&self, span: Span) -> io::Result<Vec<u8>> {
         let length = num::to_usize(span.count).saturating_mul(num::index(self.block_size));
         let mut bytes = vec![0; length];
         self.source.read_at(&mut bytes, self.offset(span.start))?;
@@ -84,7 +85,7 @@ impl Blocks {
     }
 
     /// A hint that a span is read soon.
-    pub(super) fn will_need(&self, span: Span) {
+    pub(in crate::fs) fn will_need(&self, span: Span) {
         self.source.will_need(self.offset(span.start), self.offset(span.count));
     }
 
@@ -107,7 +108,7 @@ impl Blocks {
 
 /// Joins wanted blocks, sorted, into spans of at most `longest` blocks; gaps of up to `gap` blocks are read
 /// along, which is cheaper than another read.
-pub(super) fn spans(blocks: impl IntoIterator<Item = u64>, gap: u64, longest: u64) -> Vec<Span> {
+pub(in crate::fs) fn spans(blocks: impl IntoIterator<Item = u64>, gap: u64, longest: u64) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for block in blocks {
         match spans.last_mut() {
@@ -139,7 +140,7 @@ mod tests {
         let bytes: Vec<u8> = (0..8192u32).map(|n| n.to_le_bytes()[1]).collect();
         let counter = Arc::new(Counter::default());
         let source = Counted::new(Arc::new(Memory::new(bytes)), Arc::clone(&counter));
-        let blocks = Blocks::new(Arc::new(source), 1024);
+        let blocks = Blocks::new(Arc::new(source), 1024, 1 << 20);
         blocks.load(&[Span { start: 2, count: 3 }, Span { start: 7, count: 2 }]);
         assert_eq!(counter.reads(), 2);
         assert_eq!(

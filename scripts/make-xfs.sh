@@ -1,0 +1,230 @@
+#!/usr/bin/env bash
+# Makes XFS images of every kind with the kernel, and next to each NAME.img the kernel's own listing NAME.tsv (of a dirty
+# image: after the kernel has recovered its log). Needs root, xfsprogs, python3.
+#   unshare -m scripts/make-xfs.sh OUT_DIR            the full matrix
+#   unshare -m scripts/make-xfs.sh --small OUT_DIR    the few small ones of disk-fixtures/xfs, compressed
+#   unshare -m scripts/make-xfs.sh --old OUT_DIR      only those for which the kernel must mount version 4 and have quotas
+# A kernel that does not mount version 4 leaves those images to prototypes of mkfs.xfs.
+set -euo pipefail
+small= old=
+if [ "${1:-}" = --small ]; then small=1; shift; fi
+if [ "${1:-}" = --old ]; then old=1; shift; fi
+out=$(realpath -m "${1:?usage: make-xfs.sh [--small | --old] OUT_DIR}")
+. "$(dirname "$0")/kernel.sh"
+# mkfs.xfs makes nothing below 300 MB, but for its own tests.
+export TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1
+
+format() { # image size mkfs.xfs-options…
+  local image=$1 size=$2
+  shift 2
+  rm -f "$image"
+  truncate -s "$size" "$image"
+  truncate -s 32M "$work/log" # for who wants a log of its own
+  mkfs.xfs -q -f -m uuid=01234567-89ab-cdef-0123-456789abcdef -L "$(basename "$image" .img | cut -c1-12)" "$@" "$image" > >(grep -v "deprecated\|^$") 2>&1
+}
+
+# Filled by mkfs.xfs from a prototype of a directory, for what this kernel does not mount (version 4) or has not mounted yet: directories have
+# their own sizes, and there are no extended attributes.
+offline() { # name size profile mkfs.xfs-options…
+  local name=$1 size=$2 profile=$3
+  shift 3
+  echo "$name"
+  rm -rf "$work/tree"
+  mkdir "$work/tree"
+  python3 "$tree" "$profile" "$work/tree"
+  find "$work/tree" -name '*[[:space:]]*' -delete
+  find "$work/tree" \( -type s -o -size +64M -o -path '*/nodes/max' \) -delete
+  find "$work/tree" -perm -1000 -exec chmod -t {} +
+  python3 "$(dirname "$0")/xfs-prototype.py" "$work/tree" > "$work/prototype"
+  format "$out/$name.img" "$size" -p "$work/prototype" "$@"
+  (echo "# approximate, times too"; python3 "$tree" list "$work/tree" | LC_ALL=C sort) > "$out/$name.tsv"
+}
+
+# With incompatible features that this mkfs.xfs does not know: set on the empty file system, so that the kernel does the rest.
+featured() { # name size profile features mkfs.xfs-options…
+  local name=$1 size=$2 profile=$3 features=$4
+  shift 4
+  echo "$name"
+  format "$out/$name.img" "$size" "$@"
+  python3 - "$out/$name.img" "$features" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as image:
+    sector = bytearray(image.read(512))
+    sector[216:220] = (int.from_bytes(sector[216:220], "big") | int(sys.argv[2], 0)).to_bytes(4, "big")
+    sector[224:228] = bytes(4)
+    crc = 0xFFFFFFFF
+    for byte in sector:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    sector[224:228] = (crc ^ 0xFFFFFFFF).to_bytes(4, "little")
+    image.seek(0)
+    image.write(sector)
+PY
+  mount -o loop "$out/$name.img" "$mnt"
+  python3 "$tree" "$profile" "$mnt"
+  umount "$mnt"
+  truth "$out/$name.img" "$out/$name.tsv"
+}
+
+# A dirty image whose last record did not reach the disk whole: the last byte before the log's head is another ("sum"), or its
+# last sectors are what was there before ("gap") or zeros ("zeros"); or the log ends with an earlier record ("cut").
+torn() { # name from how
+  local name=$1 how=$3 ends
+  echo "$name"
+  cp --sparse=always "$out/$2.img" "$out/$name.img"
+  ends=$(xfs_logprint -t "$out/$name.img" 2> /dev/null | sed -n 's/.* tail: \([0-9]*\) head: \([0-9]*\) .*/\1 \2/p')
+  python3 - "$out/$name.img" $ends "$how" <<'PY'
+import sys
+tail, head, how = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+with open(sys.argv[1], "r+b") as image:
+    sector = image.read(512)
+    number = lambda at, length: int.from_bytes(sector[at:at + length], "big")
+    log, bits = number(48, 8), sector[124]
+    start = ((log >> bits) * number(84, 4) + (log & (1 << bits) - 1)) * number(4, 4)
+    def at(block):
+        image.seek(start + block * 512)
+    at(head - 1)
+    last = bytearray(image.read(512))
+    if how == "sum":
+        last[300] ^= 1
+        at(head - 1)
+        image.write(last)
+    elif how == "gap":
+        cycle = int.from_bytes(last[:4], "big") - 1
+        last[:4] = cycle.to_bytes(4, "big")
+        at(head - 1)
+        image.write(last)
+    elif how == "zeros":
+        at(head - 2)
+        image.write(bytes(1024))
+    else:
+        end = tail
+        while end < tail + (head - tail) * 2 // 3:  # of logs that have not wrapped
+            at(end)
+            sector = image.read(512)
+            end += max(-(-number(320, 4) // 32768), 1) + -(-number(12, 4) // 512)
+        at(end)
+        image.write(bytes((head - end) * 512))
+PY
+  truth "$out/$name.img" "$out/$name.tsv"
+}
+
+mounts_version_4() {
+  format "$work/image" 64M -m crc=0
+  mount -o loop "$work/image" "$mnt" 2> /dev/null && umount "$mnt"
+}
+
+version_4() {
+  image v4-default 256M std "" -m crc=0
+  image v4-1k 256M std+two_levels "" -m crc=0 -b size=1024
+  image v4-512 256M std+attributes "" -m crc=0 -b size=512
+  image v4-no-ftype 256M std "" -m crc=0 -n ftype=0
+  image v4-no-ftype-1k 256M std+attributes "" -m crc=0 -n ftype=0 -b size=1024 -i size=512
+  image v4-attr1 256M std+attributes "" -m crc=0 -i attr=1
+  image v4-projid16 256M std "" -m crc=0 -i projid32bit=0
+  image v4-directory-64k 256M std+two_levels "" -m crc=0 -n size=65536 -i size=2048
+  image quota 256M std ",uquota,gquota,pquota" -b size=4096
+  image v4-quota 256M std ",uquota,gquota" -m crc=0
+  dirty dirty-v4 256M dirty "" -m crc=0
+  dirty dirty-v4-1k 256M attributes+dirty "" -m crc=0 -b size=1024
+  dirty dirty-v4-512 256M dirty "" -m crc=0 -b size=512
+  dirty dirty-v4-log-1 256M dirty "" -m crc=0 -l version=1
+  dirty dirty-v4-log-1-many 256M many_changes ",logbsize=16384" -m crc=0 -l version=1,size=10m -b size=1024
+  dirty dirty-v4-log-stripe 256M dirty "" -m crc=0 -l su=65536
+  dirty dirty-v4-no-ftype 256M dirty "" -m crc=0 -n ftype=0
+  dirty dirty-v4-many 256M many_changes+many_changes "" -m crc=0 -l size=6m
+  dirty dirty-v4-wrap 64M wrap_often "" -m crc=0 -l size=6m
+  dirty dirty-quota 256M dirty ",uquota,gquota,pquota" -b size=4096
+  dirty dirty-v4-quota 256M dirty ",uquota,gquota" -m crc=0
+}
+
+version_4_offline() {
+  offline v4-default 256M std -m crc=0
+  offline v4-1k 256M std+two_levels -m crc=0 -b size=1024
+  offline v4-512 64M std -m crc=0 -b size=512
+  offline v4-no-ftype 256M std -m crc=0 -n ftype=0
+  offline v4-log-1 256M tiny -m crc=0 -l version=1
+}
+
+if [ "$old" ]; then
+  version_4
+  exit
+fi
+
+if [ "$small" ]; then
+  out_dir=$out out=$work/out
+  mkdir "$out"
+  image xfs-1k 16M small "" -b size=1024
+  image xfs-directory-8k 40M small "" -b size=1024 -n size=8192 -i nrext64=1 -m rmapbt=1,bigtime=0,inobtcount=0 -d agcount=2
+  dirty xfs-dirty 16M dirty "" -b size=1024
+  dirty xfs-dirty-4k 20M dirty "" -m rmapbt=1
+  offline xfs-v4-512 40M tiny -m crc=0 -b size=512 -n ftype=0 -d agcount=2
+  pack "$out_dir"
+  exit
+fi
+
+image xfs-default 512M large ""
+image xfs-1k 256M std+two_levels "" -b size=1024
+image xfs-2k 256M std "" -b size=2048
+image xfs-16k 512M std "" -b size=16384
+image xfs-64k 1G std "" -b size=65536
+image xfs-inode-1024 256M std "" -i size=1024
+image xfs-inode-2048 256M std "" -i size=2048
+image xfs-inode-2048-64k 1G std "" -b size=65536 -i size=2048
+image xfs-directory-64k 512M large "" -n size=65536
+image xfs-directory-8k-1k 256M std+two_levels "" -b size=1024 -n size=8192
+image xfs-no-reflink 256M std "" -m reflink=0
+image xfs-rmapbt 256M std "" -m rmapbt=1
+image xfs-no-bigtime 256M std "" -m bigtime=0,inobtcount=0
+image xfs-nrext64 256M std "" -i nrext64=1
+image xfs-nrext64-1k 256M std "" -b size=1024 -i nrext64=1
+image xfs-no-sparse 256M std "" -i sparse=0
+image xfs-no-finobt 256M std "" -m finobt=0,inobtcount=0
+image xfs-sectors-4k 256M std "" -s size=4096
+image xfs-many-groups 512M std "" -d agcount=16
+image xfs-stripes 512M std "" -d su=65536,sw=4
+image xfs-attributes 256M std+attributes ""
+image xfs-attributes-1k 256M std+attributes "" -b size=1024
+image xfs-shared 256M shared ""
+image xfs-fragments-1k 256M fragments "" -b size=1024
+image xfs-sparse-inodes 64M sparse_inodes "" -i size=2048
+featured xfs-parent 512M std 0xc0 -l size=96m
+featured xfs-exchange 256M std 0x40
+
+dirty dirty-default 256M dirty "" -b size=4096
+dirty dirty-1k 128M dirty "" -b size=1024
+dirty dirty-4k-log-sectors 256M dirty "" -s size=4096
+dirty dirty-log-stripe 256M dirty "" -l su=32768
+dirty dirty-log-stripe-256k 256M dirty "" -l su=262144
+dirty dirty-large-records 256M dirty ",logbsize=262144" -b size=4096
+dirty dirty-small-records 256M dirty ",logbsize=16384,logbufs=2" -b size=4096
+dirty dirty-rmapbt 256M dirty "" -m rmapbt=1
+dirty dirty-no-reflink-no-bigtime 256M dirty "" -m reflink=0,bigtime=0,inobtcount=0
+dirty dirty-nrext64 256M dirty "" -i nrext64=1
+dirty dirty-directory-64k 256M dirty "" -n size=65536
+dirty dirty-64k 1G dirty "" -b size=65536
+dirty dirty-inode-1024-2k 256M dirty "" -b size=2048 -i size=1024
+dirty dirty-fast 256M fast "" -b size=4096
+dirty dirty-wrap 64M wrap_often "" -l size=1368b
+dirty dirty-wrap-1k 64M wrap_often "" -b size=1024 -l size=6m
+dirty dirty-many 256M std+many_changes "" -b size=4096
+dirty dirty-many-1k 256M std+many_changes "" -b size=1024
+dirty dirty-many-wraps 256M many_changes+many_changes "" -l size=6m -b size=1024
+dirty dirty-shared 256M shared+dirty "" -b size=4096
+dirty dirty-attributes 256M attributes+dirty "" -b size=4096
+for how in sum gap zeros; do
+  torn "dirty-torn-$how" dirty-default $how
+  torn "dirty-torn-many-$how" dirty-many-1k $how
+done
+torn dirty-torn-wrap-sum dirty-wrap sum
+torn dirty-torn-wrap-gap dirty-wrap-1k gap
+torn dirty-torn-stripe dirty-log-stripe sum
+for name in default attributes rmapbt shared large-records; do torn "dirty-cut-$name" "dirty-$name" cut; done
+offline xfs-never-mounted 512M tiny -b size=4096
+offline xfs-never-mounted-1k 64M tiny -b size=1024
+# What is not recovered must be told; there is nothing to compare.
+echo unreplayed-external-log
+format "$out/unreplayed-external-log.img" 64M -l "logdev=$work/log,size=32m"
+: > "$out/unreplayed-external-log.tsv"
+if mounts_version_4; then version_4; else version_4_offline; fi

@@ -1,0 +1,300 @@
+//! Directories, listed many at a time in the order of the disk.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+};
+
+use super::{
+    directory::{self, Block, Entry},
+    inode::{Format, Inode},
+    map::Run,
+    pieces::{Pieces, assemble},
+    volume::Volume,
+};
+use crate::{
+    error::FormatError,
+    fs::{
+        DirEntry, FileKind, Ino, Listing,
+        blocks::{self, Span},
+    },
+    limits, num,
+};
+
+/// Directories that are worked on at a time: their inodes stay in the cache meanwhile.
+const BATCH: usize = 1024;
+/// Bytes that one read fetches at most.
+const LONGEST: u64 = 1 << 20;
+/// Bytes that are read along rather than making a read of its own.
+const GAP: u64 = 16 << 10;
+
+/// Several directories, each in its place.
+pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
+    let mut listings = Vec::with_capacity(dirs.len());
+    let mut rest = dirs;
+    while !rest.is_empty() {
+        // One directory twice would look like two that share their blocks.
+        let mut seen = HashSet::new();
+        let length = rest.iter().take(BATCH).take_while(|dir| seen.insert(**dir)).count();
+        let (batch, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        listings.extend(read_batch(volume, batch));
+        rest = after;
+    }
+    listings
+}
+
+/// A directory that is being read.
+pub(super) struct Open {
+    pub(super) number: u64,
+    /// What was read so far, by the index of its block in the directory.
+    parts: Vec<(u64, Vec<DirEntry>)>,
+    entries: usize,
+    pub(super) damage: Vec<FormatError>,
+}
+
+/// Blocks of a directory that lie side by side: the index of the first, and which directory of the batch it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    physical: u64,
+    /// Blocks of the file system.
+    count: u64,
+    index: u64,
+    dir: usize,
+}
+
+type Opened = Vec<Result<Open, FormatError>>;
+
+fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
+    load_inodes(volume, dirs);
+    let mut parts: Vec<Part> = Vec::new();
+    let mut scattered: Vec<(usize, BTreeMap<u64, Vec<Run>>)> = Vec::new();
+    let mut open: Opened = Vec::with_capacity(dirs.len());
+    for (dir, ino) in dirs.iter().enumerate() {
+        open.push(volume.inode(ino.0).and_then(|inode| {
+            let mut open = start(&inode)?;
+            if inode.data().format == Format::Local {
+                short_form(volume, &mut open, &inode);
+                return Ok(open);
+            }
+            let pieces = Pieces::of(volume, &inode)?;
+            open.damage.extend(pieces.damage);
+            parts.extend(pieces.whole.into_iter().flat_map(|run| split(volume, run, dir)));
+            scattered.push((dir, pieces.scattered));
+            Ok(open)
+        }));
+    }
+    parts.sort_unstable();
+    drop_shared(volume, &mut parts, &mut open);
+    let groups = join(volume, &parts);
+    groups.iter().skip(1).for_each(|(span, _)| volume.blocks.will_need(*span));
+    for group in groups {
+        read_group(volume, group, &mut open);
+    }
+    read_scattered(volume, scattered, &mut open);
+    open.into_iter().map(|open| open.map(finish)).collect()
+}
+
+/// Drops parts whose blocks another part holds already: a small hostile disk would list as an endless one.
+fn drop_shared(volume: &Volume, parts: &mut Vec<Part>, open: &mut Opened) {
+    let mut end = 0;
+    parts.retain(|part| {
+        let alone = part.physical >= end;
+        if !alone {
+            shared(volume, part.dir, part.physical, open);
+        }
+        end = end.max(part.physical.saturating_add(part.count));
+        alone
+    });
+}
+
+fn shared(volume: &Volume, dir: usize, block: u64, open: &mut Opened) {
+    if let Some(Ok(open)) = open.get_mut(dir) {
+        let problem = format!("block {block} belongs to a directory twice");
+        damaged(open, FormatError::corrupt(directory::STRUCTURE, volume.superblock.offset(block), problem));
+    }
+}
+
+/// Brings inodes into the cache, in the order of the disk.
+fn load_inodes(volume: &Volume, inodes: &[Ino]) {
+    let place = |ino: &Ino| volume.place(ino.0).ok();
+    let mut wanted: Vec<u64> = inodes.iter().filter_map(place).map(|place| place.block).collect();
+    wanted.sort_unstable();
+    let (gap, longest) = limits_in_blocks(volume);
+    let spans = blocks::spans(wanted, gap, longest);
+    spans.iter().skip(1).for_each(|span| volume.blocks.will_need(*span));
+    volume.blocks.load(&spans);
+}
+
+fn limits_in_blocks(volume: &Volume) -> (u64, u64) {
+    (volume.superblock.in_blocks(GAP), volume.superblock.in_blocks(LONGEST).max(1))
+}
+
+/// What must be known before a directory's entries are read.
+pub(super) fn start(inode: &Inode) -> Result<Open, FormatError> {
+    match inode.kind()? {
+        FileKind::Directory => {
+            Ok(Open { number: inode.number, parts: Vec::new(), entries: 0, damage: Vec::new() })
+        }
+        _ => Err(inode.corrupt("is not a directory")),
+    }
+}
+
+fn short_form(volume: &Volume, open: &mut Open, inode: &Inode) {
+    let mut damage = Vec::new();
+    let mut entries = Vec::new();
+    let each = |entry: Entry<'_>| {
+        entries.push(owned(entry));
+        false
+    };
+    directory::short_form(volume, inode, inode.data(), each, &mut damage);
+    damage.into_iter().for_each(|error| damaged(open, error));
+    add(volume, open, 0, entries);
+}
+
+/// Parts of a run that one read fetches, each of whole blocks of the directory.
+fn split(volume: &Volume, run: Run, dir: usize) -> impl Iterator<Item = Part> + use<> {
+    let per = volume.superblock.blocks_per_directory_block();
+    let longest = limits_in_blocks(volume).1.max(per);
+    (0..run.count.div_ceil(longest)).map(move |part| {
+        let skipped = part.saturating_mul(longest);
+        Part {
+            physical: run.physical.saturating_add(skipped),
+            count: run.count.saturating_sub(skipped).min(longest),
+            index: run.logical.saturating_add(skipped).checked_div(per).unwrap_or(0),
+            dir,
+        }
+    })
+}
+
+/// Groups of parts near each other, sorted by place, each with the span that one read fetches.
+fn join<'a>(volume: &Volume, parts: &'a [Part]) -> Vec<(Span, &'a [Part])> {
+    let (gap, longest) = limits_in_blocks(volume);
+    let mut groups = Vec::new();
+    let mut rest = parts;
+    while let Some(first) = rest.first() {
+        let mut span = Span { start: first.physical, count: first.count };
+        let fits = |part: &&Part| {
+            let end = part.physical.saturating_add(part.count).max(span.end());
+            let count = end.saturating_sub(span.start);
+            let near = part.physical <= span.end().saturating_add(gap) && count <= longest.max(span.count);
+            if near {
+                span.count = count;
+            }
+            near
+        };
+        let length = rest.iter().take_while(fits).count().max(1);
+        let (group, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        groups.push((span, group));
+        rest = after;
+    }
+    groups
+}
+
+fn read_group(volume: &Volume, (span, parts): (Span, &[Part]), open: &mut Opened) {
+    let per = volume.superblock.blocks_per_directory_block();
+    let block_size = num::index(volume.superblock.block_size);
+    let size = num::index(volume.superblock.directory_block);
+    let whole = volume.blocks.read_span(span).ok();
+    for part in parts {
+        let Some(Ok(open)) = open.get_mut(part.dir) else { continue };
+        let blocks = (part.physical..part.physical.saturating_add(part.count)).step_by(num::to_usize(per));
+        for (index, physical) in (part.index..).zip(blocks) {
+            let start = num::to_usize(physical.saturating_sub(span.start)).saturating_mul(block_size);
+            match whole.as_ref().and_then(|whole| whole.get(start..start.saturating_add(size))) {
+                Some(block) => read_block(volume, open, index, physical, block),
+                // A read that fails loses only the blocks that it must.
+                None => read_pieces(volume, open, index, &[Run { logical: 0, physical, count: per }]),
+            }
+        }
+    }
+}
+
+fn read_scattered(volume: &Volume, scattered: Vec<(usize, BTreeMap<u64, Vec<Run>>)>, open: &mut Opened) {
+    let mut seen = HashSet::new();
+    for (dir, blocks) in scattered {
+        for (index, pieces) in blocks {
+            let first = pieces.first().map_or(0, |run| run.physical);
+            if !seen.insert(first) {
+                shared(volume, dir, first, open);
+            } else if let Some(Ok(open)) = open.get_mut(dir) {
+                read_pieces(volume, open, index, &pieces);
+            }
+        }
+    }
+}
+
+fn read_pieces(volume: &Volume, open: &mut Open, index: u64, pieces: &[Run]) {
+    let physical = pieces.first().map_or(0, |run| run.physical);
+    match assemble(volume, pieces) {
+        Ok(block) => read_block(volume, open, index, physical, &block),
+        Err(error) => damaged(open, error),
+    }
+}
+
+fn read_block(volume: &Volume, open: &mut Open, index: u64, physical: u64, bytes: &[u8]) {
+    let offset = volume.superblock.offset(physical);
+    let block = match Block::check(volume, open.number, bytes, index, offset) {
+        Ok(block) => block,
+        Err(error) => return damaged(open, error),
+    };
+    let mut damage = Vec::new();
+    let mut entries = Vec::new();
+    let each = |entry: Entry<'_>| {
+        entries.push(owned(entry));
+        false
+    };
+    block.entries(volume, each, &mut damage);
+    damage.into_iter().for_each(|error| damaged(open, error));
+    add(volume, open, index, entries);
+}
+
+/// An entry, and whether its kind is known.
+fn owned(entry: Entry<'_>) -> (DirEntry, bool) {
+    let kind = entry.kind.unwrap_or(FileKind::Regular);
+    (DirEntry { name: entry.name.to_vec(), ino: Ino(entry.inode), kind }, entry.kind.is_some())
+}
+
+fn add(volume: &Volume, open: &mut Open, index: u64, mut entries: Vec<(DirEntry, bool)>) {
+    if entries.iter().any(|(_, known)| !known) {
+        look_up_kinds(volume, open, &mut entries);
+    }
+    open.entries = open.entries.saturating_add(entries.len());
+    if open.entries > limits::DIRECTORY_ENTRIES {
+        return damaged(open, FormatError::limit(format!("more than {} entries", limits::DIRECTORY_ENTRIES)));
+    }
+    open.parts.push((index, entries.into_iter().map(|(entry, _)| entry).collect()));
+}
+
+/// The kinds that the entries do not hold, from the inodes in the order of the disk; an entry whose inode
+/// cannot be read is damage.
+fn look_up_kinds(volume: &Volume, open: &mut Open, entries: &mut Vec<(DirEntry, bool)>) {
+    let missing: Vec<Ino> = entries.iter().filter(|(_, known)| !known).map(|(entry, _)| entry.ino).collect();
+    load_inodes(volume, &missing);
+    entries.retain_mut(|(entry, known)| {
+        if *known {
+            return true;
+        }
+        match volume.inode(entry.ino.0).and_then(|inode| inode.kind()) {
+            Ok(kind) => entry.kind = kind,
+            Err(error) => {
+                damaged(open, error);
+                return false;
+            }
+        }
+        true
+    });
+}
+
+/// Notes damage; of very much of it, the first is enough.
+pub(super) fn damaged(open: &mut Open, error: FormatError) {
+    if open.damage.len() < limits::DAMAGE_NOTES {
+        open.damage.push(error);
+    }
+}
+
+fn finish(mut open: Open) -> Listing {
+    open.parts.sort_unstable_by_key(|(index, _)| Reverse(*index));
+    let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
+    entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
+    Listing { entries, damage: open.damage }
+}

@@ -1,0 +1,117 @@
+//! Intents (XFS Algorithms & Data Structures, "Intent Log Items"): changes that take several transactions. One whose end is
+//! not in the log is for recovery to carry out.
+
+use std::collections::BTreeMap;
+
+use super::{
+    STRUCTURE, not_replayed,
+    remaps::{Remap, Remaps},
+    transaction::Item,
+};
+use crate::{error::FormatError, fs::xfs::superblock::Superblock, limits, num};
+
+const HEADER: usize = 16;
+/// Bytes of one change of a map.
+const EXTENT: usize = 32;
+/// `me_flags`: what to do, of which fork, and whether it was never written.
+const KIND: u32 = 0xff;
+const ATTRIBUTES: u32 = 1 << 31;
+const UNWRITTEN: u32 = 1 << 30;
+const REALTIME: u32 = 1 << 29;
+const MAP: u32 = 1;
+const UNMAP: u32 = 2;
+
+enum Intent {
+    Map(Vec<Remap>),
+    /// One that is not carried out here, by what it is.
+    Other(&'static str),
+}
+
+/// Intents without their end, in the order of the log.
+#[derive(Default)]
+pub(super) struct Intents {
+    open: BTreeMap<u64, (u64, Intent)>,
+    next: u64,
+}
+
+impl Intents {
+    /// Changes of a file's map: of data that files share, or that is exchanged.
+    pub(super) fn map(&mut self, item: &Item, superblock: &Superblock) -> Result<(), FormatError> {
+        let bytes = item.region(0);
+        let corrupt = |problem: String| FormatError::corrupt(STRUCTURE, 0, problem);
+        let count = num::index(word(bytes, 4).unwrap_or(0));
+        let extents = bytes.get(HEADER..).unwrap_or_default().as_chunks::<EXTENT>().0;
+        if count > extents.len() {
+            return Err(corrupt(format!("{count} changes of maps in {} bytes", bytes.len())));
+        }
+        let remap = |extent: &[u8; EXTENT]| {
+            let flags = word(extent, 28)?;
+            let (owner, logical, length) =
+                (long(extent, 0)?, long(extent, 16)?, u64::from(word(extent, 24)?));
+            let physical = match flags & KIND {
+                MAP if flags & REALTIME == 0 => {
+                    let start = superblock.linear(long(extent, 8)?, length)?;
+                    (flags & UNWRITTEN == 0).then_some(start)
+                }
+                UNMAP => None,
+                _ => return None,
+            };
+            let attributes = flags & ATTRIBUTES != 0;
+            Some(Remap { owner, attributes, logical, length, physical })
+        };
+        let remaps: Option<Vec<Remap>> = extents.iter().take(count).map(remap).collect();
+        let remaps = remaps.ok_or_else(|| corrupt("a change of a map that is none".to_owned()))?;
+        self.add(item, Intent::Map(remaps))
+    }
+
+    /// Any other intent.
+    pub(super) fn other(&mut self, what: &'static str, item: &Item) -> Result<(), FormatError> {
+        self.add(item, Intent::Other(what))
+    }
+
+    fn add(&mut self, item: &Item, intent: Intent) -> Result<(), FormatError> {
+        if self.open.len() >= limits::XFS_LOG_INTENTS {
+            return Err(FormatError::limit(format!("XFS log with {} open intents", self.open.len())));
+        }
+        self.open.insert(self.next, (id(item), intent));
+        self.next = self.next.saturating_add(1);
+        Ok(())
+    }
+
+    /// The end of an intent.
+    pub(super) fn done(&mut self, item: &Item) {
+        let found = self.open.iter().rev().find(|(_, (open, _))| *open == id(item)).map(|(order, _)| *order);
+        if let Some(order) = found {
+            self.open.remove(&order);
+        }
+    }
+
+    /// What is left to do, and notes for what is not done.
+    pub(super) fn finish(self) -> (Remaps, Vec<FormatError>) {
+        let mut remaps = Remaps::default();
+        let mut notes = Vec::new();
+        for (_, (_, intent)) in self.open {
+            match intent {
+                Intent::Map(changes) => changes.into_iter().for_each(|change| remaps.add(change)),
+                Intent::Other(what) => {
+                    notes
+                        .push(not_replayed(what, &FormatError::unsupported("it was begun and not finished")));
+                }
+            }
+        }
+        (remaps, notes)
+    }
+}
+
+/// The number that an intent and its end share.
+fn id(item: &Item) -> u64 {
+    long(item.region(0), 8).unwrap_or(0)
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}

@@ -1,0 +1,71 @@
+//! Targets of symbolic links (XFS Algorithms & Data Structures, "Symbolic Links"): in the inode, or in blocks, which
+//! version 5 gives a header for each extent.
+
+use super::{
+    format::{REMOTE, REMOTE_BYTES, SYMLINK, be32},
+    inode::{Format, Inode},
+    map::{Map, Run},
+    volume::Volume,
+};
+use crate::{block::read_vec, error::FormatError, fs::FileKind, limits, num};
+
+const STRUCTURE: &str = "XFS symbolic link";
+
+/// The target of a symbolic link.
+pub(super) fn target(volume: &Volume, inode: &Inode) -> Result<Vec<u8>, FormatError> {
+    if inode.kind()? != FileKind::Symlink {
+        return Err(inode.corrupt("is not a symbolic link"));
+    }
+    if inode.size > limits::SYMLINK_BYTES {
+        return Err(FormatError::limit(format!("symbolic link of {} bytes", inode.size)));
+    }
+    let size = num::to_usize(inode.size);
+    let target = match inode.data().format {
+        Format::Local => inode.data().bytes.get(..size).unwrap_or_default().to_vec(),
+        _ => remote(volume, inode, size)?,
+    };
+    match target.len() != size || target.contains(&0) || target.is_empty() {
+        true => Err(inode.corrupt("the target of the symbolic link is cut, empty or has a NUL")),
+        false => Ok(target),
+    }
+}
+
+fn remote(volume: &Volume, inode: &Inode, size: usize) -> Result<Vec<u8>, FormatError> {
+    // No target with its headers takes more blocks.
+    let most = limits::SYMLINK_BYTES.div_ceil(256);
+    let map = Map::of(volume, inode, 0..most);
+    if let Some(error) = map.damage.into_iter().next() {
+        return Err(error);
+    }
+    let mut target = Vec::new();
+    for run in map.runs {
+        if target.len() >= size {
+            break;
+        }
+        let part = extent(volume, inode, run, target.len())?;
+        target.extend(part.into_iter().take(size.saturating_sub(target.len())));
+    }
+    Ok(target)
+}
+
+/// The part of a target that one extent holds.
+fn extent(volume: &Volume, inode: &Inode, run: Run, before: usize) -> Result<Vec<u8>, FormatError> {
+    let offset = volume.superblock.offset(run.physical);
+    let length = volume.superblock.offset(run.count);
+    let mut bytes = read_vec(volume.blocks.source(), STRUCTURE, offset, num::to_usize(length))?;
+    if !volume.superblock.features.crc() {
+        return Ok(bytes);
+    }
+    let corrupt = |problem: String| FormatError::corrupt(STRUCTURE, offset, problem);
+    if !bytes.starts_with(&SYMLINK) {
+        return Err(corrupt(format!("magic {:02x?}", bytes.get(..4).unwrap_or_default())));
+    }
+    volume.check(&bytes, REMOTE, offset, Some(inode.number)).map_err(corrupt)?;
+    let (start, count) = (be32(&bytes, 4).unwrap_or(0), be32(&bytes, 8).unwrap_or(0));
+    let end = REMOTE_BYTES.saturating_add(num::index(count));
+    if num::index(start) != before || end > bytes.len() {
+        return Err(corrupt(format!("{count} bytes from {start} of the target, expected from {before}")));
+    }
+    bytes.truncate(end);
+    Ok(bytes.split_off(REMOTE_BYTES))
+}
