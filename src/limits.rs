@@ -97,6 +97,24 @@ pub const EXT4_JOURNAL_BLOCKS: usize = 1 << 20;
 pub const EXT4_FAST_COMMIT_BLOCKS: u32 = 8192;
 /// Ranges of one file that fast commits of ext4 change.
 pub const EXT4_FAST_COMMIT_RANGES: usize = 4096;
+/// Chunks of a btrfs file system: of 1 GiB each, 1 PiB.
+pub const BTRFS_CHUNKS: usize = 1 << 20;
+/// Subvolumes of a btrfs file system: what the numbers of inodes leave room for.
+pub const BTRFS_SUBVOLUMES: usize = (1 << 19) - 1;
+/// Bytes of nodes that a btrfs reader keeps.
+pub const BTRFS_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of a compressed btrfs extent when unpacked: the kernel's own bound.
+pub const BTRFS_UNPACKED_BYTES: u64 = 128 << 10;
+/// Bytes of unpacked extents that a btrfs reader keeps.
+pub const BTRFS_UNPACKED_CACHE_BYTES: usize = 16 << 20;
+/// Extents that one read of a btrfs file meets.
+pub const BTRFS_READ_EXTENTS: usize = 1 << 20;
+/// Extended attributes of one btrfs inode, …
+pub const BTRFS_XATTRS: usize = 65_536;
+/// … and their bytes with their names.
+pub const BTRFS_XATTR_BYTES: u64 = 16 << 20;
+/// Bytes of items that a btrfs log has, and that replaying it changes.
+pub const BTRFS_LOG_BYTES: usize = 256 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.
