@@ -26,8 +26,8 @@ format() { # image size mkfs.btrfs-options…
     "$@" "$image" > /dev/null
 }
 
-# Filled by mkfs.btrfs from a directory, for what this kernel cannot mount: sizes of directories are its own, and files
-# with several names are copied.
+# Filled by mkfs.btrfs from a directory, for what this kernel cannot mount: sizes and links of directories are its own.
+# Files with several names and the numbers of devices it does not copy.
 offline() { # name size mkfs.btrfs-options…
   local name=$1 size=$2
   shift 2
@@ -35,7 +35,7 @@ offline() { # name size mkfs.btrfs-options…
   rm -rf "$work/tree"
   mkdir "$work/tree"
   python3 "$tree" tiny "$work/tree"
-  rm "$work/tree/dir/linked"
+  rm "$work/tree/dir/linked" "$work/tree/device"
   find "$work/tree" -depth -exec touch -h -d '2001-02-03 04:05:06' {} +
   format "$out/$name.img" "$size" --rootdir "$work/tree" "$@"
   (echo "# approximate"; python3 "$tree" list "$work/tree" | LC_ALL=C sort) > "$out/$name.tsv"

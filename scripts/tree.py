@@ -59,7 +59,9 @@ def listing(root):
             else:
                 todo += [os.path.join(path, e) for e in os.listdir(path)]
         device = "%d:%d" % (os.major(st.st_rdev), os.minor(st.st_rdev)) if kind in "cb" else "0:0"
-        seconds, nanos = divmod(st.st_mtime_ns, 10**9)
+        # btrfs shows an empty directory where a snapshot has no subvolume, and the time of this look-up as its time.
+        absent = kind == "d" and st.st_ino == 2 and path != root
+        seconds, nanos = divmod(os.lstat(os.path.dirname(path) if absent else path).st_mtime_ns, 10**9)
         print("\t".join([text(path[len(root):] or b"/"), kind, "%o" % (st.st_mode & 0o7777), str(st.st_uid),
                          str(st.st_gid), str(st.st_size), str(st.st_nlink), device, "%d.%09d" % (seconds, nanos),
                          xattrs, content]))

@@ -90,6 +90,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         disks: Vec::new(),
         volumes: Vec::new(),
         file_systems: Vec::new(),
+        spanning: Vec::new(),
         unread: Vec::new(),
         gaps: Vec::new(),
     };
@@ -104,6 +105,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
             opening.disk(number, path)?;
         }
     }
+    opening.sets();
     let Opening { counter, disks, volumes, file_systems, unread, mut gaps, .. } = opening;
     let machine = node::assemble(&file_systems, &unread);
     gaps.extend(machine.gaps.iter().cloned());
@@ -117,6 +119,8 @@ struct Opening<'a> {
     disks: Vec<report::Disk>,
     volumes: Vec<report::Volume>,
     file_systems: Vec<NodeVolume>,
+    /// Volumes whose file system spans several, until all of them are known.
+    spanning: Vec<(fs::Member, volume::Volume)>,
     /// Volumes that are recognised and not read.
     unread: Vec<(volume::Volume, volume::Signature)>,
     gaps: Vec<Gap>,
@@ -213,20 +217,14 @@ impl Opening<'_> {
             record.partition_uuid.clone_from(&partition.uuid);
         }
         let effect = "nothing on this volume is examined";
+        if let Some(member) = fs::member(&volume.source) {
+            self.volumes.push(record);
+            return self.spanning.push((member, volume));
+        }
         match fs::open(&volume.source) {
             Some(Ok(opened)) => {
-                opened.kind.clone_into(&mut record.content);
-                record.uuid.clone_from(&opened.uuid);
-                record.label.clone_from(&opened.label);
-                for note in &opened.notes {
-                    self.gaps.push(Gap::from_error(
-                        note,
-                        Scope::Volume,
-                        &volume.id,
-                        "the volume is read as it is",
-                    ));
-                }
-                self.file_systems.push(NodeVolume { volume, opened });
+                describe(&mut record, &opened);
+                self.opened(volume, opened);
             }
             Some(Err(error)) => self.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.id, effect)),
             None => {
@@ -255,6 +253,38 @@ impl Opening<'_> {
         self.volumes.push(record);
     }
 
+    /// Opens the file systems that span several volumes; each is named by the first of them.
+    fn sets(&mut self) {
+        let mut rest = std::mem::take(&mut self.spanning);
+        while let Some((first, _)) = rest.first() {
+            let set = first.set;
+            let (members, others): (Vec<_>, Vec<_>) =
+                rest.into_iter().partition(|(member, _)| member.set == set);
+            rest = others;
+            let sources: Vec<Source> = members.iter().map(|(_, volume)| Arc::clone(&volume.source)).collect();
+            let ids: Vec<String> = members.iter().map(|(_, volume)| volume.id.clone()).collect();
+            let Some((_, volume)) = members.into_iter().next() else { continue };
+            match fs::open_set(&sources) {
+                Some(Ok(opened)) => {
+                    let records = self.volumes.iter_mut().filter(|record| ids.contains(&record.id));
+                    records.for_each(|record| describe(record, &opened));
+                    self.opened(volume, opened);
+                }
+                Some(Err(error)) => {
+                    let effect = format!("nothing on {} is examined", ids.join(", "));
+                    self.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.id, effect));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn opened(&mut self, volume: volume::Volume, opened: fs::Opened) {
+        let gap = |note| Gap::from_error(note, Scope::Volume, &volume.id, "the volume is read as it is");
+        self.gaps.extend(opened.notes.iter().map(gap));
+        self.file_systems.push(NodeVolume { volume, opened });
+    }
+
     fn described(&self, number: usize, path: &Path, format: &str, size: u64, table: &str) -> report::Disk {
         report::Disk {
             id: format!("disk{number}"),
@@ -264,6 +294,13 @@ impl Opening<'_> {
             partition_table: table.to_owned(),
         }
     }
+}
+
+/// What a volume's file system says of itself.
+fn describe(record: &mut report::Volume, opened: &fs::Opened) {
+    opened.kind.clone_into(&mut record.content);
+    record.uuid.clone_from(&opened.uuid);
+    record.label.clone_from(&opened.label);
 }
 
 /// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.

@@ -71,7 +71,8 @@ fn devices(sources: &[Source], notes: &mut Vec<FormatError>) -> Result<(Superblo
             let fsid = superblock::uuid_text(&superblock.fsid);
             notes.push(FormatError::corrupt(STRUCTURE, OFFSETS[0], format!("device {id} is of {fsid}")));
         } else if devices.iter().any(|(device, _)| device.id == id) {
-            let problem = format!("device {id} twice, the one of generation {} is left out", superblock.generation);
+            let problem =
+                format!("device {id} twice, the one of generation {} is left out", superblock.generation);
             notes.push(FormatError::corrupt(STRUCTURE, OFFSETS[0], problem));
         } else {
             if superblock.generation != newest.generation {

@@ -78,7 +78,8 @@ impl Chunk {
         };
         let count = raw.num_stripes.get();
         let kind = raw.kind.get() & PROFILE_BITS;
-        let Some((_, profile, least, most)) = PROFILES.iter().find(|(bits, ..)| *bits == kind).copied() else {
+        let Some((_, profile, least, most)) = PROFILES.iter().find(|(bits, ..)| *bits == kind).copied()
+        else {
             return Err(corrupt(format!("type {:#x}", raw.kind)));
         };
         if count < least || count > most {
@@ -121,7 +122,11 @@ impl Chunk {
         let left = self.length.checked_sub(at).filter(|left| *left > 0)?;
         if self.profile == Profile::Copies {
             let stripe = self.stripes.get(copy)?;
-            return Some(Segment { device: stripe.device, offset: stripe.offset.checked_add(at)?, length: left });
+            return Some(Segment {
+                device: stripe.device,
+                offset: stripe.offset.checked_add(at)?,
+                length: left,
+            });
         }
         let count = num::to_u64(self.stripes.len());
         let (number, within) = (at.checked_div(STRIPE)?, at.checked_rem(STRIPE)?);

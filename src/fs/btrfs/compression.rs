@@ -30,7 +30,13 @@ impl Compression {
 
     /// Unpacks an extent of `length` bytes, at most [`limits::BTRFS_UNPACKED_BYTES`]. What the stream lacks of them are
     /// zeros: it ends with the data, the extent with a sector.
-    pub(super) fn unpack(self, packed: &[u8], length: u64, sector: u32, offset: u64) -> Result<Vec<u8>, FormatError> {
+    pub(super) fn unpack(
+        self,
+        packed: &[u8],
+        length: u64,
+        sector: u32,
+        offset: u64,
+    ) -> Result<Vec<u8>, FormatError> {
         if length > limits::BTRFS_UNPACKED_BYTES {
             return Err(FormatError::limit(format!("{STRUCTURE} of {length} bytes")));
         }

@@ -26,7 +26,8 @@ pub(super) fn all(key: Key, bytes: &[u8], offset: u64) -> Result<Vec<Named<'_>>,
     let mut rest = bytes;
     while !rest.is_empty() {
         let named = first(rest);
-        let named = named.ok_or_else(|| FormatError::corrupt(STRUCTURE, offset, format!("{key} is cut off")))?;
+        let named =
+            named.ok_or_else(|| FormatError::corrupt(STRUCTURE, offset, format!("{key} is cut off")))?;
         rest = rest.get(named.bytes.len()..).unwrap_or_default();
         found.push(named);
     }
@@ -56,7 +57,10 @@ pub(super) fn listed(key: Key, bytes: &[u8], offset: u64) -> Result<(Named<'_>, 
         return Err(corrupt(&format!("{} bytes behind the name", num::to_u64(bytes.len()))));
     }
     if named.kind & 0x80 != 0 {
-        return Err(FormatError::unsupported(format!("btrfs encryption (fscrypt) of the names of directory {}", key.objectid)));
+        return Err(FormatError::unsupported(format!(
+            "btrfs encryption (fscrypt) of the names of directory {}",
+            key.objectid
+        )));
     }
     let is_name = !named.name.is_empty() && named.name.len() <= NAME_BYTES;
     if !is_name || named.name.iter().any(|byte| [b'/', 0].contains(byte)) {
@@ -66,6 +70,24 @@ pub(super) fn listed(key: Key, bytes: &[u8], offset: u64) -> Result<(Named<'_>, 
         Some(kind) => Ok((named, kind)),
         None => Err(corrupt(&format!("type {}", named.kind))),
     }
+}
+
+/// A name as it is stored.
+pub(super) fn stored(location: Key, kind: FileKind, name: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
+    let kind = (1..=7).find(|raw| self::kind(*raw) == Some(kind)).unwrap_or(0);
+    [
+        &location.objectid.to_le_bytes()[..],
+        &[location.kind],
+        &location.offset.to_le_bytes(),
+        // The transaction, which nothing is read by.
+        &[0; 8],
+        &0u16.to_le_bytes(),
+        &length.to_le_bytes(),
+        &[kind],
+        name,
+    ]
+    .concat()
 }
 
 fn kind(raw: u8) -> Option<FileKind> {

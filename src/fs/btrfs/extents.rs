@@ -58,8 +58,9 @@ impl Extent {
 
     /// The extent of an item.
     pub(super) fn parse(item: &Item, sector: u32) -> Result<Self, FormatError> {
-        let corrupt =
-            |problem: String| FormatError::corrupt(STRUCTURE, item.offset, format!("{}: {problem}", item.key));
+        let corrupt = |problem: String| {
+            FormatError::corrupt(STRUCTURE, item.offset, format!("{}: {problem}", item.key))
+        };
         let Ok((raw, rest)) = RawExtent::ref_from_prefix(item.data()) else {
             return Err(corrupt(format!("{} bytes", item.data().len())));
         };
@@ -92,8 +93,13 @@ impl Extent {
         let inside = skipped.checked_add(length).is_some_and(|end| end <= whole);
         let aligned = [logical, packed, length, skipped, item.key.offset];
         let sector = u64::from(sector);
-        if !inside || logical.checked_add(packed).is_none() || aligned.iter().any(|n| !n.is_multiple_of(sector)) {
-            return Err(corrupt(format!("{length} bytes from {skipped} of {packed} at {logical:#x} ({unpacked} unpacked)")));
+        if !inside
+            || logical.checked_add(packed).is_none()
+            || aligned.iter().any(|n| !n.is_multiple_of(sector))
+        {
+            return Err(corrupt(format!(
+                "{length} bytes from {skipped} of {packed} at {logical:#x} ({unpacked} unpacked)"
+            )));
         }
         if compression != Compression::None && packed.max(unpacked) > limits::BTRFS_UNPACKED_BYTES {
             return Err(FormatError::limit(format!("{STRUCTURE} of {packed} bytes, {unpacked} unpacked")));
@@ -103,7 +109,11 @@ impl Extent {
 }
 
 /// The extents that have a part of `wanted`, in order. What is between them is a hole.
-pub(super) fn extents(volume: &Volume, inode: &Inode, wanted: Range<u64>) -> Result<Vec<Extent>, FormatError> {
+pub(super) fn extents(
+    volume: &Volume,
+    inode: &Inode,
+    wanted: Range<u64>,
+) -> Result<Vec<Extent>, FormatError> {
     let tree = volume.tree(inode.place)?;
     let key = |offset| Key::new(inode.place.number, EXTENT_DATA, offset);
     let mut items: Vec<Item> = Vec::new();

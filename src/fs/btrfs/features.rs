@@ -1,5 +1,6 @@
 //! Feature bits and flags of the superblock ("On-disk format", superblock).
 
+pub(super) const NO_HOLES: u64 = 1 << 9;
 pub(super) const METADATA_UUID: u64 = 1 << 10;
 
 /// Incompatible features by their bits, with the kernel's names, and whether they are read.

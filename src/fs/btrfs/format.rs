@@ -1,7 +1,7 @@
 //! On-disk structures, in the words of the btrfs documentation ("On-disk format", "Data structures and constants").
 //! All are little-endian and packed.
 
-use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian as le};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian as le};
 
 /// `struct btrfs_super_block`, of its 4,096 bytes those before the backup roots.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned, Clone)]
@@ -188,7 +188,7 @@ pub(super) struct RawDirItem {
 }
 
 /// `struct btrfs_file_extent_item` up to where inline data begins.
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned, Clone)]
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned, Clone)]
 #[repr(C)]
 pub(super) struct RawExtent {
     pub(super) generation: le::U64,
@@ -200,7 +200,7 @@ pub(super) struct RawExtent {
 }
 
 /// The rest of `struct btrfs_file_extent_item`.
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned, Clone)]
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned, Clone)]
 #[repr(C)]
 pub(super) struct RawExtentPlace {
     pub(super) disk_bytenr: le::U64,

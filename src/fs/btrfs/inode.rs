@@ -36,7 +36,8 @@ impl Inode {
 
     /// The inode of an item.
     pub(super) fn parse(place: Place, bytes: &[u8], offset: u64) -> Result<Self, FormatError> {
-        let corrupt = |problem| FormatError::corrupt(STRUCTURE, offset, format!("{}: {problem}", place.number));
+        let corrupt =
+            |problem| FormatError::corrupt(STRUCTURE, offset, format!("{}: {problem}", place.number));
         let Ok((raw, _)) = RawInode::read_from_prefix(bytes) else {
             return Err(corrupt(format!("{} bytes", bytes.len())));
         };
@@ -75,7 +76,14 @@ impl Inode {
     /// the owner of this one, and nothing else (the kernel shows the time of the look-up as its time).
     pub(super) fn stat_absent(&self, ino: Ino) -> Result<Stat, FormatError> {
         let stat = self.stat(ino)?;
-        Ok(Stat { kind: FileKind::Directory, mode: 0o755, links: 1, size: 0, rdev: Device::default(), ..stat })
+        Ok(Stat {
+            kind: FileKind::Directory,
+            mode: 0o755,
+            links: 1,
+            size: 0,
+            rdev: Device::default(),
+            ..stat
+        })
     }
 
     /// Whether its data has checksums.

@@ -131,7 +131,8 @@ fn damaged(open: &mut Open, error: FormatError) {
 
 fn finish(mut open: Open) -> Result<Listing, FormatError> {
     let number = open.place.number;
-    let corrupt = |problem: String| FormatError::corrupt(super::inode::STRUCTURE, 0, format!("{number} {problem}"));
+    let corrupt =
+        |problem: String| FormatError::corrupt(super::inode::STRUCTURE, 0, format!("{number} {problem}"));
     match open.kind {
         Some(Ok(FileKind::Directory)) => {}
         Some(Ok(kind)) => return Err(corrupt(format!("is no directory: {}", kind.letter()))),

@@ -155,10 +155,22 @@ mod tests {
         assert_eq!(with(&[&[17 + 5], b"abcde"]).unwrap(), b"abcde");
         assert_eq!(with(&[&[1], b"abcd"]).unwrap(), b"abcd", "a run of 1 + 3");
         assert_eq!(with(&[&[17 + 4], b"abcd", &[0x40, 0]]).unwrap(), b"abcdddd", "3 bytes, distance 1");
-        assert_eq!(with(&[&[17 + 4], b"abcd", &[0b0110_1101, 0], b"x"]).unwrap(), b"abcdabcdx", "4 bytes, distance 4");
-        assert_eq!(with(&[&[17 + 4], b"abcd", &[0b1110_0100, 0]]).unwrap(), b"abcdcdcdcdcd", "8 bytes, distance 2");
+        assert_eq!(
+            with(&[&[17 + 4], b"abcd", &[0b0110_1101, 0], b"x"]).unwrap(),
+            b"abcdabcdx",
+            "4 bytes, distance 4"
+        );
+        assert_eq!(
+            with(&[&[17 + 4], b"abcd", &[0b1110_0100, 0]]).unwrap(),
+            b"abcdcdcdcdcd",
+            "8 bytes, distance 2"
+        );
         assert_eq!(with(&[&[17 + 4], b"abcd", &[32, 1, 0, 0]]).unwrap().len(), 4 + 31 + 1 + 2);
-        assert_eq!(with(&[&[17 + 2], b"ab", &[0b0000_0101, 0], b"z"]).unwrap(), b"ababz", "2 bytes after few literals");
+        assert_eq!(
+            with(&[&[17 + 2], b"ab", &[0b0000_0101, 0], b"z"]).unwrap(),
+            b"ababz",
+            "2 bytes after few literals"
+        );
         assert_eq!(with(&[&[17 + 4], b"abcd", &[0x40, 1]]), None, "a distance before the beginning");
         assert_eq!(with(&[&[17 + 65], &[b'x'; 65]]), None, "more than the limit");
         assert_eq!(unpacked(&[17 + 4, b'a']), None, "cut off");

@@ -24,6 +24,9 @@ pub(super) struct Nodes {
     cache: Slots<Node>,
 }
 
+/// What is done with a node, or told of one that cannot be read.
+type Each<'a> = dyn FnMut(&Pointer, Result<Arc<Node>, FormatError>) + 'a;
+
 /// A pointer, and where its node lies on which device.
 type Placed = (Device, u64, Pointer);
 
@@ -65,11 +68,7 @@ impl Nodes {
     }
 
     /// Calls `each` with the node of every pointer, in the order of the disk; near ones are read together.
-    pub(super) fn for_each(
-        &self,
-        pointers: Vec<Pointer>,
-        each: &mut dyn FnMut(&Pointer, Result<Arc<Node>, FormatError>),
-    ) {
+    pub(super) fn for_each(&self, pointers: Vec<Pointer>, each: &mut Each<'_>) {
         let mut placed: Vec<Placed> = Vec::new();
         for pointer in pointers {
             match self.cache.find(pointer.logical) {
@@ -125,12 +124,7 @@ impl Nodes {
         }
     }
 
-    fn read_span(
-        &self,
-        span: &[Placed],
-        length: u64,
-        each: &mut dyn FnMut(&Pointer, Result<Arc<Node>, FormatError>),
-    ) {
+    fn read_span(&self, span: &[Placed], length: u64, each: &mut Each<'_>) {
         let Some((device, start, _)) = span.first() else { return };
         let mut bytes = vec![0; num::to_usize(length)];
         let source = self.space.devices.find(*device);

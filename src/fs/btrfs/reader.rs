@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    assembly,
-    checksum,
+    assembly, checksum,
     data::Data,
     directory,
     inode::Inode,
@@ -42,10 +41,8 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
 pub fn open_devices(sources: &[Source]) -> Result<Opened, FormatError> {
     let mut notes = Vec::new();
     let mut volume = assembly::assemble(sources, &mut notes)?;
-    if let Some(log) = volume.superblock.log_root
-        && let Err(error) = replay::replay(&mut volume, log)
-    {
-        notes.push(replay::not_replayed(&error));
+    if let Some(log) = volume.superblock.log_root {
+        replay::replay(&mut volume, log, &mut notes);
     }
     let label = String::from_utf8_lossy(&volume.superblock.label).into_owned();
     let root = volume.subvolumes.list.first().and_then(|first| volume.subvolumes.root_of(first.id));
@@ -171,6 +168,6 @@ impl FileSystem for Btrfs {
             Subvolume::Id(id) => self.volume.subvolumes.root_of(id),
             Subvolume::Path(path) => self.named(path)?,
         };
-        Ok(root.map(|root| Arc::new(self.with_root(root)) as Arc<dyn FileSystem>))
+        Ok(root.map(|root| -> Arc<dyn FileSystem> { Arc::new(self.with_root(root)) }))
     }
 }

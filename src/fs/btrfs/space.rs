@@ -55,9 +55,9 @@ impl Space {
         logical: u64,
         copy: usize,
     ) -> Result<Segment, FormatError> {
-        self.chunks.segment(logical, copy).ok_or_else(|| {
-            FormatError::corrupt(structure, logical, "no chunk has this logical address")
-        })
+        self.chunks
+            .segment(logical, copy)
+            .ok_or_else(|| FormatError::corrupt(structure, logical, "no chunk has this logical address"))
     }
 
     pub(super) fn source(&self, structure: &'static str, device: Device) -> Result<&Source, FormatError> {

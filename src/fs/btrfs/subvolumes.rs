@@ -71,7 +71,11 @@ pub(super) fn root(item: &Item, tree: u64) -> Result<(Pointer, u32), FormatError
 
 impl Subvolumes {
     /// The subvolumes that the root tree names; what of them is damaged is noted.
-    pub(super) fn read(nodes: &Nodes, roots: &Tree, notes: &mut Vec<FormatError>) -> Result<Self, FormatError> {
+    pub(super) fn read(
+        nodes: &Nodes,
+        roots: &Tree,
+        notes: &mut Vec<FormatError>,
+    ) -> Result<Self, FormatError> {
         let mut list: Vec<Subvolume> = Vec::new();
         let mut parents: HashMap<u64, Parent> = HashMap::new();
         let mut bad = Vec::new();
@@ -138,7 +142,7 @@ impl Subvolumes {
     pub(super) fn place(&self, ino: Ino) -> Result<Place, FormatError> {
         let absent = ino.0 & ABSENT != 0;
         let subvolume = num::to_usize((ino.0 & !ABSENT) >> NUMBER_BITS);
-        let number = ino.0 & (1 << NUMBER_BITS) - 1;
+        let number = ino.0 & ((1 << NUMBER_BITS) - 1);
         match subvolume < self.list.len() {
             true => Ok(Place { subvolume, number, absent }),
             false => Err(FormatError::corrupt("btrfs inode", 0, format!("number {:#x}", ino.0))),
@@ -162,7 +166,9 @@ impl Subvolumes {
             ROOT_ITEM if key::is_subvolume(objectid) => {
                 let here = |parent: &Parent| {
                     let subvolume = self.list.get(dir.subvolume).map(|subvolume| subvolume.id);
-                    Some(parent.subvolume) == subvolume && parent.dir == dir.number && parent.name == named.name
+                    Some(parent.subvolume) == subvolume
+                        && parent.dir == dir.number
+                        && parent.name == named.name
                 };
                 let found = self.find(objectid).filter(|at| {
                     self.list.get(*at).and_then(|subvolume| subvolume.parent.as_ref()).is_some_and(here)

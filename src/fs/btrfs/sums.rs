@@ -24,7 +24,8 @@ impl Volume {
             // Pieces end at multiples of their length; those in the middle are whole sectors.
             let until = (at | (PIECE - 1)).saturating_add(1).min(end);
             let (from, to) = (at & !mask, until.saturating_add(mask) & !mask);
-            let place = num::to_usize(at.saturating_sub(logical))..num::to_usize(until.saturating_sub(logical));
+            let place =
+                num::to_usize(at.saturating_sub(logical))..num::to_usize(until.saturating_sub(logical));
             let part = buf.get_mut(place).unwrap_or_default();
             if (from, to) == (at, until) || !checked {
                 self.read_piece(at, part, checked)?;
@@ -94,7 +95,9 @@ impl Volume {
             let number = at.checked_sub(logical).and_then(|at| at.checked_div(sector)).map(num::to_usize);
             let Some(number) = number.filter(|number| *number < count) else { return };
             let start = number.saturating_mul(size);
-            if let (Some(to), Some(have)) = (sums.get_mut(start..start.saturating_add(size)), have.get_mut(number)) {
+            if let (Some(to), Some(have)) =
+                (sums.get_mut(start..start.saturating_add(size)), have.get_mut(number))
+            {
                 to.copy_from_slice(sum);
                 *have = true;
             }
@@ -102,7 +105,10 @@ impl Volume {
         if let Some(tree) = &self.sums {
             let key = |offset| Key::new(EXTENT_CSUM_OBJECT, EXTENT_CSUM, offset);
             let mut add = |item: &Item| {
-                let sums = item.data().chunks_exact(size).zip((item.key.offset..).step_by(num::index(self.superblock.sector)));
+                let sums = item
+                    .data()
+                    .chunks_exact(size)
+                    .zip((item.key.offset..).step_by(num::index(self.superblock.sector)));
                 sums.for_each(|(sum, at)| put(at, sum));
             };
             let before = tree.floor(&self.nodes, key(logical))?;

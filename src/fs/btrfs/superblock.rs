@@ -43,6 +43,8 @@ pub(super) struct Superblock {
     pub(super) sector: u32,
     /// Bytes of a node: a power of two from a sector to 64 KiB.
     pub(super) node: u32,
+    /// Whether holes have no items of their own.
+    pub(super) no_holes: bool,
     pub(super) label: Vec<u8>,
     /// The chunks that hold the chunk tree.
     pub(super) system_chunks: Vec<u8>,
@@ -88,7 +90,8 @@ pub(super) fn read(source: &dyn ReadAt, notes: &mut Vec<FormatError>) -> Result<
         (None, None) => Err(FormatError::corrupt(STRUCTURE, OFFSETS[0], "none")),
         (Some((offset, copy)), error) => {
             if offset != OFFSETS[0] {
-                let why = error.map_or_else(|| "older".to_owned(), |error| format!("damaged: {}", error.detail()));
+                let why =
+                    error.map_or_else(|| "older".to_owned(), |error| format!("damaged: {}", error.detail()));
                 let problem = format!("the copy at {offset:#x} is used, the first is {why}");
                 notes.push(FormatError::corrupt(STRUCTURE, OFFSETS[0], problem));
             }
@@ -117,9 +120,10 @@ pub(super) fn is_there(source: &dyn ReadAt) -> bool {
 /// Checks the superblock in `bytes`, which lay at `offset`.
 pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError> {
     let corrupt = |problem: String| FormatError::corrupt(STRUCTURE, offset, problem);
-    let (Ok((raw, _)), Some((_, covered))) =
-        (RawSuperblock::ref_from_prefix(bytes), bytes.get(..BYTES).and_then(|bytes| bytes.split_at_checked(32)))
-    else {
+    let (Ok((raw, _)), Some((_, covered))) = (
+        RawSuperblock::ref_from_prefix(bytes),
+        bytes.get(..BYTES).and_then(|bytes| bytes.split_at_checked(32)),
+    ) else {
         return Err(corrupt(format!("{} bytes", bytes.len())));
     };
     if raw.magic != *MAGIC {
@@ -150,9 +154,8 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
         return Err(corrupt(format!("levels {levels:?}")));
     }
     let system_chunks = raw.sys_chunk_array.get(..num::index(raw.sys_chunk_array_size.get()));
-    let system_chunks = system_chunks.ok_or_else(|| {
-        corrupt(format!("sys_chunk_array_size {}", raw.sys_chunk_array_size))
-    })?;
+    let system_chunks =
+        system_chunks.ok_or_else(|| corrupt(format!("sys_chunk_array_size {}", raw.sys_chunk_array_size)))?;
     let has_uuid = incompat & features::METADATA_UUID != 0;
     let metadata_uuid = if has_uuid { raw.metadata_uuid } else { raw.fsid };
     if raw.dev_item.fsid != metadata_uuid {
@@ -176,6 +179,7 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
         device: Device::of(&raw.dev_item),
         sector,
         node,
+        no_holes: incompat & features::NO_HOLES != 0,
         label: raw.label.iter().copied().take_while(|byte| *byte != 0).collect(),
         system_chunks: system_chunks.to_vec(),
     })

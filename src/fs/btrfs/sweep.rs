@@ -64,9 +64,11 @@ fn lost(
 ) {
     let mut error = Some(error);
     for number in touched(pointer, ranges) {
-        let again = || FormatError::corrupt(super::node::STRUCTURE, nodes.space.offset(pointer.logical, 0), {
-            format!("{:#x} cannot be read", pointer.logical)
-        });
+        let again = || {
+            FormatError::corrupt(super::node::STRUCTURE, nodes.space.offset(pointer.logical, 0), {
+                format!("{:#x} cannot be read", pointer.logical)
+            })
+        };
         each(number, Err(error.take().unwrap_or_else(again)));
     }
 }

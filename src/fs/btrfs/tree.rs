@@ -101,7 +101,12 @@ impl Tree {
 
     /// Visits the items between two keys, both included, in order. What could not be read is the answer: a bad node
     /// loses its own items only.
-    pub(super) fn scan(&self, nodes: &Nodes, (from, to): (Key, Key), visit: &mut Visit<'_>) -> Vec<FormatError> {
+    pub(super) fn scan(
+        &self,
+        nodes: &Nodes,
+        (from, to): (Key, Key),
+        visit: &mut Visit<'_>,
+    ) -> Vec<FormatError> {
         let mut damage = Vec::new();
         if from > to {
             return damage;
@@ -115,7 +120,12 @@ impl Tree {
     }
 
     /// The items between two keys, both included; at most `limit`, and none if one cannot be read.
-    pub(super) fn items(&self, nodes: &Nodes, range: (Key, Key), limit: usize) -> Result<Vec<Item>, FormatError> {
+    pub(super) fn items(
+        &self,
+        nodes: &Nodes,
+        range: (Key, Key),
+        limit: usize,
+    ) -> Result<Vec<Item>, FormatError> {
         let mut items = Vec::new();
         let mut too_many = false;
         let damage = self.scan(nodes, range, &mut |item| {

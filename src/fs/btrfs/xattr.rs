@@ -18,7 +18,8 @@ pub(super) fn read(volume: &Volume, inode: &Inode) -> Result<Vec<Xattr>, FormatE
         for named in directory::all(item.key, item.data(), item.offset)? {
             bytes = bytes.saturating_add(num::to_u64(named.bytes.len()));
             if bytes > limits::BTRFS_XATTR_BYTES {
-                let what = format!("extended attributes of inode {} of more than {bytes} bytes", inode.place.number);
+                let what =
+                    format!("extended attributes of inode {} of more than {bytes} bytes", inode.place.number);
                 return Err(FormatError::limit(what));
             }
             xattrs.push(Xattr { name: named.name.to_vec(), value: named.value.to_vec() });
