@@ -42,6 +42,7 @@ offline() { # name size mkfs.btrfs-options…
 }
 
 devices=()
+trap 'umount -q "$mnt" || true; detach; rm -rf "$work"' EXIT
 attach() { # image… : loop devices, kept in $devices
   local file
   devices=()
@@ -49,7 +50,7 @@ attach() { # image… : loop devices, kept in $devices
 }
 
 detach() {
-  losetup -d "${devices[@]}"
+  if [ ${#devices[@]} -gt 0 ]; then losetup -d "${devices[@]}"; fi
   devices=()
 }
 
@@ -96,21 +97,19 @@ damage() { # image tree-id
 
 if [ "$small" ]; then
   out_dir=$out out=$work/out
-  mkdir "$out"
-  image mixed-4k 24M tiny "" -M -n 4096 -m single
-  image dup-16k 64M tiny+compressible ",compress-force=lzo" -m dup -d single
-  image subvolumes 24M tiny+subvolumes "" -M -n 4096 -m single
+  mkdir -p "$out" "$out_dir"
+  image dup-lzo 110M tiny+text ",compress-force=lzo" -m dup -d single
+  image zstd 16M tiny+text ",compress-force=zstd" -M -n 4096 -m single --csum blake2 -O ^no-holes
+  image subvolumes 16M tiny+subvolumes "" -M -n 4096 -m single --csum xxhash
   dirty dirty 24M dirty "" -M -n 4096 -m single
   dirty dirty-log 24M logged "" -M -n 4096 -m single
-  spanning raid1 2 24M tiny "" -M -n 4096 -m raid1 -d raid1
-  spanning raid0 2 24M tiny "" -M -n 4096 -m raid0 -d raid0
-  for file in "$out"/*.img.2; do mv "$file" "${file%.img.2}.2.disk"; done
-  for name in raid0 raid1; do
-    mv "$out/$name.img" "$out/$name.1.disk"
-    zstd -q -f --ultra -22 "$out/$name.tsv" -o "$out_dir/$name.tsv.zst"
-    rm "$out/$name.tsv"
-    for n in 1 2; do zstd -q -f --ultra -22 "$out/$name.$n.disk" -o "$out_dir/$name.$n.disk.zst"; done
-  done
+  spanning raid 2 128M tiny "" -m raid1 -d raid0
+  # Not an image of one volume.
+  mv "$out/raid.img" "$out/raid.disk1"
+  mv "$out/raid.img.2" "$out/raid.disk2"
+  mv "$out/raid.tsv" "$out/raid.list"
+  for file in "$out/raid".*; do zstd -q -f --ultra -22 "$file" -o "$out_dir/$(basename "$file").zst"; done
+  rm "$out/raid".*
   pack "$out_dir"
   exit
 fi

@@ -401,6 +401,11 @@ class Fill:
         os.close(fd)
         subprocess.run(["fallocate", "-p", "-o", "70000", "-l", "90000", self.at("text/same500000")], check=False)
 
+    def text(self):
+        """A few files that compress well."""
+        for n in (100, 5000, 140000):
+            self.file("text%d" % n, b" ".join(b"word%d" % (i % 97) for i in range(n))[:n])
+
     def logged(self):
         """Changes that a log tree of btrfs holds, after a commit of the whole."""
         self.tiny()
@@ -491,6 +496,60 @@ class Fill:
             self.fsync("loop%d" % (i % 4), b"loop %d\n" % i * i * 300)
         self.file("unsynced/lost", b"lost")
         os.unlink(self.at("size61"))
+
+    def random_logged(self):
+        """Changes drawn at random, each perhaps synced; the seed is the RANDOM of the environment."""
+        rng = random.Random(int(os.environ.get("RANDOM_SEED", "1")))
+        names = ["n%d" % i for i in range(8)]
+        dirs = [""] + ["d%d/" % i for i in range(3)] + ["d0/e/"]
+        for d in dirs[1:]:
+            os.mkdir(self.at(d))
+        for i in range(12):
+            self.file(rng.choice(dirs) + rng.choice(names), b"before %d" % i * rng.choice((1, 1000, 5000)))
+        self.sync()
+        pick = lambda: rng.choice(dirs) + rng.choice(names)
+        self.held = []
+        for i in range(int(os.environ.get("RANDOM_STEPS", "60"))):
+            try:
+                what = rng.randrange(16)
+                a, b = pick(), pick()
+                if what < 3:
+                    os.close(self.write(a, b"step %d" % i * rng.choice((1, 600, 3000, 20000)), rng.choice((0, 0, 4096, 5000, 65536))))
+                elif what == 3:
+                    os.truncate(self.at(a), rng.choice((0, 1, 3000, 4096, 10000, 200000)))
+                elif what == 4:
+                    os.link(self.at(a), self.at(b))
+                elif what in (5, 6):
+                    os.rename(self.at(a), self.at(b))
+                elif what in (7, 8):
+                    os.unlink(self.at(a))
+                elif what == 9:
+                    os.setxattr(self.at(a), "user.%d" % rng.randrange(4), b"v" * rng.randrange(50))
+                elif what == 10:
+                    os.removexattr(self.at(a), "user.%d" % rng.randrange(4))
+                elif what == 11:
+                    flags = rng.choice((["-p"], ["-n"], ["-z"], ["-i"], ["-c"], []))
+                    subprocess.run(["fallocate", *flags, "-o", str(rng.randrange(8) * 4096), "-l", str(rng.randrange(1, 9) * 4096),
+                                    self.at(a)], check=False, stderr=subprocess.DEVNULL)
+                elif what == 12:
+                    d = rng.choice(dirs) + "dir%d" % rng.randrange(3)
+                    os.rmdir(self.at(d)) if os.path.isdir(self.at(d)) else os.mkdir(self.at(d))
+                    self.fsync_only(d) if rng.random() < 0.5 and os.path.isdir(self.at(d)) else None
+                elif what == 13:
+                    os.symlink(a, self.at(b))
+                elif what == 14:
+                    os.rename(self.at("d0/e"), self.at("d1/e")) if os.path.isdir(self.at("d0/e")) else os.rename(self.at("d1/e"), self.at("d0/e"))
+                else:
+                    self.held.append(os.open(self.at(a), os.O_RDWR))
+                    os.unlink(self.at(a))
+                    if rng.random() < 0.5:
+                        os.fsync(self.held[-1])
+                if rng.random() < 0.5:
+                    self.fsync_only(rng.choice((a, b, pick(), rng.choice(dirs) or ".")))
+                if rng.random() < 0.03:
+                    self.sync()
+            except OSError:
+                pass
 
     def fsync_only(self, name):
         fd = os.open(self.at(name), os.O_RDONLY)

@@ -53,6 +53,8 @@ pub(super) struct Place {
 pub(super) struct Subvolumes {
     pub(super) list: Vec<Subvolume>,
     by_id: HashMap<u64, usize>,
+    /// Whether there may be others, which could not be read.
+    damaged: bool,
 }
 
 /// The root in a root item.
@@ -76,6 +78,8 @@ impl Subvolumes {
         roots: &Tree,
         notes: &mut Vec<FormatError>,
     ) -> Result<Self, FormatError> {
+        // Another than the one that is mounted must not be taken for it.
+        let default = default(nodes, roots)?;
         let mut list: Vec<Subvolume> = Vec::new();
         let mut parents: HashMap<u64, Parent> = HashMap::new();
         let mut bad = Vec::new();
@@ -104,6 +108,7 @@ impl Subvolumes {
                 false => ControlFlow::Continue(()),
             }
         });
+        let damaged = !damage.is_empty() || !bad.is_empty();
         notes.extend(damage.into_iter().chain(bad).take(limits::DAMAGE_NOTES));
         if list.len() > limits::BTRFS_SUBVOLUMES {
             return Err(FormatError::limit(format!("more than {} subvolumes", limits::BTRFS_SUBVOLUMES)));
@@ -111,20 +116,14 @@ impl Subvolumes {
         for subvolume in &mut list {
             subvolume.parent = parents.remove(&subvolume.id);
         }
-        let default = default(nodes, roots).unwrap_or_else(|error| {
-            notes.push(error);
-            FS_TREE
-        });
-        if let Some(at) = list.iter().position(|subvolume| subvolume.id == default) {
-            list.get_mut(..=at).unwrap_or_default().rotate_right(1);
-        } else if list.is_empty() {
-            return Err(FormatError::corrupt(STRUCTURE, roots.root.logical, "no subvolume"));
-        } else {
+        let Some(at) = list.iter().position(|subvolume| subvolume.id == default) else {
             let problem = format!("the default subvolume {default} is missing");
-            notes.push(FormatError::corrupt(STRUCTURE, roots.root.logical, problem));
-        }
+            let missing = FormatError::corrupt(STRUCTURE, nodes.space.offset(roots.root.logical, 0), problem);
+            return Err(if damaged { notes.pop().unwrap_or(missing) } else { missing });
+        };
+        list.get_mut(..=at).unwrap_or_default().rotate_right(1);
         let by_id = list.iter().enumerate().map(|(at, subvolume)| (subvolume.id, at)).collect();
-        Ok(Self { list, by_id })
+        Ok(Self { list, by_id, damaged })
     }
 
     /// The place of a subvolume's root directory.
@@ -175,6 +174,7 @@ impl Subvolumes {
                 });
                 Ok(match found {
                     Some(at) => Ino(packed(at, FIRST_FREE)),
+                    None if self.damaged => return Err(corrupt()),
                     None => Ino(ABSENT | packed(dir.subvolume, dir.number)),
                 })
             }
