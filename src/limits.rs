@@ -115,6 +115,8 @@ pub const BTRFS_XATTRS: usize = 65_536;
 pub const BTRFS_XATTR_BYTES: u64 = 16 << 20;
 /// Bytes of items that a btrfs log has, and that replaying it changes.
 pub const BTRFS_LOG_BYTES: usize = 256 << 20;
+/// Names, references or attributes of one inode that are looked through at once when a btrfs log is replayed.
+pub const BTRFS_REPLAY_ITEMS: usize = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.

@@ -49,6 +49,10 @@ impl Kind {
 
     /// Whether `stored`, which may be longer, is the checksum of `bytes`.
     pub(super) fn is_of(self, stored: &[u8], bytes: &[u8]) -> bool {
+        // What a fuzzer changes must get past the checksum to be read at all.
+        if cfg!(fuzzing) {
+            return true;
+        }
         let sum = self.sum(bytes);
         stored.get(..self.length()) == sum.get(..self.length())
     }

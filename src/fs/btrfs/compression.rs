@@ -7,6 +7,9 @@ use crate::{error::FormatError, limits, num};
 
 const STRUCTURE: &str = "btrfs compressed extent";
 
+/// The kernel's own bound of a zstd window, as a power of two.
+const ZSTD_WINDOW_LOG: u32 = 17;
+
 /// How an extent is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
@@ -46,7 +49,10 @@ impl Compression {
             Self::Zlib => read(flate2::read::ZlibDecoder::new(packed), length),
             Self::Zstd => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(packed);
-                decoder.ok().and_then(|decoder| read(decoder.single_frame(), length))
+                decoder.ok().and_then(|mut decoder| {
+                    decoder.window_log_max(ZSTD_WINDOW_LOG).ok()?;
+                    read(decoder.single_frame(), length)
+                })
             }
             Self::Lzo => unpack_lzo(packed, length, num::index(sector)),
         };

@@ -1,6 +1,6 @@
 //! The extents of a file ("On-disk format", EXTENT_DATA).
 
-use std::ops::Range;
+use std::ops::{Bound, Range};
 
 use zerocopy::FromBytes;
 
@@ -9,7 +9,8 @@ use super::{
     format::{RawExtent, RawExtentPlace},
     inode::Inode,
     key::{EXTENT_DATA, Key},
-    tree::Item,
+    nodes::Nodes,
+    tree::{Extents, Item, Tree},
     volume::Volume,
 };
 use crate::{error::FormatError, limits, num};
@@ -114,13 +115,12 @@ pub(super) fn extents(
     inode: &Inode,
     wanted: Range<u64>,
 ) -> Result<Vec<Extent>, FormatError> {
-    let tree = volume.tree(inode.place)?;
-    let key = |offset| Key::new(inode.place.number, EXTENT_DATA, offset);
-    let mut items: Vec<Item> = Vec::new();
-    items.extend(tree.floor(&volume.nodes, key(wanted.start))?.filter(|item| item.key.is_like(key(0))));
     let Some(last) = wanted.end.checked_sub(1) else { return Ok(Vec::new()) };
-    let rest = (key(wanted.start.saturating_add(1)), key(last));
-    items.extend(tree.items(&volume.nodes, rest, limits::BTRFS_READ_EXTENTS)?);
+    let tree = volume.tree(inode.place)?;
+    let items = match tree.files.get(&inode.place.number) {
+        Some(file) => overlapping(file, inode.place.number, wanted.start, last),
+        None => on_disk(&volume.nodes, tree, inode.place.number, wanted.start, last)?,
+    };
     let mut found: Vec<Extent> = Vec::with_capacity(items.len());
     for item in items {
         let extent = Extent::parse(&item, volume.superblock.sector)?;
@@ -131,4 +131,21 @@ pub(super) fn extents(
         found.push(extent);
     }
     Ok(found)
+}
+
+fn on_disk(nodes: &Nodes, tree: &Tree, number: u64, start: u64, last: u64) -> Result<Vec<Item>, FormatError> {
+    let key = |offset| Key::new(number, EXTENT_DATA, offset);
+    let mut items: Vec<Item> = Vec::new();
+    items.extend(tree.floor(nodes, key(start))?.filter(|item| item.key.is_like(key(0))));
+    let rest = (key(start.saturating_add(1)), key(last));
+    items.extend(tree.items(nodes, rest, limits::BTRFS_READ_EXTENTS)?);
+    Ok(items)
+}
+
+/// Of a file's extents the one that begins at `start` or before it, and those up to `last`.
+pub(super) fn overlapping(file: &Extents, number: u64, start: u64, last: u64) -> Vec<Item> {
+    let first = file.range(..=start).next_back();
+    let rest = (start < last).then(|| file.range((Bound::Excluded(start), Bound::Included(last))));
+    let items = first.into_iter().chain(rest.into_iter().flatten());
+    items.map(|(at, bytes)| Item::changed(Key::new(number, EXTENT_DATA, *at), bytes, 0)).collect()
 }

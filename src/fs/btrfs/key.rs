@@ -50,18 +50,6 @@ impl Key {
         (Self::new(objectid, kind, 0), Self::new(objectid, kind, u64::MAX))
     }
 
-    /// The next lower key.
-    pub(super) fn before(self) -> Option<Self> {
-        if let Some(offset) = self.offset.checked_sub(1) {
-            return Some(Self { offset, ..self });
-        }
-        if let Some(kind) = self.kind.checked_sub(1) {
-            return Some(Self { kind, offset: u64::MAX, ..self });
-        }
-        let objectid = self.objectid.checked_sub(1)?;
-        Some(Self { objectid, kind: u8::MAX, offset: u64::MAX })
-    }
-
     /// Whether both are of one object and kind.
     pub(super) fn is_like(self, other: Self) -> bool {
         (self.objectid, self.kind) == (other.objectid, other.kind)
@@ -94,9 +82,6 @@ mod tests {
     fn keys_are_ordered_by_object_kind_and_offset() {
         let keys = [Key::new(1, 1, 9), Key::new(1, 2, 0), Key::new(2, 0, 0), Key::new(2, 0, 1)];
         assert!(keys.is_sorted());
-        assert_eq!(keys[3].before(), Some(keys[2]));
-        assert_eq!(keys[2].before(), Some(Key::new(1, u8::MAX, u64::MAX)));
-        assert_eq!(keys[1].before(), Some(Key::new(1, 1, u64::MAX)));
-        assert_eq!(Key::new(0, 0, 0).before(), None);
+        assert!(keys[2].is_like(keys[3]) && !keys[0].is_like(keys[1]));
     }
 }

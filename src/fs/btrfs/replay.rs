@@ -75,7 +75,7 @@ pub(super) struct Replay<'a> {
     items: Vec<Item>,
     pub(super) no_holes: bool,
     /// Bytes that items may still have.
-    left: usize,
+    pub(super) left: usize,
     /// Inodes whose links must be counted.
     pub(super) fixups: BTreeSet<u64>,
     sums: BTreeMap<u64, Sum>,
@@ -109,7 +109,7 @@ impl<'a> Replay<'a> {
         let (mut items, mut left) = (Vec::new(), Some(self.left));
         let all = (Key::new(0, 0, 0), Key::new(u64::MAX, u8::MAX, u64::MAX));
         let damage = self.log.scan(self.nodes, all, &mut |item| {
-            left = left.and_then(|left| left.checked_sub(item.data().len().saturating_add(64)));
+            left = left.and_then(|left| left.checked_sub(cost(item.data())));
             items.push(item);
             if left.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
@@ -229,18 +229,18 @@ impl<'a> Replay<'a> {
     }
 
     pub(super) fn items(&self, range: (Key, Key)) -> Result<Vec<Item>, FormatError> {
-        self.tree.items(self.nodes, range, limits::DIRECTORY_ENTRIES)
+        self.tree.items(self.nodes, range, limits::BTRFS_REPLAY_ITEMS)
     }
 
     /// Replaces or adds an item.
     pub(super) fn put(&mut self, key: Key, bytes: Vec<u8>) -> Result<(), FormatError> {
-        self.left = self.left.checked_sub(bytes.len().saturating_add(64)).ok_or_else(too_much)?;
+        self.left = self.left.checked_sub(cost(&bytes)).ok_or_else(too_much)?;
         self.tree.changes.insert(key, Some(Arc::from(bytes)));
         Ok(())
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Result<(), FormatError> {
-        self.left = self.left.checked_sub(64).ok_or_else(too_much)?;
+        self.left = self.left.checked_sub(cost(&[])).ok_or_else(too_much)?;
         self.tree.changes.insert(key, None);
         Ok(())
     }
@@ -265,7 +265,12 @@ impl<'a> Replay<'a> {
     }
 }
 
-fn too_much() -> FormatError {
+/// What keeping an item takes.
+pub(super) fn cost(bytes: &[u8]) -> usize {
+    bytes.len().saturating_add(64)
+}
+
+pub(super) fn too_much() -> FormatError {
     FormatError::limit(format!("{STRUCTURE} of more than {} bytes", limits::BTRFS_LOG_BYTES))
 }
 

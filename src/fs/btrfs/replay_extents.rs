@@ -1,14 +1,17 @@
 //! Extents of a log: each replaces what the file had in its range.
 
+use std::ops::ControlFlow;
+
 use zerocopy::{FromBytes, IntoBytes, little_endian as le};
 
 use super::{
+    extents,
     format::{RawExtent, RawExtentPlace},
     key::{EXTENT_DATA, Key},
     replay::{self, Replay, STRUCTURE},
-    tree::Item,
+    tree::{Extents, Item},
 };
-use crate::{error::FormatError, limits};
+use crate::error::FormatError;
 
 /// An extent's item in its parts.
 struct Parts {
@@ -26,27 +29,48 @@ impl Replay<'_> {
             return Err(replay::missing(number));
         }
         let parts = self.parts(item)?;
-        let Some(place) = &parts.place else {
-            self.drop_extents(number, item.key.offset, parts.end)?;
-            return self.overwrite(item);
-        };
-        if self.find(item.key)?.is_some_and(|old| old.data() == item.data()) {
+        let start = item.key.offset;
+        let is_data = parts.place.is_some();
+        if is_data && self.file(number)?.get(&start).is_some_and(|old| **old == *item.data()) {
             return Ok(());
         }
-        self.drop_extents(number, item.key.offset, parts.end)?;
-        if place.disk_bytenr.get() == 0 && self.no_holes {
-            return Ok(());
+        self.drop_extents(number, start, parts.end)?;
+        let is_hole = parts.place.is_some_and(|place| place.disk_bytenr.get() == 0);
+        match is_hole && self.no_holes {
+            true => Ok(()),
+            false => self.put_extent(number, start, item.data().to_vec()),
         }
-        self.put(item.key, item.data().to_vec())
+    }
+
+    /// The extents of a file, all of which are looked through once.
+    fn file(&mut self, number: u64) -> Result<&mut Extents, FormatError> {
+        if !self.tree.files.contains_key(&number) {
+            let mut file = Extents::new();
+            let mut left = Some(self.left);
+            let damage = self.tree.scan(self.nodes, Key::all(number, EXTENT_DATA), &mut |item| {
+                left = left.and_then(|left| left.checked_sub(replay::cost(item.data())));
+                file.insert(item.key.offset, item.data().into());
+                if left.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            if let Some(error) = damage.into_iter().next() {
+                return Err(error);
+            }
+            self.left = left.ok_or_else(replay::too_much)?;
+            self.tree.files.insert(number, file);
+        }
+        Ok(self.tree.files.entry(number).or_default())
+    }
+
+    fn put_extent(&mut self, number: u64, start: u64, bytes: Vec<u8>) -> Result<(), FormatError> {
+        self.left = self.left.checked_sub(replay::cost(&bytes)).ok_or_else(replay::too_much)?;
+        self.file(number)?.insert(start, bytes.into());
+        Ok(())
     }
 
     /// Takes a range out of a file's extents, cutting those that reach into it.
     pub(super) fn drop_extents(&mut self, number: u64, start: u64, end: u64) -> Result<(), FormatError> {
-        let key = |offset| Key::new(number, EXTENT_DATA, offset);
-        let mut items: Vec<Item> = Vec::new();
-        items.extend(self.tree.floor(self.nodes, key(start))?.filter(|item| item.key.is_like(key(0))));
-        let rest = (key(start.saturating_add(1)), key(end.saturating_sub(1)));
-        items.extend(self.tree.items(self.nodes, rest, limits::BTRFS_READ_EXTENTS)?);
+        let Some(last) = end.checked_sub(1) else { return Ok(()) };
+        let items = extents::overlapping(self.file(number)?, number, start, last);
         for item in items {
             let parts = self.parts(&item)?;
             let from = item.key.offset;
@@ -58,17 +82,17 @@ impl Replay<'_> {
                     let problem = format!("{} is inline and cut at {start} and {end}", item.key);
                     return Err(FormatError::corrupt(STRUCTURE, item.offset, problem));
                 }
-                self.remove(item.key)?;
+                self.file(number)?.remove(&from);
                 continue;
             };
+            self.file(number)?.remove(&from);
             if start > from {
                 self.put_part(&parts.raw, &place, item.key, start.saturating_sub(from), 0)?;
-            } else {
-                self.remove(item.key)?;
             }
             if end < parts.end {
                 let length = parts.end.saturating_sub(end);
-                self.put_part(&parts.raw, &place, key(end), length, end.saturating_sub(from))?;
+                let key = Key::new(number, EXTENT_DATA, end);
+                self.put_part(&parts.raw, &place, key, length, end.saturating_sub(from))?;
             }
         }
         Ok(())
@@ -86,7 +110,7 @@ impl Replay<'_> {
         let mut place = place.clone();
         place.num_bytes = le::U64::new(length);
         place.offset = le::U64::new(place.offset.get().saturating_add(skipped));
-        self.put(key, [raw.as_bytes(), place.as_bytes()].concat())
+        self.put_extent(key.objectid, key.offset, [raw.as_bytes(), place.as_bytes()].concat())
     }
 
     fn parts(&self, item: &Item) -> Result<Parts, FormatError> {

@@ -1,5 +1,7 @@
 //! Names of a log: what it adds to directories, removes from them, and how links are counted afterwards.
 
+use std::ops::ControlFlow;
+
 use super::{
     checksum,
     directory::{self, Named},
@@ -9,7 +11,7 @@ use super::{
     replay::{self, Replay, STRUCTURE},
     tree::Item,
 };
-use crate::{error::FormatError, fs::FileKind, num};
+use crate::{error::FormatError, fs::FileKind, limits, num};
 
 impl Replay<'_> {
     /// Removes from a directory the names that the log does not have, in the ranges that it has whole.
@@ -17,21 +19,43 @@ impl Replay<'_> {
         if !self.exists(dir)? {
             return Ok(());
         }
-        for range in self.log.items(self.nodes, Key::all(dir, DIR_LOG_INDEX), usize::MAX)? {
+        for range in self.log.items(self.nodes, Key::all(dir, DIR_LOG_INDEX), limits::BTRFS_REPLAY_ITEMS)? {
             let end = range.data().first_chunk().map(|end| u64::from_le_bytes(*end));
             let cut = || FormatError::corrupt(STRUCTURE, range.offset, format!("{} is cut off", range.key));
             let last = Key::new(dir, DIR_INDEX, end.ok_or_else(cut)?);
-            for item in self.items((Key::new(dir, DIR_INDEX, range.key.offset), last))? {
-                let (named, _) = directory::listed(item.key, item.data(), item.offset)?;
-                let logged = self.log.find(self.nodes, item.key)?;
-                let logged = logged.as_ref().map(|logged| directory::find(logged, named.name)).transpose()?;
-                if logged.flatten().is_none() {
-                    self.fix_later(named.location.objectid)?;
-                    self.unlink(dir, named.location.objectid, named.name)?;
-                }
+            for (target, name) in self.unlogged(Key::new(dir, DIR_INDEX, range.key.offset), last)? {
+                self.fix_later(target)?;
+                self.unlink(dir, target, &name)?;
             }
         }
         Ok(())
+    }
+
+    /// The names of a directory in a range that the log does not have, with the inodes that they lead to.
+    fn unlogged(&self, from: Key, last: Key) -> Result<Vec<(u64, Vec<u8>)>, FormatError> {
+        let mut found = Vec::new();
+        let mut look = |item: &Item| {
+            let (named, _) = directory::listed(item.key, item.data(), item.offset)?;
+            let logged = self.log.find(self.nodes, item.key)?;
+            let logged = logged.as_ref().map(|logged| directory::find(logged, named.name)).transpose()?;
+            if logged.flatten().is_none() {
+                found.push((named.location.objectid, named.name.to_vec()));
+            }
+            Ok(())
+        };
+        let mut failed = None;
+        let damage = self.tree.scan(self.nodes, (from, last), &mut |item| match look(&item) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+        match damage.into_iter().next().or(failed) {
+            Some(error) => Err(error),
+            None if found.len() > limits::BTRFS_REPLAY_ITEMS => Err(replay::too_much()),
+            None => Ok(found),
+        }
     }
 
     /// Adds a name that a directory's listing in the log has, unless its inode's reference in the log will.

@@ -17,11 +17,17 @@ use crate::{error::FormatError, limits};
 /// Items that were changed, and those that were removed.
 pub(super) type Changes = BTreeMap<Key, Option<Arc<[u8]>>>;
 
+/// The extents of a file, by where they begin in it.
+pub(super) type Extents = BTreeMap<u64, Arc<[u8]>>;
+
 /// A tree's root, and what lies over the tree.
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
     pub(super) root: Pointer,
+    /// All changes but those of extents.
     pub(super) changes: Changes,
+    /// All extents of the files some of which changed, by the number of the inode.
+    pub(super) files: BTreeMap<u64, Extents>,
 }
 
 /// An item that was found.
@@ -39,7 +45,8 @@ impl Item {
         self.bytes.get(self.range.clone()).unwrap_or_default()
     }
 
-    fn changed(key: Key, bytes: &Arc<[u8]>, offset: u64) -> Self {
+    /// An item of a change.
+    pub(super) fn changed(key: Key, bytes: &Arc<[u8]>, offset: u64) -> Self {
         Self { key, bytes: Arc::clone(bytes), range: 0..bytes.len(), offset }
     }
 
@@ -55,7 +62,7 @@ type Visit<'a> = dyn FnMut(Item) -> ControlFlow<()> + 'a;
 
 impl Tree {
     pub(super) fn new(root: Pointer) -> Self {
-        Self { root, changes: Changes::new() }
+        Self { root, changes: Changes::new(), files: BTreeMap::new() }
     }
 
     /// The item of a key.
@@ -63,27 +70,11 @@ impl Tree {
         if let Some(changed) = self.changes.get(&key) {
             return Ok(changed.as_ref().map(|bytes| Item::changed(key, bytes, 0)));
         }
-        Ok(self.floor_on_disk(nodes, key)?.filter(|item| item.key == key))
+        Ok(self.floor(nodes, key)?.filter(|item| item.key == key))
     }
 
-    /// The item with the greatest key that is not above `key`.
+    /// The item with the greatest key that is not above `key`, as it is on the disk.
     pub(super) fn floor(&self, nodes: &Nodes, key: Key) -> Result<Option<Item>, FormatError> {
-        let changed = self.changes.range(..=key).rev().find_map(|(key, bytes)| Some((*key, bytes.as_ref()?)));
-        let changed = changed.map(|(key, bytes)| Item::changed(key, bytes, 0));
-        let mut from = key;
-        let on_disk = loop {
-            match self.floor_on_disk(nodes, from)? {
-                Some(item) if self.changes.contains_key(&item.key) => match item.key.before() {
-                    Some(before) => from = before,
-                    None => break None,
-                },
-                item => break item,
-            }
-        };
-        Ok(on_disk.into_iter().chain(changed).max_by_key(|item| item.key))
-    }
-
-    fn floor_on_disk(&self, nodes: &Nodes, key: Key) -> Result<Option<Item>, FormatError> {
         let mut pointer = self.root;
         // Levels fall by one with each step, and a root's is bounded.
         loop {
