@@ -59,7 +59,9 @@ def listing(root):
             else:
                 todo += [os.path.join(path, e) for e in os.listdir(path)]
         device = "%d:%d" % (os.major(st.st_rdev), os.minor(st.st_rdev)) if kind in "cb" else "0:0"
-        seconds, nanos = divmod(st.st_mtime_ns, 10**9)
+        # btrfs shows an empty directory where a snapshot has no subvolume, and the time of this look-up as its time.
+        absent = kind == "d" and st.st_ino == 2 and path != root
+        seconds, nanos = divmod(os.lstat(os.path.dirname(path) if absent else path).st_mtime_ns, 10**9)
         print("\t".join([text(path[len(root):] or b"/"), kind, "%o" % (st.st_mode & 0o7777), str(st.st_uid),
                          str(st.st_gid), str(st.st_size), str(st.st_nlink), device, "%d.%09d" % (seconds, nanos),
                          xattrs, content]))
@@ -442,6 +444,249 @@ class Fill:
                 subprocess.run(["rm", "-r", self.at("turn%d" % (turn - 1))], check=True)
             self.fsync("turned%d" % turn)
         self.file("never-committed")
+
+    def subvolume(self, name):
+        subprocess.run(["btrfs", "-q", "subvolume", "create", self.at(name)], check=True)
+
+    def snapshot(self, source, name, *options):
+        subprocess.run(["btrfs", "-q", "subvolume", "snapshot", *options, self.at(source), self.at(name)], check=True)
+
+    def subvolumes(self):
+        """Subvolumes in subvolumes, snapshots of them, moved and deleted ones."""
+        self.subvolume("sub1")
+        self.file("sub1/file", b"first" * 2000)
+        os.mkdir(self.at("sub1/dir"))
+        os.chown(self.at("sub1/dir"), 7, 8)
+        self.subvolume("sub1/dir/inner")
+        self.file("sub1/dir/inner/deep", b"inner")
+        os.symlink("../file", self.at("sub1/dir/link"))
+        self.snapshot("sub1", "snap1")
+        self.file("snap1/file", b"changed after the snapshot")
+        self.snapshot("sub1", "sub1/read-only", "-r")
+        self.subvolume("renamed")
+        self.file("renamed/x", b"x")
+        os.rename(self.at("renamed"), self.at("sub1/dir/moved"))
+        self.subvolume("deleted-subvolume")
+        self.file("deleted-subvolume/y", b"y")
+        subprocess.run(["btrfs", "-q", "subvolume", "delete", self.at("deleted-subvolume")], check=True)
+        os.chmod(self.at("snap1"), 0o750)
+        self.may(os.setxattr, self.at("snap1"), "user.on-root", b"root of a subvolume")
+
+    def default_subvolume(self):
+        subprocess.run(["btrfs", "subvolume", "set-default", self.at("sub1")], check=True)
+
+    def many_subvolumes(self):
+        for i in range(300):
+            self.subvolume("s%d" % i)
+            self.file("s%d/file%d" % (i, i), b"%d" % i)
+
+    def reflinks(self):
+        """Extents that files share, whole and in part."""
+        os.mkdir(self.at("reflinks"))
+        self.file("reflinks/source", self.bytes(300000))
+        source = os.open(self.at("reflinks/source"), os.O_RDWR)
+        os.fsync(source)
+        for name, pieces in {"whole": [(0, 0, 0)], "part": [(8192, 65536, 0)], "twice": [(4096, 4096, 0), (4096, 4096, 20480)],
+                             "reverse": [((9 - i) * 4096, 4096, i * 4096) for i in range(10)]}.items():
+            fd = os.open(self.at("reflinks/" + name), os.O_RDWR | os.O_CREAT, 0o644)
+            for at, length, to in pieces:
+                self.may(fcntl.ioctl, fd, 0x4020940D, struct.pack("<qQQQ", source, at, length, to))
+            os.fsync(fd)
+            os.pwrite(fd, b"over", 5000)
+            os.close(fd)
+        os.pwrite(source, b"written later" * 1000, 100000)
+        os.close(source)
+
+    def compressible(self):
+        """What compresses well, badly and in part; small and large extents, and changes in the middle of one."""
+        os.mkdir(self.at("text"))
+        words = [b"%d%s" % (i, b"abcdefghij"[: i % 10]) for i in range(500)]
+        for n in (10, 100, 1000, 2000, 4000, 4096, 4097, 8191, 12288, 65536, 131072, 131073, 500000, 2000000):
+            data = b" ".join(self.random.choices(words, k=n // 2 + 1))[:n]
+            self.file("text/words%d" % n, data)
+            self.file("text/same%d" % n, b"same" * (n // 4))
+            self.file("text/mixed%d" % n, b"".join(data[i : i + 700] + self.bytes(300) for i in range(0, n, 700)))
+        self.sync()
+        fd = os.open(self.at("text/words500000"), os.O_RDWR)
+        for at in (0, 5000, 100000, 131072, 300001):
+            os.pwrite(fd, b"changed", at)
+            os.fsync(fd)
+        os.ftruncate(fd, 400001)
+        os.ftruncate(fd, 450000)
+        os.close(fd)
+        subprocess.run(["fallocate", "-p", "-o", "70000", "-l", "90000", self.at("text/same500000")], check=False)
+
+    def text(self):
+        """A few files that compress well."""
+        for n in (100, 5000, 140000):
+            self.file("text%d" % n, b" ".join(b"word%d" % (i % 97) for i in range(n))[:n])
+
+    def logged(self):
+        """Changes that a log tree of btrfs holds, after a commit of the whole."""
+        self.tiny()
+        for i in range(12):
+            self.file("old%d" % i, b"old %d\n" % i * 3000)
+            os.setxattr(self.at("old%d" % i), "user.old", b"%d" % i)
+            os.setxattr(self.at("old%d" % i), "user.kept", b"kept")
+        for name in ("a", "b", "c", "a/sub", "unsynced", "emptied"):
+            os.mkdir(self.at(name))
+        for i in range(30):
+            self.file("a/f%d" % i, b"%d" % i)
+            self.file("emptied/f%d" % i, b"%d" % i)
+        self.sync()
+        again = lambda name: self.fsync_only(name)
+        # Data: appended, overwritten in the middle, cut, punched, preallocated past the end, made sparse.
+        fd = self.write("old0", b"appended" * 2000, 24000)
+        os.fsync(fd)
+        os.pwrite(fd, b"middle", 9000)
+        os.fsync(fd)
+        os.close(fd)
+        os.truncate(self.at("old1"), 5000)
+        again("old1")
+        subprocess.run(["fallocate", "-p", "-o", "4096", "-l", "8192", self.at("old2")], check=True)
+        again("old2")
+        subprocess.run(["fallocate", "-n", "-o", "30000", "-l", "100000", self.at("old3")], check=True)
+        again("old3")
+        fd = self.write("old4", b"far", 300000)
+        os.fsync(fd)
+        os.close(fd)
+        os.truncate(self.at("old4"), 200000)
+        again("old4")
+        # Attributes: added, changed, removed.
+        os.setxattr(self.at("old5"), "user.new", b"n" * 500)
+        os.removexattr(self.at("old5"), "user.old")
+        os.chmod(self.at("old5"), 0o4711)
+        os.utime(self.at("old5"), ns=(5 * 10**9 + 7, 6 * 10**9 + 8))
+        again("old5")
+        # Names: linked, renamed, replaced, exchanged, removed while another stays.
+        os.link(self.at("old6"), self.at("a/link6"))
+        os.link(self.at("old6"), self.at("a/second6"))
+        again("old6")
+        os.unlink(self.at("a/second6"))
+        again("old6")
+        os.rename(self.at("old7"), self.at("b/moved7"))
+        again("b/moved7")
+        os.rename(self.at("old8"), self.at("old9"))
+        again("old9")
+        os.link(self.at("old10"), self.at("kept10"))
+        again("old10")
+        os.unlink(self.at("old10"))
+        again("kept10")
+        os.unlink(self.at("old11"))
+        self.fsync("old11", b"another file of that name")
+        # Directories: made, filled, emptied, renamed, synced themselves.
+        os.mkdir(self.at("new"))
+        for i in range(40):
+            self.file("new/n%d" % i, b"new %d" % i)
+        self.fsync("new/synced", b"synced")
+        os.symlink("target", self.at("new/symlink"))
+        os.mknod(self.at("new/whiteout"), 0o600 | stat.S_IFCHR, os.makedev(0, 0))
+        os.mkdir(self.at("new/inner"))
+        self.fsync("new/inner/file", b"x" * 10000)
+        again("new")
+        for i in range(0, 30, 2):
+            os.unlink(self.at("a/f%d" % i))
+        again("a")
+        for i in range(30):
+            os.unlink(self.at("emptied/f%d" % i))
+        again("emptied")
+        os.rename(self.at("a/sub"), self.at("c/sub"))
+        self.fsync("c/sub/file", b"in a directory that was moved")
+        os.setxattr(self.at("c"), "trusted.overlay.opaque", b"y")
+        again("c")
+        self.fsync("b/one", b"1")
+        os.rename(self.at("b/one"), self.at("b/two"))
+        self.fsync("b/one", b"another one")
+        again("b/two")
+        # Without a name, and given one.
+        fd = os.open(self.root, os.O_TMPFILE | os.O_RDWR, 0o600)
+        os.write(fd, b"was without a name" * 500)
+        os.fsync(fd)
+        self.may(os.link, "/proc/self/fd/%d" % fd, self.at("named-later"), follow_symlinks=True)
+        os.fsync(fd)
+        self.held = [fd, os.open(self.root, os.O_TMPFILE | os.O_RDWR, 0o600)]
+        os.write(self.held[1], b"never named")
+        os.fsync(self.held[1])
+        for i in range(25):
+            self.fsync("loop%d" % (i % 4), b"loop %d\n" % i * i * 300)
+        self.file("unsynced/lost", b"lost")
+        os.unlink(self.at("size61"))
+
+    def random_logged(self):
+        """Changes drawn at random, each perhaps synced; the seed is the RANDOM of the environment."""
+        rng = random.Random(int(os.environ.get("RANDOM_SEED", "1")))
+        names = ["n%d" % i for i in range(8)]
+        dirs = [""] + ["d%d/" % i for i in range(3)] + ["d0/e/"]
+        for d in dirs[1:]:
+            os.mkdir(self.at(d))
+        for i in range(12):
+            self.file(rng.choice(dirs) + rng.choice(names), b"before %d" % i * rng.choice((1, 1000, 5000)))
+        self.sync()
+        pick = lambda: rng.choice(dirs) + rng.choice(names)
+        self.held = []
+        for i in range(int(os.environ.get("RANDOM_STEPS", "60"))):
+            try:
+                what = rng.randrange(16)
+                a, b = pick(), pick()
+                if what < 3:
+                    os.close(self.write(a, b"step %d" % i * rng.choice((1, 600, 3000, 20000)), rng.choice((0, 0, 4096, 5000, 65536))))
+                elif what == 3:
+                    os.truncate(self.at(a), rng.choice((0, 1, 3000, 4096, 10000, 200000)))
+                elif what == 4:
+                    os.link(self.at(a), self.at(b))
+                elif what in (5, 6):
+                    os.rename(self.at(a), self.at(b))
+                elif what in (7, 8):
+                    os.unlink(self.at(a))
+                elif what == 9:
+                    os.setxattr(self.at(a), "user.%d" % rng.randrange(4), b"v" * rng.randrange(50))
+                elif what == 10:
+                    os.removexattr(self.at(a), "user.%d" % rng.randrange(4))
+                elif what == 11:
+                    flags = rng.choice((["-p"], ["-n"], ["-z"], ["-i"], ["-c"], []))
+                    subprocess.run(["fallocate", *flags, "-o", str(rng.randrange(8) * 4096), "-l", str(rng.randrange(1, 9) * 4096),
+                                    self.at(a)], check=False, stderr=subprocess.DEVNULL)
+                elif what == 12:
+                    d = rng.choice(dirs) + "dir%d" % rng.randrange(3)
+                    os.rmdir(self.at(d)) if os.path.isdir(self.at(d)) else os.mkdir(self.at(d))
+                    self.fsync_only(d) if rng.random() < 0.5 and os.path.isdir(self.at(d)) else None
+                elif what == 13:
+                    os.symlink(a, self.at(b))
+                elif what == 14:
+                    os.rename(self.at("d0/e"), self.at("d1/e")) if os.path.isdir(self.at("d0/e")) else os.rename(self.at("d1/e"), self.at("d0/e"))
+                else:
+                    self.held.append(os.open(self.at(a), os.O_RDWR))
+                    os.unlink(self.at(a))
+                    if rng.random() < 0.5:
+                        os.fsync(self.held[-1])
+                if rng.random() < 0.5:
+                    self.fsync_only(rng.choice((a, b, pick(), rng.choice(dirs) or ".")))
+                if rng.random() < 0.03:
+                    self.sync()
+            except OSError:
+                pass
+
+    def fsync_only(self, name):
+        fd = os.open(self.at(name), os.O_RDONLY)
+        os.fsync(fd)
+        os.close(fd)
+
+    def logged_subvolumes(self):
+        """A log for each of several subvolumes."""
+        for name in ("logged1", "logged2"):
+            self.subvolume(name)
+            os.mkdir(self.at(name + "/dir"))
+            for i in range(10):
+                self.file(name + "/dir/f%d" % i, b"%d" % i)
+        self.sync()
+        for name in ("logged1", "logged2"):
+            self.fsync(name + "/dir/f3", b"%s changed" % name.encode() * 1000)
+            os.rename(self.at(name + "/dir/f4"), self.at(name + "/f4"))
+            self.fsync_only(name + "/f4")
+            os.unlink(self.at(name + "/dir/f5"))
+            self.fsync_only(name + "/dir")
+            self.fsync(name + "/new", b"new")
+        self.fsync("beside", b"beside the subvolumes")
 
 
 def main():

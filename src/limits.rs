@@ -135,6 +135,26 @@ pub const XFS_LOG_OPEN_BYTES: usize = 256 << 20;
 pub const XFS_LOG_CHANGED_BYTES: usize = 512 << 20;
 /// Intents of an XFS log that were not carried out.
 pub const XFS_LOG_INTENTS: usize = 65_536;
+/// Chunks of a btrfs file system: of 1 GiB each, 1 PiB.
+pub const BTRFS_CHUNKS: usize = 1 << 20;
+/// Subvolumes of a btrfs file system: what the numbers of inodes leave room for.
+pub const BTRFS_SUBVOLUMES: usize = (1 << 19) - 1;
+/// Bytes of nodes that a btrfs reader keeps.
+pub const BTRFS_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of a compressed btrfs extent when unpacked: the kernel's own bound.
+pub const BTRFS_UNPACKED_BYTES: u64 = 128 << 10;
+/// Bytes of unpacked extents that a btrfs reader keeps.
+pub const BTRFS_UNPACKED_CACHE_BYTES: usize = 16 << 20;
+/// Extents that one read of a btrfs file meets.
+pub const BTRFS_READ_EXTENTS: usize = 1 << 20;
+/// Extended attributes of one btrfs inode, …
+pub const BTRFS_XATTRS: usize = 65_536;
+/// … and their bytes with their names.
+pub const BTRFS_XATTR_BYTES: u64 = 16 << 20;
+/// Bytes of items that a btrfs log has, and that replaying it changes.
+pub const BTRFS_LOG_BYTES: usize = 256 << 20;
+/// Names, references or attributes of one inode that are looked through at once when a btrfs log is replayed.
+pub const BTRFS_REPLAY_ITEMS: usize = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.

@@ -4,6 +4,7 @@
 //! are resolved once, in [`Root`], inside the guest and never on the host. [`FILE_SYSTEMS`] lists the readers.
 
 mod blocks;
+pub mod btrfs;
 pub mod ext4;
 mod handle;
 pub mod host;
@@ -183,6 +184,21 @@ pub trait FileSystem: Send + Sync {
 
     /// A regular file's bytes. Nothing is read before the source is.
     fn open(&self, ino: Ino) -> Result<Source, FormatError>;
+
+    /// The same file system with another subvolume as its root, inodes keeping their numbers; `None` if it has no such
+    /// subvolume.
+    fn subvolume(&self, _which: Subvolume<'_>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
+        Ok(None)
+    }
+}
+
+/// A tree of files among several of one file system, as the options of `mount` name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subvolume<'a> {
+    /// By its number (`subvolid=`); 5 is the top of them all.
+    Id(u64),
+    /// By its path from the top (`subvol=`), with or without a leading `/`.
+    Path(&'a [u8]),
 }
 
 /// A file system that was opened, and what is to be said about it.
@@ -205,14 +221,41 @@ pub struct Driver {
     pub name: &'static str,
     /// Whether the source begins like one of these. Reads little, never fails.
     pub probe: fn(&dyn ReadAt) -> bool,
-    /// Opens it.
+    /// Opens it; of a file system that spans several volumes, what this one has.
     pub open: fn(Source) -> Result<Opened, FormatError>,
+    /// How it is opened if it spans several volumes; `None` for formats that cannot.
+    pub spans: Option<Spans>,
+}
+
+/// The part of a driver for file systems that span several volumes.
+pub struct Spans {
+    /// Which file system a volume is a device of. Reads little, never fails.
+    pub member: fn(&dyn ReadAt) -> Option<Member>,
+    /// Opens one by its devices, in any order; missing ones are noted, and what does not need them is read.
+    pub open: fn(&[Source]) -> Result<Opened, FormatError>,
+}
+
+/// A volume's part in a file system that may span several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The UUID of the file system.
+    pub set: [u8; 16],
+    /// The number of this device in it.
+    pub device: u64,
+    /// How many devices it has.
+    pub count: u64,
 }
 
 /// The file systems that icecore reads.
 pub static FILE_SYSTEMS: &[Driver] = &[
-    Driver { name: "ext4", probe: ext4::probe, open: ext4::open },
-    Driver { name: "xfs", probe: xfs::probe, open: xfs::open },
+    Driver { name: "ext4", probe: ext4::probe, open: ext4::open, spans: None },
+    Driver { name: "xfs", probe: xfs::probe, open: xfs::open, spans: None },
+    Driver {
+        name: "btrfs",
+        probe: btrfs::probe,
+        open: btrfs::open,
+        spans: Some(Spans { member: btrfs::member, open: btrfs::open_devices }),
+    },
 ];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning
@@ -223,6 +266,22 @@ pub fn open(source: &Source) -> Option<Result<Opened, FormatError>> {
         Some(driver) => Some((driver.open)(Arc::clone(source))),
         None => probed.failure().map(|error| Err(FormatError::reading("volume", 0)(error))),
     }
+}
+
+/// Which file system of several volumes a volume belongs to; `None` if it stands alone.
+pub fn member(source: &Source) -> Option<Member> {
+    let driver = FILE_SYSTEMS.iter().find(|driver| (driver.probe)(source))?;
+    (driver.spans.as_ref()?.member)(source).filter(|member| member.count > 1)
+}
+
+/// Opens the file system of which `sources` are volumes, in any order; `None` as for [`open`].
+pub fn open_set(sources: &[Source]) -> Option<Result<Opened, FormatError>> {
+    let first = sources.first()?;
+    let driver = FILE_SYSTEMS.iter().find(|driver| (driver.probe)(first))?;
+    Some(match &driver.spans {
+        Some(spans) => (spans.open)(sources),
+        None => (driver.open)(Arc::clone(first)),
+    })
 }
 
 #[cfg(test)]

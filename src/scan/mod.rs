@@ -10,7 +10,9 @@ mod layers;
 mod open;
 mod own;
 mod run;
+mod stores;
 mod view;
+mod volumes;
 
 pub use export::{Scratch, export};
 pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};

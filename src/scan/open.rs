@@ -8,15 +8,16 @@ use std::{
 
 use thiserror::Error;
 
+use super::{stores, volumes};
 use crate::{
     FormatError, Gap,
     block::{self, Counted, Counter, ReadAt, Source},
     disk, fs,
-    gap::{Code, Scope},
+    gap::Scope,
     limits,
-    node::{self, Machine, NodeVolume, Runtime},
+    node::{self, Machine, NodeVolume},
     report,
-    store::{Contents, Store, containerd},
+    store::{Contents, Store},
     volume,
 };
 
@@ -95,6 +96,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         volumes: Vec::new(),
         file_systems: Vec::new(),
         pending: Vec::new(),
+        spanning: Vec::new(),
         recognised: Vec::new(),
         gaps: Vec::new(),
         unread: Vec::new(),
@@ -111,31 +113,33 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         }
     }
     opening.assemble();
+    opening.spanning();
     let Opening { counter, disks, volumes, file_systems, recognised, mut gaps, unread, .. } = opening;
     let machine = node::assemble(&file_systems, &recognised);
     gaps.extend(unread.iter().cloned());
     gaps.extend(machine.gaps.iter().cloned());
-    let (runtimes, stores) = stores(&machine, &mut gaps);
+    let (runtimes, stores) = stores::open(&machine, &mut gaps);
     Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, gaps, unread, counter })
 }
 
-struct Opening<'a> {
+pub(super) struct Opening<'a> {
     inputs: &'a Inputs,
     counter: Arc<Counter>,
     disks: Vec<report::Disk>,
-    volumes: Vec<report::Volume>,
-    file_systems: Vec<NodeVolume>,
+    pub(super) volumes: Vec<report::Volume>,
+    pub(super) file_systems: Vec<NodeVolume>,
     /// Volumes of the disks, until all are known: they may be parts of others.
-    pending: Vec<volume::Volume>,
+    pub(super) pending: Vec<volume::Volume>,
+    /// Volumes whose file system spans several, until all of them are known.
+    pub(super) spanning: Vec<(fs::Member, volume::Volume)>,
     /// Volumes that are recognised and not read.
-    recognised: Vec<(volume::Volume, volume::Signature)>,
-    gaps: Vec<Gap>,
+    pub(super) recognised: Vec<(volume::Volume, volume::Signature)>,
+    pub(super) gaps: Vec<Gap>,
     /// Gaps that are whole disks or volumes.
-    unread: Vec<Gap>,
+    pub(super) unread: Vec<Gap>,
 }
 
 const DISK_UNREAD: &str = "nothing on this disk is examined";
-const VOLUME_UNREAD: &str = "nothing on this volume is examined";
 
 impl Opening<'_> {
     fn directory(&mut self, number: usize, path: &Path) -> Result<(), OpenError> {
@@ -144,7 +148,7 @@ impl Opening<'_> {
         let fs = fs.map_err(|source| OpenError::Io { path: spelled, source })?;
         let id = format!("disk{number}");
         self.disks.push(self.described(number, path, "directory", 0, "none"));
-        self.volumes.push(volume_record(&id, 0, 0, "directory"));
+        self.volumes.push(volumes::record(&id, 0, 0, "directory"));
         let source: Source = Arc::new(block::Memory::default());
         for note in fs::host::notes() {
             let effect = "files that an upper layer hides may show";
@@ -229,80 +233,6 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Puts volumes together that are parts of others, and opens what comes of it.
-    fn assemble(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
-        let order: Vec<String> = pending.iter().map(|volume| volume.id.clone()).collect();
-        let volume::Assembled { volumes, members, notes } = volume::assemble(pending);
-        for (volume, content) in &members {
-            let record = self.record(volume, content);
-            self.volumes.push(record);
-        }
-        for (id, note) in &notes {
-            let effect = "volumes that it is a part of are missing or incomplete";
-            self.gaps.push(Gap::from_error(note, Scope::Volume, id, effect));
-        }
-        volumes.into_iter().for_each(|volume| self.volume(volume));
-        // As they lie on the disks; what was put together follows.
-        self.volumes.sort_by_key(|record| order.iter().position(|id| *id == record.id).unwrap_or(usize::MAX));
-    }
-
-    fn record(&self, volume: &volume::Volume, content: &str) -> report::Volume {
-        let mut record = volume_record(&volume.id, volume.start, volume.source.size(), content);
-        if let Some(partition) = &volume.partition {
-            record.partition_name.clone_from(&partition.name);
-            record.partition_uuid.clone_from(&partition.uuid);
-        }
-        record.parts.clone_from(&volume.parts);
-        record
-    }
-
-    fn volume(&mut self, volume: volume::Volume) {
-        let mut record = self.record(&volume, "unknown");
-        match fs::open(&volume.source) {
-            Some(Ok(opened)) => {
-                opened.kind.clone_into(&mut record.content);
-                record.uuid.clone_from(&opened.uuid);
-                record.label.clone_from(&opened.label);
-                for note in &opened.notes {
-                    self.gaps.push(Gap::from_error(
-                        note,
-                        Scope::Volume,
-                        &volume.id,
-                        "the volume is read as it is",
-                    ));
-                }
-                self.file_systems.push(NodeVolume { volume, opened });
-            }
-            Some(Err(error)) => {
-                self.unread.push(Gap::from_error(&error, Scope::Volume, &volume.id, VOLUME_UNREAD));
-            }
-            None => {
-                let by_type = || volume::by_type(&volume.partition.as_ref()?.kind);
-                let found = volume::signature(&volume.source).or_else(by_type);
-                if found.is_none() && holds_data(&volume) {
-                    self.unread(
-                        Code::UnsupportedFileSystem,
-                        &volume,
-                        "the volume holds data of no known format",
-                    );
-                }
-                if let Some(found) = found {
-                    found.name.clone_into(&mut record.content);
-                    if let Some(code) = found.code {
-                        self.unread(code, &volume, &format!("the volume holds {}", found.name));
-                    }
-                    self.recognised.push((volume, found));
-                }
-            }
-        }
-        self.volumes.push(record);
-    }
-
-    fn unread(&mut self, code: Code, volume: &volume::Volume, detail: &str) {
-        self.unread.push(Gap::new(code, Scope::Volume, &volume.id, detail, VOLUME_UNREAD));
-    }
-
     fn described(&self, number: usize, path: &Path, format: &str, size: u64, table: &str) -> report::Disk {
         report::Disk {
             id: format!("disk{number}"),
@@ -314,31 +244,9 @@ impl Opening<'_> {
     }
 }
 
-/// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.
-fn holds_data(volume: &volume::Volume) -> bool {
-    let length = usize::try_from(volume.source.size().min(128 << 10)).unwrap_or(0);
-    let mut head = vec![0; length];
-    // What cannot be read may hold anything.
-    volume.source.read_at(&mut head, 0).is_err() || head.iter().any(|byte| *byte != 0)
-}
-
 /// Whether a file is none that any machine had as a disk: no format, and no whole number of sectors.
 fn is_no_disk(source: &Source) -> bool {
     !source.size().is_multiple_of(512) && fs::open(source).is_none() && volume::signature(source).is_none()
-}
-
-fn volume_record(id: &str, offset: u64, size: u64, content: &str) -> report::Volume {
-    report::Volume {
-        id: id.to_owned(),
-        offset,
-        size,
-        content: content.to_owned(),
-        uuid: None,
-        label: None,
-        partition_name: None,
-        partition_uuid: None,
-        parts: Vec::new(),
-    }
 }
 
 /// Opens what an image refers to, if the caller named a file of that name or its directory. Of the name that the
@@ -367,56 +275,4 @@ impl disk::Siblings for Named<'_> {
     fn named(&self) -> io::Result<Vec<Source>> {
         self.backing.iter().map(|path| self.opening.source(path).map_err(io::Error::other)).collect()
     }
-}
-
-fn stores(machine: &Machine, gaps: &mut Vec<Gap>) -> (Vec<report::Runtime>, Vec<OpenStore>) {
-    let mut runtimes = Vec::new();
-    let mut stores = Vec::new();
-    for site in &machine.sites {
-        let name = match site.runtime {
-            Runtime::Containerd => "containerd",
-            Runtime::Docker => "docker",
-            Runtime::ContainersStorage => "containers-storage",
-        };
-        let mut record = report::Runtime {
-            name: name.to_owned(),
-            volume: site.volume.clone(),
-            path: site.path.to_string(),
-            status: report::Status::Failed,
-        };
-        let subject = format!("{name}:{}", site.path);
-        let effect = "its images and containers are not reported";
-        match site.runtime {
-            Runtime::Containerd => match containerd::open(&site.dir) {
-                Ok(Some(store)) => {
-                    let contents = store.contents();
-                    let partial = !contents.gaps.is_empty();
-                    record.status = if partial { report::Status::Partial } else { report::Status::Complete };
-                    gaps.extend(contents.gaps.iter().cloned());
-                    stores.push(OpenStore { store: Box::new(store), contents });
-                }
-                Ok(None) => {
-                    let detail = "the state directory holds no meta.db";
-                    gaps.push(Gap::new(
-                        Code::RuntimeStateUnreadable,
-                        Scope::Runtime,
-                        subject,
-                        detail,
-                        effect,
-                    ));
-                }
-                Err(error) => {
-                    let gap = Gap::from_error(&error, Scope::Runtime, subject, effect);
-                    gaps.push(Gap { code: Code::RuntimeStateUnreadable, ..gap });
-                }
-            },
-            Runtime::Docker | Runtime::ContainersStorage => {
-                let detail = format!("a store of {name} at {}", site.path);
-                gaps.push(Gap::new(Code::UnsupportedRuntime, Scope::Runtime, subject, detail, effect));
-            }
-        }
-        runtimes.push(record);
-    }
-    runtimes.sort();
-    (runtimes, stores)
 }

@@ -14,6 +14,7 @@
 )]
 
 mod advisories;
+mod btrfs;
 mod cli;
 mod corpus;
 mod demo;

@@ -1,0 +1,147 @@
+//! The volumes of the disks: put together where several make one, and opened.
+
+use std::sync::Arc;
+
+use super::open::Opening;
+use crate::{
+    Gap,
+    block::{ReadAt, Source},
+    fs,
+    gap::{Code, Scope},
+    node::NodeVolume,
+    report, volume,
+};
+
+const UNREAD: &str = "nothing on this volume is examined";
+
+impl Opening<'_> {
+    /// Puts volumes together that are parts of others, and opens what comes of it.
+    pub(super) fn assemble(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        let order: Vec<String> = pending.iter().map(|volume| volume.id.clone()).collect();
+        let volume::Assembled { volumes, members, notes } = volume::assemble(pending);
+        for (volume, content) in &members {
+            self.volumes.push(of_volume(volume, content));
+        }
+        for (id, note) in &notes {
+            let effect = "volumes that it is a part of are missing or incomplete";
+            self.gaps.push(Gap::from_error(note, Scope::Volume, id, effect));
+        }
+        volumes.into_iter().for_each(|volume| self.volume(volume));
+        // As they lie on the disks; what was put together follows.
+        self.volumes.sort_by_key(|record| order.iter().position(|id| *id == record.id).unwrap_or(usize::MAX));
+    }
+
+    fn volume(&mut self, volume: volume::Volume) {
+        let mut record = of_volume(&volume, "unknown");
+        if let Some(member) = fs::member(&volume.source) {
+            self.volumes.push(record);
+            return self.spanning.push((member, volume));
+        }
+        match fs::open(&volume.source) {
+            Some(Ok(opened)) => {
+                describe(&mut record, &opened);
+                self.opened(volume, opened);
+            }
+            Some(Err(error)) => {
+                self.unread.push(Gap::from_error(&error, Scope::Volume, &volume.id, UNREAD));
+            }
+            None => {
+                let by_type = || volume::by_type(&volume.partition.as_ref()?.kind);
+                let found = volume::signature(&volume.source).or_else(by_type);
+                if found.is_none() && holds_data(&volume) {
+                    self.unread(
+                        Code::UnsupportedFileSystem,
+                        &volume,
+                        "the volume holds data of no known format",
+                    );
+                }
+                if let Some(found) = found {
+                    found.name.clone_into(&mut record.content);
+                    if let Some(code) = found.code {
+                        self.unread(code, &volume, &format!("the volume holds {}", found.name));
+                    }
+                    self.recognised.push((volume, found));
+                }
+            }
+        }
+        self.volumes.push(record);
+    }
+
+    /// Opens the file systems that span several volumes; each is named by the first of them.
+    pub(super) fn spanning(&mut self) {
+        let mut rest = std::mem::take(&mut self.spanning);
+        while let Some((first, _)) = rest.first() {
+            let set = first.set;
+            let (members, others): (Vec<_>, Vec<_>) =
+                rest.into_iter().partition(|(member, _)| member.set == set);
+            rest = others;
+            let sources: Vec<Source> = members.iter().map(|(_, volume)| Arc::clone(&volume.source)).collect();
+            let ids: Vec<String> = members.iter().map(|(_, volume)| volume.id.clone()).collect();
+            let Some((_, volume)) = members.into_iter().next() else { continue };
+            match fs::open_set(&sources) {
+                Some(Ok(opened)) => {
+                    let records = self.volumes.iter_mut().filter(|record| ids.contains(&record.id));
+                    records.for_each(|record| describe(record, &opened));
+                    self.opened(volume, opened);
+                }
+                Some(Err(error)) => {
+                    let gap = |id| Gap::from_error(&error, Scope::Volume, id, UNREAD);
+                    self.unread.extend(ids.iter().map(gap));
+                }
+                // They were members of one a moment ago.
+                None => self.unread(Code::ReadError, &volume, "the volume reads otherwise than before"),
+            }
+        }
+    }
+
+    fn opened(&mut self, volume: volume::Volume, opened: fs::Opened) {
+        let gap = |note| Gap::from_error(note, Scope::Volume, &volume.id, "the volume is read as it is");
+        self.gaps.extend(opened.notes.iter().map(gap));
+        self.file_systems.push(NodeVolume { volume, opened });
+    }
+
+    fn unread(&mut self, code: Code, volume: &volume::Volume, detail: &str) {
+        self.unread.push(Gap::new(code, Scope::Volume, &volume.id, detail, UNREAD));
+    }
+}
+
+/// What the report says of a volume before it is looked into.
+fn of_volume(volume: &volume::Volume, content: &str) -> report::Volume {
+    let mut record = record(&volume.id, volume.start, volume.source.size(), content);
+    if let Some(partition) = &volume.partition {
+        record.partition_name.clone_from(&partition.name);
+        record.partition_uuid.clone_from(&partition.uuid);
+    }
+    record.parts.clone_from(&volume.parts);
+    record
+}
+
+pub(super) fn record(id: &str, offset: u64, size: u64, content: &str) -> report::Volume {
+    report::Volume {
+        id: id.to_owned(),
+        offset,
+        size,
+        content: content.to_owned(),
+        uuid: None,
+        label: None,
+        partition_name: None,
+        partition_uuid: None,
+        parts: Vec::new(),
+    }
+}
+
+/// What a volume's file system says of itself.
+fn describe(record: &mut report::Volume, opened: &fs::Opened) {
+    opened.kind.clone_into(&mut record.content);
+    record.uuid.clone_from(&opened.uuid);
+    record.label.clone_from(&opened.label);
+}
+
+/// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.
+fn holds_data(volume: &volume::Volume) -> bool {
+    let length = usize::try_from(volume.source.size().min(128 << 10)).unwrap_or(0);
+    let mut head = vec![0; length];
+    // What cannot be read may hold anything.
+    volume.source.read_at(&mut head, 0).is_err() || head.iter().any(|byte| *byte != 0)
+}

@@ -1,0 +1,108 @@
+//! File systems that span several devices.
+
+use std::{collections::BTreeMap, fs::read, path::Path, sync::Arc};
+
+use icecore::{
+    FormatError,
+    block::{self, Memory, Source},
+    fs::{self, Opened},
+    gap::Code,
+    scan::{self, Inputs},
+};
+
+use crate::tree::{assert_same, compare, walk};
+
+fn unpacked(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures/btrfs");
+    zstd::decode_all(&read(folder.join(format!("{name}.zst"))).unwrap()[..]).unwrap()
+}
+
+/// The two devices of one file system, and the kernel's listing.
+fn raid() -> ([Source; 2], String) {
+    let device = |n| -> Source { Arc::new(Memory::new(unpacked(&format!("raid.disk{n}")))) };
+    ([device(1), device(2)], String::from_utf8(unpacked("raid.list")).unwrap())
+}
+
+fn codes(opened: &Opened) -> Vec<Code> {
+    opened.notes.iter().map(FormatError::code).collect()
+}
+
+#[test]
+fn two_devices_in_any_order_are_one_file_system() {
+    let ([first, second], listing) = raid();
+    assert_same(&compare("raid", &[Arc::clone(&first), Arc::clone(&second)], &listing));
+    assert_same(&compare("raid", &[Arc::clone(&second), Arc::clone(&first)], &listing));
+    let (one, two) = (fs::member(&first).unwrap(), fs::member(&second).unwrap());
+    assert_eq!((one.device, two.device, one.count, one.set), (1, 2, 2, two.set));
+}
+
+/// Metadata is on both, so nothing but data is lost, and that is told.
+#[test]
+fn without_a_device_the_rest_is_read() {
+    let (devices, listing) = raid();
+    let mut lost = 0;
+    for device in devices {
+        let opened = fs::open(&device).unwrap().unwrap();
+        assert_eq!(codes(&opened), [Code::MissingDisk]);
+        let tree = walk(&*opened.fs, usize::MAX);
+        let truth: BTreeMap<&str, &str> =
+            listing.lines().map(|line| (line.split('\t').next().unwrap(), line)).collect();
+        for line in tree.lines.values() {
+            assert_eq!(truth.get(line.split('\t').next().unwrap()), Some(&line.as_str()));
+        }
+        assert_eq!(tree.lines.len() + tree.errors.len(), truth.len());
+        lost += tree.errors.len();
+        assert!(tree.errors.iter().all(|error| error.code() == Code::MissingDisk), "{:?}", tree.errors);
+    }
+    assert!(lost > 0);
+}
+
+#[test]
+fn a_device_twice_is_told() {
+    let ([first, second], listing) = raid();
+    let found = compare("raid", &[Arc::clone(&first), second, first], &listing);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("device 1 twice"), "{found:?}");
+}
+
+#[test]
+fn a_scan_gathers_the_devices_of_all_disks() {
+    let dir = tempfile::tempdir().unwrap();
+    let disks: Vec<_> = [2, 1].map(|n| (n, dir.path().join(format!("disk{n}.img")))).into();
+    for (n, path) in &disks {
+        std::fs::write(path, unpacked(&format!("raid.disk{n}"))).unwrap();
+    }
+    let open = |disks: Vec<_>| scan::open(&Inputs { disks, ..Inputs::default() }).unwrap();
+    let node = open(disks.iter().map(|(_, path)| path.clone()).collect());
+    assert!(node.gaps.iter().all(|gap| gap.code != Code::MissingDisk), "{:?}", node.gaps);
+    assert_eq!(node.file_systems.len(), 1);
+    assert_eq!(node.file_systems[0].volume.id, "disk0");
+    let content: Vec<_> =
+        node.volumes.iter().map(|volume| (volume.content.as_str(), &volume.label)).collect();
+    assert_eq!(content, [("btrfs", &Some("raid".to_owned())); 2]);
+    let node = open(vec![disks[0].1.clone()]);
+    assert!(node.gaps.iter().any(|gap| gap.code == Code::MissingDisk), "{:?}", node.gaps);
+    assert_eq!(node.file_systems.len(), 1);
+}
+
+/// Of a matrix's file systems with redundancy, each device may be missing in turn.
+#[test]
+fn what_is_on_several_devices_is_read_without_one() {
+    let Some(dir) = std::env::var_os("ICECORE_BTRFS") else {
+        eprintln!("skipped: ICECORE_BTRFS is not set");
+        return;
+    };
+    for (name, count) in [("raid1", 2), ("raid1c3", 3), ("raid1c4", 4), ("raid10", 4)] {
+        let path = |n: usize| match n {
+            1 => Path::new(&dir).join(format!("{name}.img")),
+            n => Path::new(&dir).join(format!("{name}.img.{n}")),
+        };
+        let listing = std::fs::read_to_string(Path::new(&dir).join(format!("{name}.tsv"))).unwrap();
+        for missing in 1..=count {
+            let given = (1..=count).filter(|n| *n != missing).map(|n| block::open(&path(n)).unwrap());
+            let found = compare(name, &given.collect::<Vec<_>>(), &listing);
+            assert_eq!(found.len(), 1, "{name} without {missing}: {found:?}");
+            assert!(found[0].contains(&format!("note: btrfs device {missing} (")), "{found:?}");
+        }
+    }
+}
