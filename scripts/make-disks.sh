@@ -52,17 +52,26 @@ print(name, options, size, ",".join(sums), sep="\t")
 PY
 }
 
+# What qemu calls the format of a disk with this name.
+format_of() {
+    case $1 in
+        *.vhd) echo vpc ;;
+        *) echo "${1##*.}" ;;
+    esac
+}
+
 # What qemu reads of a disk is its truth.
 judge() {
-    local name=$1 options=${2:--} format=${1##*.}
-    if [ "$format" = vhd ]; then format=vpc; fi
+    local name=$1 options=${2:--} format
+    format=$(format_of "$name")
     qemu-img convert -f "$format" -O raw "$name" "$work/truth.raw"
     truth "$name" "$work/truth.raw" "$options"
 }
 
 # The same for some MiB of a disk that is too large for all: the option `mib` numbers those of the sums.
 judge_parts() {
-    local name=$1 format=${1##*.} numbers sums="" size
+    local name=$1 numbers sums="" size format
+    format=$(format_of "$name")
     shift
     numbers=$(IFS=:; echo "$*")
     size=$(qemu-img info -f "$format" --output json "$name" | python3 -c 'import json, sys; print(json.load(sys.stdin)["virtual-size"])')

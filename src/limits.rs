@@ -57,7 +57,7 @@ pub const VMDK_DIRECTORY_BYTES: u64 = 32 << 20;
 pub const VMDK_GRAIN_BYTES: u64 = 2 << 20;
 /// Bytes of a VHDX log that is replayed; Hyper-V's have 1 MiB.
 pub const VHDX_LOG_BYTES: u64 = 256 << 20;
-/// Descriptors of a VHDX log that are replayed.
+/// Descriptors of the logs of a chain of VHDXs that are replayed.
 pub const VHDX_LOG_DESCRIPTORS: usize = 512 << 10;
 /// Bytes of what a VHDX says of its parent.
 pub const VHDX_LOCATOR_BYTES: u32 = 1 << 20;

@@ -17,6 +17,13 @@ for size in 512 1536 2M 2097664 5000k 100000256; do
         judge "$name"
     done
 done
+# Larger than any geometry, and with data past 4 GiB.
+for force in off on; do
+    name="wide-$force.vhd"
+    qemu-img create -q -f vpc -o "force_size=$force" "$name" 200G
+    io -f vpc -c 'write -P 44 4095M 2M' -c 'write -P 45 199G 1M' "$name"
+    judge_parts "$name" 0 4095 4096 4097 203776
+done
 # The size as other creators mean it; what is unknown to this qemu must have all that was written.
 for creator in vpc win d2v CTXS; do
     name="creator-$creator.vhd"

@@ -66,8 +66,7 @@ done
 cuts="50 70 90" cut_files dynamic-1.vhdx fixed-1.vhdx
 # Disks of other formats under a qcow2.
 for below in dynamic-1.vhdx delta-2.vmdk static-off.vdi dynamic-force-on.vhd; do
-    format=${below##*.}
-    if [ "$format" = vhd ]; then format=vpc; fi
+    format=$(format_of "$below")
     qemu-img create -q -f qcow2 -b "$below" -F "$format" "over-$format.qcow2"
     io -c 'write -P 79 3M 70k' "over-$format.qcow2"
     judge "over-$format.qcow2"

@@ -15,6 +15,8 @@ pub(super) struct Chain<'a> {
     pub(super) blocks: Arc<Cache>,
     /// What does not stop the reading but must be told.
     pub(super) notes: Vec<FormatError>,
+    /// Changes of logs that are kept in memory.
+    pub(super) changes: usize,
     /// The names that were followed so far.
     names: Vec<String>,
     images: u64,
@@ -28,6 +30,7 @@ impl<'a> Chain<'a> {
             tables: Arc::new(Cache::new(limits::DISK_TABLE_CACHE_BYTES)),
             blocks: Arc::new(Cache::new(limits::DISK_BLOCK_CACHE_BYTES)),
             notes: Vec::new(),
+            changes: 0,
             names: Vec::new(),
             images: 0,
         }

@@ -39,7 +39,7 @@ fn image(chain: &mut Chain<'_>, file: Source) -> Result<(Header, Source), Format
     chain.notes.extend(note);
     // What the log changes may be any of what is read below.
     let (file, note) = match header.log {
-        Some(log) => replay(file, log)?,
+        Some(log) => replay(file, log, &mut chain.changes)?,
         None => (file, None),
     };
     chain.notes.extend(note);

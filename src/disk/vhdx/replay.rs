@@ -22,8 +22,13 @@ struct Replayed {
     patches: BTreeMap<u64, (u64, Patch)>,
 }
 
-/// The file with its log replayed, and what must be told if that cannot be.
-pub(super) fn replay(file: Source, log: Log) -> Result<(Source, Option<FormatError>), FormatError> {
+/// The file with its log replayed, and what must be told if that cannot be. `count` goes on with the changes of
+/// the logs of its chain.
+pub(super) fn replay(
+    file: Source,
+    log: Log,
+    count: &mut usize,
+) -> Result<(Source, Option<FormatError>), FormatError> {
     if log.version != 0 {
         return Err(FormatError::unsupported(format!("a VHDX whose log has the version {}", log.version)));
     }
@@ -44,7 +49,6 @@ pub(super) fn replay(file: Source, log: Log) -> Result<(Source, Option<FormatErr
         FormatError::Read { structure: "end of the VHDX", offset: size, source }
     });
     let mut replayed = Replayed { file: Arc::clone(&file), size, patches: BTreeMap::new() };
-    let mut count = 0usize;
     for entry in &entries {
         let changes = match ring.changes(entry) {
             Ok(changes) => changes,
@@ -53,8 +57,8 @@ pub(super) fn replay(file: Source, log: Log) -> Result<(Source, Option<FormatErr
             }
             Err(error) => return Err(error),
         };
-        count = count.saturating_add(changes.len());
-        if count > limits::VHDX_LOG_DESCRIPTORS {
+        *count = count.saturating_add(changes.len());
+        if *count > limits::VHDX_LOG_DESCRIPTORS {
             return Err(too_many());
         }
         for change in changes {

@@ -1,6 +1,6 @@
 //! From a file to an opened disk, its extents and the parents that it lies on.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     descriptor::{self, Descriptor, Kind, Parent},
@@ -31,12 +31,14 @@ const NAME: &str = "VMDK descriptor";
 struct Opening<'a> {
     chain: Chain<'a>,
     directories: u64,
+    /// The extents' files: a descriptor may name one many times.
+    files: HashMap<String, Source>,
 }
 
 /// Opens a disk and everything that it consists of and lies on.
 pub(in crate::disk) fn open(source: Source, options: &Options<'_>) -> Result<Disk, FormatError> {
     no_snapshots("a VMDK", options)?;
-    let mut opening = Opening { chain: Chain::new(options), directories: 0 };
+    let mut opening = Opening { chain: Chain::new(options), directories: 0, files: HashMap::new() };
     let (_, source) = opening.disk(source)?;
     Ok(Disk { source, format: "vmdk", notes: opening.chain.notes })
 }
@@ -103,7 +105,7 @@ impl Opening<'_> {
     ) -> Result<Source, FormatError> {
         let file = match extent.kind {
             Kind::Zero => return Ok(Arc::new(Zeros(length))),
-            _ => self.chain.sibling("extent", base_name(&extent.name))?,
+            _ => self.file(base_name(&extent.name))?,
         };
         if let Kind::Flat(first) = extent.kind {
             return Ok(Arc::new(Slice::new(file, layout::bytes(NAME, "a first sector", first)?, length)));
@@ -115,6 +117,15 @@ impl Opening<'_> {
             return Err(FormatError::corrupt(NAME, 0, problem));
         }
         self.sparse(file, layout, parent)
+    }
+
+    fn file(&mut self, name: &str) -> Result<Source, FormatError> {
+        if let Some(file) = self.files.get(name) {
+            return Ok(Arc::clone(file));
+        }
+        let file = self.chain.sibling("extent", name)?;
+        self.files.insert(name.to_owned(), Arc::clone(&file));
+        Ok(file)
     }
 
     /// The layout of a sparse extent, and where its descriptor is, if it has one.
