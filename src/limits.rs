@@ -23,6 +23,8 @@ pub const DISKS: usize = 64;
 pub const PARTITIONS: usize = 1024;
 /// Mounts of one node: what a machine's fstab names is a few dozen at most.
 pub const MOUNTS: usize = 1024;
+/// Subvolumes at the top of a file system that are looked at for an operating system.
+pub const ROOT_SUBVOLUMES: usize = 256;
 /// Nesting of imports in a runtime's configuration.
 pub const CONFIG_IMPORTS: usize = 16;
 /// Files of a runtime's configuration with all that they import.

@@ -1,6 +1,6 @@
 //! `/etc/fstab` (fstab(5)): what is mounted where.
 
-use crate::fs::GuestPath;
+use crate::fs::{GuestPath, Subvolume};
 
 /// One line of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,15 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Which tree of the volume it mounts, if it says.
+    pub(super) fn subvolume(&self) -> Option<Subvolume<'_>> {
+        self.options.iter().find_map(|option| match option.split_once('=')? {
+            ("subvol", path) => Some(Subvolume::Path(path.as_bytes())),
+            ("subvolid", id) => id.parse().ok().map(Subvolume::Id),
+            _ => None,
+        })
+    }
+
     /// Whether it shows a directory at a second place. The root is mounted before fstab is read.
     pub(super) fn is_bind(&self) -> bool {
         let binds = self.options.iter().any(|option| option == "bind" || option == "rbind");

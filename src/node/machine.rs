@@ -11,12 +11,15 @@ use super::{
 use crate::{
     Gap,
     error::FormatError,
-    fs::{FileSystem, GuestPath, Mount, Opened, Root},
+    fs::{FileSystem, GuestPath, Mount, Opened, Root, Subvolume},
     gap::{Code, Scope},
     inventory::Os,
     limits,
     volume::{Signature, Volume},
 };
+
+/// The number of the subvolume that all others are below.
+const TOP_SUBVOLUME: u64 = 5;
 
 /// A volume whose file system was opened.
 pub struct NodeVolume {
@@ -70,13 +73,13 @@ pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machi
     let mut rest: Vec<&NodeVolume> = volumes.iter().collect();
     for at in 0..rest.len() {
         let Some(volume) = rest.get(at).copied() else { break };
-        match holds_os(&volume.opened.fs) {
-            Ok(true) => {
+        match root_of(&volume.opened.fs) {
+            Ok(Some(fs)) => {
                 rest.remove(at);
-                machine.mount(volume, &mut rest);
+                machine.mount(Root::new(fs), volume, volumes, &mut rest);
                 break;
             }
-            Ok(false) => {}
+            Ok(None) => {}
             Err(error) => {
                 let effect = "whether the node's own system is on it is not known";
                 machine.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.volume.id, effect));
@@ -103,11 +106,57 @@ fn holds_os(fs: &Arc<dyn FileSystem>) -> Result<bool, FormatError> {
     failure.filter(|_| !found).map_or(Ok(found), Err)
 }
 
+/// The tree of a volume that is an operating system's root: the one that is mounted by default, or else one of the
+/// subvolumes at its top. Of several, that one which its own fstab calls the root.
+fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
+    if holds_os(fs)? {
+        return Ok(Some(Arc::clone(fs)));
+    }
+    let Some(top) = fs.subvolume(Subvolume::Id(TOP_SUBVOLUME))? else { return Ok(None) };
+    let mut found = None;
+    for entry in top.read_dir(top.root())?.entries.into_iter().take(limits::ROOT_SUBVOLUMES) {
+        let Some(tree) = fs.subvolume(Subvolume::Path(&entry.name))? else { continue };
+        if !holds_os(&tree)? {
+            continue;
+        }
+        let text = Root::new(Arc::clone(&tree)).read(b"etc/fstab", "fstab")?.unwrap_or_default();
+        let lines = fstab::parse(&String::from_utf8_lossy(&text));
+        let own = |line: &Line| match line.subvolume() {
+            Some(Subvolume::Path(path)) => path.strip_prefix(b"/").unwrap_or(path) == entry.name,
+            _ => false,
+        };
+        if lines.iter().any(|line| line.at == GuestPath::ROOT && own(line)) {
+            return Ok(Some(tree));
+        }
+        found.get_or_insert(tree);
+    }
+    Ok(found)
+}
+
+/// The tree of a volume that an fstab line mounts.
+fn tree(volume: &NodeVolume, line: &Line) -> Result<Arc<dyn FileSystem>, FormatError> {
+    let fs = &volume.opened.fs;
+    let Some(which) = line.subvolume() else { return Ok(Arc::clone(fs)) };
+    fs.subvolume(which)?.ok_or_else(|| FormatError::Unsupported {
+        code: Code::MissingDisk,
+        what: format!(
+            "fstab mounts {} with {}, which the volume does not have",
+            line.spec,
+            line.options.join(",")
+        ),
+    })
+}
+
 impl Machine {
     /// Mounts what the root volume's fstab names; the volumes that it used leave `rest`.
-    fn mount(&mut self, volume: &NodeVolume, rest: &mut Vec<&NodeVolume>) {
+    fn mount(
+        &mut self,
+        mut root: Root,
+        volume: &NodeVolume,
+        volumes: &[NodeVolume],
+        rest: &mut Vec<&NodeVolume>,
+    ) {
         let id = volume.volume.id.clone();
-        let mut root = Root::new(Arc::clone(&volume.opened.fs));
         self.mounts.push(MountPoint { path: GuestPath::ROOT, volume: id.clone(), spec: "root".to_owned() });
         let text = self.text(&root, &id, "etc/fstab").unwrap_or_default();
         let mut lines = fstab::parse(&text);
@@ -122,18 +171,23 @@ impl Machine {
         let mut mounts: Vec<Mount> = Vec::new();
         for line in &lines {
             if line.is_disk() {
-                match rest.iter().position(|candidate| matches(candidate, line)) {
-                    Some(at) => {
-                        let found = rest.remove(at);
-                        let fs = Arc::clone(&found.opened.fs);
-                        let ino = fs.root();
-                        mounts.push(Mount { at: line.at.clone(), fs, ino });
-                        self.mounts.push(MountPoint {
-                            path: line.at.clone(),
-                            volume: found.volume.id.clone(),
-                            spec: line.spec.clone(),
-                        });
-                    }
+                let free =
+                    rest.iter().position(|candidate| matches(candidate, line)).map(|at| rest.remove(at));
+                // Of one volume many subvolumes may be mounted.
+                let shared = || volumes.iter().find(|candidate| matches(candidate, line));
+                match free.or_else(|| line.subvolume().and_then(|_| shared())) {
+                    Some(found) => match tree(found, line) {
+                        Ok(fs) => {
+                            let ino = fs.root();
+                            mounts.push(Mount { at: line.at.clone(), fs, ino });
+                            self.mounts.push(MountPoint {
+                                path: line.at.clone(),
+                                volume: found.volume.id.clone(),
+                                spec: line.spec.clone(),
+                            });
+                        }
+                        Err(error) => self.lost(&error, &found.volume.id, "etc/fstab"),
+                    },
                     None if is_needed(line) => self.missing(&id, line),
                     None => {}
                 }
@@ -303,8 +357,13 @@ fn device(spec: &str) -> Option<(usize, Option<u32>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::{block, fs::memory::Tree};
+    use crate::{
+        block,
+        fs::{Ino, Listing, Stat, Xattr, memory::Tree},
+    };
 
     fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
         let source: block::Source = Arc::new(block::Memory::default());
@@ -394,6 +453,76 @@ mod tests {
             |at: &str| assemble(&[root(&format!("LABEL=x {at} auto defaults,nofail 0 2\n"), &[])], &[]).gaps;
         assert_eq!(gaps("/mnt").len(), 0);
         assert_eq!(gaps("/var").len(), 1);
+    }
+
+    /// A file system with subvolumes, all of them at its top.
+    struct Subvolumes {
+        shown: Arc<dyn FileSystem>,
+        all: Arc<BTreeMap<Vec<u8>, Arc<dyn FileSystem>>>,
+    }
+
+    impl FileSystem for Subvolumes {
+        fn root(&self) -> Ino {
+            self.shown.root()
+        }
+        fn stat(&self, ino: Ino) -> Result<Stat, FormatError> {
+            self.shown.stat(ino)
+        }
+        fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError> {
+            self.shown.lookup(dir, name)
+        }
+        fn read_dir(&self, dir: Ino) -> Result<Listing, FormatError> {
+            self.shown.read_dir(dir)
+        }
+        fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError> {
+            self.shown.read_link(ino)
+        }
+        fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
+            self.shown.xattrs(ino)
+        }
+        fn open(&self, ino: Ino) -> Result<block::Source, FormatError> {
+            self.shown.open(ino)
+        }
+        fn subvolume(&self, which: Subvolume<'_>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
+            let name = match which {
+                Subvolume::Id(_) => b"".as_slice(),
+                Subvolume::Path(path) => path.strip_prefix(b"/").unwrap_or(path),
+            };
+            let all = || Arc::clone(&self.all);
+            let shown = self.all.get(name).map(Arc::clone);
+            Ok(shown.map(|shown| -> Arc<dyn FileSystem> { Arc::new(Self { shown, all: all() }) }))
+        }
+    }
+
+    #[test]
+    fn subvolumes_are_mounted_where_fstab_says() {
+        let fstab = "UUID=aaaa / btrfs defaults,subvol=@ 0 0\nUUID=aaaa /home btrfs subvol=/@home 0 0\n\
+                     UUID=aaaa /var btrfs compress=zstd,subvol=@var 0 0\nUUID=aaaa /gone btrfs subvol=@gone 0 0\n";
+        let os = |name: &str| {
+            let mut tree = Tree::default();
+            tree.file("usr/lib/os-release", "ID=debian\n");
+            tree.file("etc/fstab", fstab);
+            tree.file("etc/hostname", name);
+            tree
+        };
+        let (mut top, mut home, mut var) = (Tree::default(), Tree::default(), Tree::default());
+        for name in ["@", "@home", "@old", "@var"] {
+            top.file(&format!("{name}/x"), "");
+        }
+        home.file("user/file", "here");
+        var.file("lib/containerd/io.containerd.metadata.v1.bolt/meta.db", "x");
+        let trees = [("", top), ("@", os("now")), ("@old", os("before")), ("@home", home), ("@var", var)];
+        let all: BTreeMap<_, _> =
+            trees.map(|(name, tree)| (name.as_bytes().to_vec(), tree.build())).into_iter().collect();
+        let shown = Arc::clone(&all[b"".as_slice()]);
+        let mut only = volume("disk0p1", 0, "aaaa", Tree::default());
+        only.opened.fs = Arc::new(Subvolumes { shown, all: Arc::new(all) });
+        let machine = assemble(&[only], &[]);
+        assert_eq!(machine.hostname.as_deref(), Some("now"));
+        assert_eq!(sites(&machine), [(None, "/var/lib/containerd".to_owned())]);
+        let root = machine.root.unwrap();
+        assert_eq!(root.read(b"home/user/file", "file").unwrap().unwrap(), b"here");
+        assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::MissingDisk]);
     }
 
     #[test]
