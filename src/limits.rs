@@ -107,8 +107,10 @@ pub const XFS_LOG_BYTES: u64 = 2 << 30;
 pub const XFS_LOG_OPEN_BYTES: usize = 256 << 20;
 /// Bytes of changed sectors that the recovery of an XFS log keeps in memory.
 pub const XFS_LOG_CHANGED_BYTES: usize = 512 << 20;
-/// Intents of an XFS log that were not carried out.
-pub const XFS_LOG_INTENTS: usize = 65_536;
+/// Buffers that an XFS log frees.
+pub const XFS_LOG_CANCELLED: usize = 1 << 20;
+/// Intents of an XFS log that were not carried out: a few for each thread that was at work.
+pub const XFS_LOG_INTENTS: usize = 4096;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.
