@@ -110,6 +110,62 @@ PY
   truth "$out/$name.img" "$out/$name.tsv"
 }
 
+# A dirty image whose log ends with changes of a file's map that were begun and not finished: five blocks of one extent are to go,
+# and three of another to take their place.
+intent() { # name from
+  local name=$1 ends number one other
+  echo "$name"
+  cp --sparse=always "$out/$2.img" "$out/$name.img"
+  cp --sparse=always "$out/$2.img" "$work/copy.img"
+  mount -o loop "$work/copy.img" "$mnt"
+  number=$(stat -c %i "$mnt/clone1")
+  other=$(xfs_io -r -c bmap "$mnt/clone2" | sed -n 's/.*0: \[0\.\.[0-9]*\]: \([0-9]*\)\.\..*/\1/p')
+  umount "$mnt"
+  rm "$work/copy.img"
+  ends=$(xfs_logprint -t "$out/$name.img" 2> /dev/null | sed -n 's/.* head: \([0-9]*\) .*/\1/p')
+  python3 - "$out/$name.img" "$ends" "$number" "$other" <<'PY'
+import struct, sys
+head, number, other = map(int, sys.argv[2:])
+with open(sys.argv[1], "r+b") as image:
+    sector = image.read(512)
+    field = lambda at, length, of=sector: int.from_bytes(of[at:at + length], "big")
+    log, bits, group = field(48, 8), sector[124], field(84, 4)
+    start = ((log >> bits) * group + (log & (1 << bits) - 1)) * field(4, 4)
+    block = other * 512 // field(4, 4)
+    block = (block // group << bits) | block % group
+    last = head
+    while True:  # the header of the last record
+        last -= 1
+        image.seek(start + last * 512)
+        header = bytearray(image.read(512))
+        if header[:4] == b"\xfe\xed\xba\xbe":
+            break
+    def intent(id, kind, start, length):
+        return struct.pack("<HHIQQQQII", 0x1244, 1, 1, id, number, start, 40, length, kind)
+    operations = [(b"", 1), (struct.pack("<IIII", 0x5452414E, 40, 7, 2), 0), (intent(77, 2, block, 5), 0),
+                  (intent(78, 1, block, 3), 0), (b"", 2)]
+    payload = bytearray()
+    for data, flags in operations:
+        payload += struct.pack(">IIBBH", 0x77777777, len(data), 0x69, flags, 0) + data
+    cycle = field(4, 4, header)
+    header[12:16] = len(payload).to_bytes(4, "big")
+    header[16:24] = struct.pack(">II", cycle, head)
+    header[36:44] = struct.pack(">II", last, len(operations))
+    header[44:300] = payload[:4] + bytes(252)
+    payload[:4] = cycle.to_bytes(4, "big")
+    header[32:36] = bytes(4)
+    crc = 0xFFFFFFFF
+    for byte in header[:328] + payload:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    header[32:36] = (crc ^ 0xFFFFFFFF).to_bytes(4, "little")
+    image.seek(start + head * 512)
+    image.write(header + payload + bytes(-len(payload) % 512))
+PY
+  truth "$out/$name.img" "$out/$name.tsv"
+}
+
 mounts_version_4() {
   format "$work/image" 64M -m crc=0
   mount -o loop "$work/image" "$mnt" 2> /dev/null && umount "$mnt"
@@ -221,6 +277,7 @@ torn dirty-torn-wrap-sum dirty-wrap sum
 torn dirty-torn-wrap-gap dirty-wrap-1k gap
 torn dirty-torn-stripe dirty-log-stripe sum
 for name in default attributes rmapbt shared large-records; do torn "dirty-cut-$name" "dirty-$name" cut; done
+intent dirty-intent dirty-shared
 offline xfs-never-mounted 512M tiny -b size=4096
 offline xfs-never-mounted-1k 64M tiny -b size=1024
 # What is not recovered must be told; there is nothing to compare.

@@ -135,8 +135,10 @@ pub const XFS_LOG_BYTES: u64 = 2 << 30;
 pub const XFS_LOG_OPEN_BYTES: usize = 256 << 20;
 /// Bytes of changed sectors that the recovery of an XFS log keeps in memory.
 pub const XFS_LOG_CHANGED_BYTES: usize = 512 << 20;
-/// Intents of an XFS log that were not carried out.
-pub const XFS_LOG_INTENTS: usize = 65_536;
+/// Buffers that an XFS log frees.
+pub const XFS_LOG_CANCELLED: usize = 1 << 20;
+/// Intents of an XFS log that were not carried out: a few for each thread that was at work.
+pub const XFS_LOG_INTENTS: usize = 4096;
 /// Chunks of a btrfs file system: of 1 GiB each, 1 PiB.
 pub const BTRFS_CHUNKS: usize = 1 << 20;
 /// Subvolumes of a btrfs file system: what the numbers of inodes leave room for.

@@ -25,7 +25,8 @@ fn stored(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-fn of(bytes: &[u8], at: usize) -> Option<u32> {
+/// The checksum that `bytes` should have at `at`.
+pub(super) fn of(bytes: &[u8], at: usize) -> Option<u32> {
     let (before, rest) = bytes.split_at_checked(at)?;
     let (_, after) = rest.split_at_checked(4)?;
     let sum = crc32c::crc32c_append(crc32c::crc32c(before), &[0; 4]);

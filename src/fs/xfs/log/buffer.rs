@@ -89,11 +89,13 @@ impl<'a> Buffer<'a> {
         self.map.get(chunk / 8).is_some_and(|byte| byte >> (chunk % 8) & 1 == 1)
     }
 
-    /// Copies the changed chunks to `bytes`. A region holds one run of chunks or the beginning of it.
-    fn apply(&self, bytes: &mut [u8]) -> Result<(), FormatError> {
+    /// Hands over the changed bytes with their places in the buffer. A region holds one run of chunks or the beginning of
+    /// it.
+    fn changes(&self) -> Result<Vec<(usize, &'a [u8])>, FormatError> {
         let corrupt = |problem: String| FormatError::corrupt(STRUCTURE, self.offset(), problem);
         let chunks = self.map.len().saturating_mul(8);
         let mut regions = self.item.regions.iter().skip(1);
+        let mut changes = Vec::new();
         let mut chunk = 0;
         while chunk < chunks {
             if !self.is_changed(chunk) {
@@ -106,14 +108,14 @@ impl<'a> Buffer<'a> {
             let run = run.min(region.len() / CHUNK);
             let at = chunk.saturating_mul(CHUNK);
             let length = run.saturating_mul(CHUNK);
-            let target = bytes.get_mut(at..at.saturating_add(length));
-            let (Some(target), Some(from), true) = (target, region.get(..length), run > 0) else {
+            let fits = run > 0 && at.saturating_add(length) <= self.length();
+            let Some(bytes) = region.get(..length).filter(|_| fits) else {
                 return Err(corrupt(format!("a region of {} bytes at {at} of a buffer", region.len())));
             };
-            target.copy_from_slice(from);
+            changes.push((at, bytes));
             chunk = chunk.saturating_add(run);
         }
-        Ok(())
+        Ok(changes)
     }
 }
 
@@ -127,15 +129,21 @@ pub(super) fn replay(replay: &mut Replay<'_>, buffer: &Buffer<'_>, lsn: u64) -> 
     if length == 0 || length > LARGEST || end.is_none_or(|end| end > replay.superblock.bytes().max(SECTOR)) {
         return Err(FormatError::corrupt(STRUCTURE, offset, format!("a buffer of {length} bytes")));
     }
-    let mut bytes = read_vec(&replay.overlay, STRUCTURE, offset, length)?;
-    if replay.superblock.features.crc() && is_newer(&bytes, &replay.superblock.meta_uuid, lsn) {
+    // What a block is, it says at its beginning: the rest need not be read for a small change of it.
+    let mut first = read_vec(&replay.overlay, STRUCTURE, offset, num::to_usize(SECTOR))?;
+    if replay.superblock.features.crc() && is_newer(&first, &replay.superblock.meta_uuid, lsn) {
         return Ok(());
     }
-    buffer.apply(&mut bytes)?;
-    if buffer.is_index(&bytes) {
+    let changes = buffer.changes()?;
+    for (at, bytes) in &changes {
+        first.iter_mut().skip(*at).zip(*bytes).for_each(|(byte, changed)| *byte = *changed);
+    }
+    if changes.is_empty() || buffer.is_index(&first) {
         return Ok(());
     }
-    replay.overlay.write(offset, &bytes)?;
+    for (at, bytes) in changes {
+        replay.overlay.write(offset.saturating_add(num::to_u64(at)), bytes)?;
+    }
     if replay.superblock.features.crc() {
         replay.changed.insert(offset, length);
     }
@@ -183,21 +191,24 @@ fn index_header(bytes: &[u8]) -> Option<Header> {
 
 /// Makes the checksums of a changed buffer anew, which the kernel does when it writes one: in the log they are older.
 pub(super) fn seal(replay: &mut Replay<'_>, offset: u64, length: usize) -> Result<(), FormatError> {
-    let mut bytes = read_vec(&replay.overlay, STRUCTURE, offset, length)?;
-    if bytes.starts_with(&superblock::MAGIC) {
-        checksum::set(&mut bytes, SUPERBLOCK_CRC);
+    let bytes = read_vec(&replay.overlay, STRUCTURE, offset, length)?;
+    let header = header(&bytes).map(|header| header.crc);
+    // Each inode of a block has its own, as each block of a value of an attribute.
+    let (unit, at) = if bytes.starts_with(&superblock::MAGIC) {
+        (length, SUPERBLOCK_CRC)
     } else if bytes.starts_with(&inode::MAGIC) {
-        let size = num::index(replay.superblock.inode_size);
-        bytes.chunks_mut(size).for_each(|inode| checksum::set(inode, INODE_CRC));
-    } else if let Some(header) = header(&bytes) {
-        match bytes.starts_with(&REMOTE_VALUE) {
-            // Each block of a value has its own.
-            true => {
-                let size = num::index(replay.superblock.block_size);
-                bytes.chunks_mut(size).for_each(|block| checksum::set(block, header.crc));
-            }
-            false => checksum::set(&mut bytes, header.crc),
+        (num::index(replay.superblock.inode_size), INODE_CRC)
+    } else if bytes.starts_with(&REMOTE_VALUE) {
+        (num::index(replay.superblock.block_size), REMOTE.crc)
+    } else if let Some(at) = header {
+        (length, at)
+    } else {
+        return Ok(());
+    };
+    for (unit, start) in bytes.chunks(unit).zip((offset..).step_by(unit)) {
+        if let Some(sum) = checksum::of(unit, at) {
+            replay.overlay.write(start.saturating_add(num::to_u64(at)), &sum.to_le_bytes())?;
         }
     }
-    replay.overlay.write(offset, &bytes)
+    Ok(())
 }

@@ -10,7 +10,7 @@ use crate::{
         inode::MAGIC,
         overlay::SECTOR,
     },
-    num,
+    limits, num,
 };
 
 /// Bytes of the largest chunk of inodes: 64 of 2 KiB, or a block of 64 KiB.
@@ -46,6 +46,10 @@ pub(super) fn replay(replay: &mut Replay<'_>, item: &Item) -> Result<(), FormatE
     let sectors = length.checked_div(SECTOR).unwrap_or(0);
     if replay.is_any_cancelled(sector..sector.saturating_add(sectors)) {
         return Ok(());
+    }
+    replay.created = replay.created.saturating_add(length);
+    if replay.created > num::to_u64(limits::XFS_LOG_CHANGED_BYTES) {
+        return Err(FormatError::limit(format!("XFS log with new inodes of {} bytes", replay.created)));
     }
     let mut inodes = vec![0; num::to_usize(length)];
     for (inode, number) in inodes.chunks_mut(num::index(size)).zip(first..) {

@@ -202,9 +202,13 @@ fn copy_root(fork: &mut [u8], logged: &[u8], header: usize) -> Option<()> {
     let room =
         |length: usize, header: usize| length.checked_sub(header).map(|bytes| (bytes / 16).saturating_mul(8));
     let keys = logged.get(header..header.checked_add(words)?)?;
-    let pointers = header.checked_add(room(logged.len(), header)?)?;
+    let (from, to) = (room(logged.len(), header)?, room(fork.len(), 4)?);
+    if words > from.min(to) {
+        return None;
+    }
+    let pointers = header.checked_add(from)?;
     let pointers = logged.get(pointers..pointers.checked_add(words)?)?;
-    let target = room(fork.len(), 4)?.checked_add(4)?;
+    let target = to.checked_add(4)?;
     fork.get_mut(0..2)?.copy_from_slice(level);
     fork.get_mut(2..4)?.copy_from_slice(&count.to_be_bytes());
     fork.get_mut(4..words.checked_add(4)?)?.copy_from_slice(keys);

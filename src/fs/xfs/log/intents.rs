@@ -1,17 +1,17 @@
 //! Intents (XFS Algorithms & Data Structures, "Intent Log Items"): changes that take several transactions. One whose end is
 //! not in the log is for recovery to carry out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     STRUCTURE, not_replayed,
     remaps::{Remap, Remaps},
     transaction::Item,
 };
-use crate::{error::FormatError, fs::xfs::superblock::Superblock, limits, num};
+use crate::{error::FormatError, fs::xfs::superblock::Superblock, limits};
 
 const HEADER: usize = 16;
-/// Bytes of one change of a map.
+/// Bytes of the change of a map that an intent is: the kernel makes one of each.
 const EXTENT: usize = 32;
 /// `me_flags`: what to do, of which fork, and whether it was never written.
 const KIND: u32 = 0xff;
@@ -22,7 +22,7 @@ const MAP: u32 = 1;
 const UNMAP: u32 = 2;
 
 enum Intent {
-    Map(Vec<Remap>),
+    Map(Remap),
     /// One that is not carried out here, by what it is.
     Other(&'static str),
 }
@@ -30,7 +30,9 @@ enum Intent {
 /// Intents without their end, in the order of the log.
 #[derive(Default)]
 pub(super) struct Intents {
-    open: BTreeMap<u64, (u64, Intent)>,
+    open: BTreeMap<u64, Intent>,
+    /// Where they are, by the number that they share with their end.
+    places: HashMap<u64, u64>,
     next: u64,
 }
 
@@ -39,11 +41,11 @@ impl Intents {
     pub(super) fn map(&mut self, item: &Item, superblock: &Superblock) -> Result<(), FormatError> {
         let bytes = item.region(0);
         let corrupt = |problem: String| FormatError::corrupt(STRUCTURE, 0, problem);
-        let count = num::index(word(bytes, 4).unwrap_or(0));
-        let extents = bytes.get(HEADER..).unwrap_or_default().as_chunks::<EXTENT>().0;
-        if count > extents.len() {
+        let count = word(bytes, 4).unwrap_or(0);
+        let extent = bytes.get(HEADER..).and_then(<[u8]>::first_chunk);
+        let Some(extent) = extent.filter(|_| count == 1) else {
             return Err(corrupt(format!("{count} changes of maps in {} bytes", bytes.len())));
-        }
+        };
         let remap = |extent: &[u8; EXTENT]| {
             let flags = word(extent, 28)?;
             let (owner, logical, length) =
@@ -59,9 +61,8 @@ impl Intents {
             let attributes = flags & ATTRIBUTES != 0;
             Some(Remap { owner, attributes, logical, length, physical })
         };
-        let remaps: Option<Vec<Remap>> = extents.iter().take(count).map(remap).collect();
-        let remaps = remaps.ok_or_else(|| corrupt("a change of a map that is none".to_owned()))?;
-        self.add(item, Intent::Map(remaps))
+        let remap = remap(extent).ok_or_else(|| corrupt("a change of a map that is none".to_owned()))?;
+        self.add(item, Intent::Map(remap))
     }
 
     /// Any other intent.
@@ -73,16 +74,16 @@ impl Intents {
         if self.open.len() >= limits::XFS_LOG_INTENTS {
             return Err(FormatError::limit(format!("XFS log with {} open intents", self.open.len())));
         }
-        self.open.insert(self.next, (id(item), intent));
+        self.open.insert(self.next, intent);
+        self.places.insert(id(item), self.next);
         self.next = self.next.saturating_add(1);
         Ok(())
     }
 
     /// The end of an intent.
     pub(super) fn done(&mut self, item: &Item) {
-        let found = self.open.iter().rev().find(|(_, (open, _))| *open == id(item)).map(|(order, _)| *order);
-        if let Some(order) = found {
-            self.open.remove(&order);
+        if let Some(place) = self.places.remove(&id(item)) {
+            self.open.remove(&place);
         }
     }
 
@@ -90,9 +91,9 @@ impl Intents {
     pub(super) fn finish(self) -> (Remaps, Vec<FormatError>) {
         let mut remaps = Remaps::default();
         let mut notes = Vec::new();
-        for (_, (_, intent)) in self.open {
+        for intent in self.open.into_values() {
             match intent {
-                Intent::Map(changes) => changes.into_iter().for_each(|change| remaps.add(change)),
+                Intent::Map(change) => remaps.add(change),
                 Intent::Other(what) => {
                     notes
                         .push(not_replayed(what, &FormatError::unsupported("it was begun and not finished")));

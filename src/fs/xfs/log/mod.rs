@@ -57,10 +57,7 @@ pub(super) fn recover(source: &Source, superblock: &Superblock) -> Recovery {
         return all(&FormatError::unsupported(format!("XFS feature {}", unread.join(", "))));
     }
     let mut replay = Replay::new(source, superblock);
-    let (records, stopped) = walk(&ring, active, u32::MAX, |transaction| {
-        replay.cancel(&transaction);
-        Ok(())
-    });
+    let (records, stopped) = walk(&ring, active, u32::MAX, |transaction| replay.cancel(&transaction));
     replay.notes.extend(stopped.map(|error| not_replayed("the end", &error)));
     let (_, stopped) = walk(&ring, active, records, |transaction| replay.commit(&transaction));
     if let Some(error) = stopped.filter(|_| replay.notes.is_empty()) {

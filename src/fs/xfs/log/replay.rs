@@ -44,6 +44,8 @@ pub(super) struct Replay<'a> {
     cancelled: BTreeMap<(u64, u32), u32>,
     /// Buffers that were changed, by where they lie, and their lengths: their checksums are to be made anew.
     pub(super) changed: BTreeMap<u64, usize>,
+    /// Bytes of inodes that were made.
+    pub(super) created: u64,
     intents: Intents,
     pub(super) notes: Vec<FormatError>,
 }
@@ -55,17 +57,22 @@ impl<'a> Replay<'a> {
             overlay: Overlay::new(Arc::clone(source)),
             cancelled: BTreeMap::new(),
             changed: BTreeMap::new(),
+            created: 0,
             intents: Intents::default(),
             notes: Vec::new(),
         }
     }
 
     /// The first pass: notes which buffers a transaction frees.
-    pub(super) fn cancel(&mut self, transaction: &Transaction) {
+    pub(super) fn cancel(&mut self, transaction: &Transaction) -> Result<(), FormatError> {
         let buffers = transaction.items.iter().filter(|item| item.kind() == Some(kind::BUFFER));
         for buffer in buffers.filter_map(|item| Buffer::parse(item).ok()).filter(Buffer::cancels) {
             let count = self.cancelled.entry(buffer.place()).or_default();
             *count = count.saturating_add(1);
+        }
+        match self.cancelled.len() > limits::XFS_LOG_CANCELLED {
+            true => Err(FormatError::limit(format!("XFS log that frees {} buffers", self.cancelled.len()))),
+            false => Ok(()),
         }
     }
 
@@ -79,13 +86,17 @@ impl<'a> Replay<'a> {
                 Err(error @ FormatError::Unsupported { code: crate::gap::Code::LimitReached, .. }) => {
                     return Err(error);
                 }
-                Err(error) if self.notes.len() < limits::DAMAGE_NOTES => {
-                    self.notes.push(not_replayed("an item", &error));
-                }
-                Err(_) => {}
+                Err(error) => self.note(not_replayed("an item", &error)),
             }
         }
         Ok(())
+    }
+
+    /// Notes damage; of very much of it, the first is enough.
+    fn note(&mut self, note: FormatError) {
+        if self.notes.len() < limits::DAMAGE_NOTES {
+            self.notes.push(note);
+        }
     }
 
     fn item(&mut self, item: &Item, lsn: u64) -> Result<(), FormatError> {
@@ -136,13 +147,20 @@ impl<'a> Replay<'a> {
 
     /// What all of it comes to.
     pub(super) fn finish(mut self) -> Recovery {
+        // Blocks that overlap are not of a real log; of those that do not, each is read once.
+        let mut left = limits::XFS_LOG_CHANGED_BYTES.saturating_mul(16);
         for (offset, length) in std::mem::take(&mut self.changed) {
-            if let Err(error) = buffer::seal(&mut self, offset, length) {
-                self.notes.push(not_replayed("a block", &error));
+            let sealed = match left.checked_sub(length) {
+                Some(_) => buffer::seal(&mut self, offset, length),
+                None => Err(FormatError::limit("blocks that an XFS log changes overlap")),
+            };
+            left = left.saturating_sub(length);
+            if let Err(error) = sealed {
+                self.note(not_replayed("a block", &error));
             }
         }
-        let (remaps, unfinished) = self.intents.finish();
-        self.notes.extend(unfinished);
+        let (remaps, unfinished) = std::mem::take(&mut self.intents).finish();
+        unfinished.into_iter().for_each(|note| self.note(note));
         let overlay = (!self.overlay.is_empty()).then_some(self.overlay);
         Recovery { overlay, remaps, notes: self.notes }
     }

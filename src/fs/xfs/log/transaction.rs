@@ -17,6 +17,8 @@ const UNMOUNT: u8 = 0x20;
 /// Bytes of what a transaction begins with, and its first four.
 const TRANSACTION_HEADER: usize = 16;
 const TRANSACTION_MAGIC: [u8; 4] = 0x5452_414eu32.to_le_bytes();
+/// Bytes that an operation costs beside its content.
+const OVERHEAD: usize = 128;
 /// The kernel's bound: a buffer of 64 KiB with every other chunk changed, and its description.
 const MOST_REGIONS: usize = 512;
 
@@ -105,8 +107,10 @@ impl Transactions {
     ) -> Result<Option<Transaction>, String> {
         let flags = flags & !END;
         if flags & START != 0 {
+            self.bytes = self.bytes.saturating_add(OVERHEAD);
             // A number that is used again ends what had it before, as the kernel does not recover from that.
-            return match self.open.insert(id, Transaction { lsn, ..Transaction::default() }) {
+            return match self.open.insert(id, Transaction { lsn, bytes: OVERHEAD, ..Transaction::default() })
+            {
                 None => Ok(None),
                 Some(_) => Err(format!("transaction {id:#x} begins twice")),
             };
@@ -125,8 +129,9 @@ impl Transactions {
             }
             _ => return Err(format!("operation with flags {flags:#x}")),
         }
-        transaction.bytes = transaction.bytes.saturating_add(data.len());
-        self.bytes = self.bytes.saturating_add(data.len());
+        let cost = data.len().saturating_add(OVERHEAD);
+        transaction.bytes = transaction.bytes.saturating_add(cost);
+        self.bytes = self.bytes.saturating_add(cost);
         Ok(None)
     }
 }
