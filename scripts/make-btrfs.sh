@@ -180,6 +180,8 @@ dirty dirty-log-holes 128M logged "" -O ^no-holes
 dirty dirty-log-zstd 128M logged ",compress-force=zstd" -n 16384
 dirty dirty-log-xxhash 128M logged+logged_subvolumes "" --csum xxhash
 dirty dirty-subvolumes 128M tiny+logged_subvolumes "" -n 16384
+dirty dirty-links 128M logged_links "" -n 16384
+dirty dirty-links-4k 128M logged_links "" -M -n 4096
 for seed in 1 2 3 4 5 6 7 8; do
   RANDOM_SEED=$seed dirty "dirty-random-$seed" 24M random_logged "" -M -n 4096 -m single
 done

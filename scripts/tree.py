@@ -612,6 +612,40 @@ class Fill:
         self.file("unsynced/lost", b"lost")
         os.unlink(self.at("size61"))
 
+    def logged_links(self):
+        """More names of one file than one item holds, and a directory of many leaves, both changed and synced."""
+        for d in ("linked", "wide", "wide/deep"):
+            os.mkdir(self.at(d))
+        self.file("linked/0", b"many names")
+        for i in range(1, 400):
+            os.link(self.at("linked/0"), self.at("linked/%d-%s" % (i, "l" * (i % 50))))
+        for i in range(3000):
+            self.file("wide/%d-%s" % (i, "w" * (i % 60)), b"%d" % i)
+        os.setxattr(self.at("linked/0"), "user.a", b"a" * 1000)
+        self.sync()
+        for i in range(1, 400, 3):
+            os.unlink(self.at("linked/%d-%s" % (i, "l" * (i % 50))))
+        for i in range(0, 200, 3):
+            os.link(self.at("linked/0"), self.at("linked/new%d" % i))
+        os.rename(self.at("linked/2-ll"), self.at("wide/moved"))
+        self.fsync_only("linked/0")
+        for i in range(0, 3000, 2):
+            os.unlink(self.at("wide/%d-%s" % (i, "w" * (i % 60))))
+        for i in range(700):
+            self.file("wide/later%d" % i, b"later")
+        self.fsync_only("wide")
+        os.rename(self.at("wide/1-w"), self.at("wide/deep/1"))
+        os.rename(self.at("wide/deep"), self.at("deep"))
+        self.fsync_only("deep/1")
+        fd = os.open(self.at("linked/0"), os.O_RDWR)
+        for i in range(300):
+            os.pwrite(fd, b"%d" % i * 100, (i * 37 % 300) * 8192)
+            if i % 20 == 0:
+                os.fsync(fd)
+        os.ftruncate(fd, 1000000)
+        os.fsync(fd)
+        os.close(fd)
+
     def random_logged(self):
         """Changes drawn at random, each perhaps synced; the seed is the RANDOM of the environment."""
         rng = random.Random(int(os.environ.get("RANDOM_SEED", "1")))
@@ -661,7 +695,7 @@ class Fill:
                         os.fsync(self.held[-1])
                 if rng.random() < 0.5:
                     self.fsync_only(rng.choice((a, b, pick(), rng.choice(dirs) or ".")))
-                if rng.random() < 0.03:
+                if rng.random() < float(os.environ.get("RANDOM_SYNCS", "0.03")):
                     self.sync()
             except OSError:
                 pass

@@ -39,7 +39,7 @@ impl Replay<'_> {
             let logged = self.log.find(self.nodes, item.key)?;
             let logged = logged.as_ref().map(|logged| directory::find(logged, named.name)).transpose()?;
             if logged.flatten().is_none() {
-                found.push((named.location.objectid, named.name.to_vec()));
+                found.push((inode_of(&named, item.offset)?, named.name.to_vec()));
             }
             Ok(())
         };
@@ -66,7 +66,8 @@ impl Replay<'_> {
             return Err(replay::missing(dir));
         }
         let target = named.location.objectid;
-        let exists = self.exists(target)?;
+        // A subvolume is no inode of this tree.
+        let exists = named.location.kind == INODE_ITEM && self.exists(target)?;
         let by_name = self.drop_conflict(dir, self.by_name(dir, named.name)?, &named, exists)?;
         let index = self.by_index(dir, item.key.offset, named.name)?;
         let by_index = self.drop_conflict(dir, index, &named, exists)?;
@@ -98,14 +99,15 @@ impl Replay<'_> {
             return Ok(true);
         }
         if exists {
-            self.drop_name(dir, &named)?;
+            self.drop_name(dir, &named, item.offset)?;
         }
         Ok(false)
     }
 
-    fn drop_name(&mut self, dir: u64, named: &Named<'_>) -> Result<(), FormatError> {
-        self.fix_later(named.location.objectid)?;
-        self.unlink(dir, named.location.objectid, named.name)
+    fn drop_name(&mut self, dir: u64, named: &Named<'_>, offset: u64) -> Result<(), FormatError> {
+        let number = inode_of(named, offset)?;
+        self.fix_later(number)?;
+        self.unlink(dir, number, named.name)
     }
 
     /// The references of an inode: its names as they were when it was synced.
@@ -182,7 +184,7 @@ impl Replay<'_> {
                 && let Some(named) = directory::find(&item, name.name)?
                 && self.by_name(name.parent, name.name)?.is_some()
             {
-                self.drop_name(name.parent, &named)?;
+                self.drop_name(name.parent, &named, item.offset)?;
             }
         }
         Ok(())
@@ -313,7 +315,7 @@ impl Replay<'_> {
             if links == 0 && is_dir {
                 for item in self.items(Key::all(number, DIR_INDEX))? {
                     let (named, _) = directory::listed(item.key, item.data(), item.offset)?;
-                    self.drop_name(number, &named)?;
+                    self.drop_name(number, &named, item.offset)?;
                 }
             }
         }
@@ -325,5 +327,16 @@ fn having(item: Option<Item>, name: &[u8]) -> Result<Option<Item>, FormatError> 
     match item {
         Some(item) if directory::find(&item, name)?.is_some() => Ok(Some(item)),
         _ => Ok(None),
+    }
+}
+
+/// The inode that a name leads to. The log never removes the name of a subvolume: that is committed at once.
+fn inode_of(named: &Named<'_>, offset: u64) -> Result<u64, FormatError> {
+    match named.location {
+        Key { objectid, kind: INODE_ITEM, .. } => Ok(objectid),
+        other => {
+            let problem = format!("\"{}\" leads to {other}", named.name.escape_ascii());
+            Err(FormatError::corrupt(STRUCTURE, offset, problem))
+        }
     }
 }
