@@ -40,6 +40,9 @@ bash scripts/make-disks.sh "$suites/disks" > "$suites/disks.log" 2>&1 || { tail 
 say "the larger suites"
 ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_XFS=$suites/xfs ICECORE_BTRFS=$suites/btrfs ICECORE_DISKS=$suites/disks cargo test --quiet --locked --test it
 
+say "fuzz targets, some seconds each"
+CARGO_TARGET_DIR=$PWD/target/fuzz bash scripts/fuzz.sh "${ICECORE_FUZZ_SECONDS:-3}"
+
 say "real node disks"
 cargo build --quiet --release --locked
 bash scripts/judge-nodes.sh "$shared" "$suites/nodes"

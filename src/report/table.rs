@@ -88,7 +88,7 @@ fn node(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
         let label = volume.label.as_deref().or(volume.partition_name.as_deref()).unwrap_or("");
         let parts = [volume.content.as_str(), &bytes(volume.size), label, &at.join(" ")].map(clean);
         let shown: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        writeln!(to, "volume   {}  {}", volume.id, shown.join(" · "))?;
+        writeln!(to, "volume   {}  {}", clean(&volume.id), shown.join(" · "))?;
     }
     for runtime in &node.runtimes {
         let on = runtime.volume.as_ref().map(|volume| format!(" on {volume}")).unwrap_or_default();

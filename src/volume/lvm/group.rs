@@ -81,6 +81,9 @@ impl Group {
         let group =
             root.sections.iter().find(|(_, section)| section.sections.contains_key("physical_volumes"));
         let (name, section) = group.ok_or_else(|| corrupt("no volume group"))?;
+        if !is_name(name) {
+            return Err(corrupt(format!("a volume group is called {name:?}")));
+        }
         let missing = |what: &str| corrupt(format!("volume group {name} without {what}"));
         let extent = section.number("extent_size").and_then(|sectors| sectors.checked_mul(SECTOR));
         let extent = extent.filter(|bytes| *bytes > 0).ok_or_else(|| missing("a size of extents"))?;
@@ -93,6 +96,9 @@ impl Group {
         }
         let mut logical = BTreeMap::new();
         for (name, section) in sections("logical_volumes") {
+            if !is_name(name) {
+                return Err(corrupt(format!("a logical volume is called {name:?}")));
+            }
             logical.insert(
                 name.clone(),
                 Logical::parse(section, extent).map_err(|e| corrupt(format!("{name}: {e}")))?,
@@ -203,6 +209,69 @@ fn names(list: &[Value]) -> Option<Vec<Area>> {
         .collect()
 }
 
+/// Whether a name is one that LVM2 gives (`lvm(8)`, "valid names").
+fn is_name(name: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+_.-".contains(&byte);
+    !name.is_empty() && !name.starts_with('-') && ![".", ".."].contains(&name) && name.bytes().all(known)
+}
+
 fn corrupt(problem: impl Into<String>) -> FormatError {
     FormatError::corrupt(NAME, 0, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(volume: &str, segments: &str) -> Result<Group, String> {
+        let text = format!(
+            "vg {{ id=\"a\" seqno=1 extent_size=8 physical_volumes {{ pv0 {{ id=\"b-c\" pe_start=8 pe_count=9 }} }} \
+             logical_volumes {{ {volume} {{ status=[\"VISIBLE\"] {segments} }} }} }}"
+        );
+        Group::parse(text.as_bytes()).map_err(|error| error.detail())
+    }
+
+    #[test]
+    fn segments_of_every_kind() {
+        let segments = "segment1 { start_extent=0 extent_count=2 type=\"striped\" stripes=[\"pv0\", 3] } \
+                        segment2 { start_extent=2 extent_count=1 type=\"thin\" thin_pool=\"p\" } \
+                        segment3 { start_extent=3 extent_count=1 type=\"zero\" }";
+        let group = group("root", segments).unwrap();
+        let kinds: Vec<_> =
+            group.logical["root"].segments.iter().map(|segment| segment.kind.clone()).collect();
+        let area = Area { name: "pv0".to_owned(), start: 3 };
+        assert_eq!(
+            kinds,
+            [Kind::Striped { areas: vec![area], size: 0 }, Kind::Other("thin".to_owned()), Kind::Zero]
+        );
+        assert_eq!((group.extent, group.physical["pv0"].uuid.as_str()), (4096, "bc"));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_an_error() {
+        let one = "segment1 { start_extent=0 extent_count=1 type=\"zero\" }";
+        for (volume, segments, words) in [
+            ("\"a\\\\n\"", one, "is called"),
+            ("a", "segment1 { start_extent=1 extent_count=1 type=\"zero\" }", "expected at 0"),
+            ("a", "segment1 { start_extent=0 extent_count=0 type=\"zero\" }", "0 extents at 0"),
+            (
+                "a",
+                "segment1 { start_extent=0 extent_count=1 type=\"striped\" stripes=[] }",
+                "cannot be understood",
+            ),
+            (
+                "a",
+                "segment_count=2 segment1 { start_extent=0 extent_count=1 type=\"zero\" }",
+                "1 of 2 segments",
+            ),
+            (
+                "a",
+                "segment1 { start_extent=0 extent_count=9223372036854775807 type=\"zero\" }",
+                "cannot be understood",
+            ),
+        ] {
+            let error = group(volume, segments).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
 }
