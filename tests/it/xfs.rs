@@ -22,7 +22,7 @@ fn seal(image: &mut [u8]) {
 
 #[test]
 fn images_read_as_the_kernel_shows_them() {
-    tree::check_matrix("ICECORE_XFS", 60);
+    tree::check_matrix("ICECORE_XFS", 70);
 }
 
 #[test]

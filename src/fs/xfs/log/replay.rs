@@ -148,7 +148,7 @@ impl<'a> Replay<'a> {
     /// What all of it comes to.
     pub(super) fn finish(mut self) -> Recovery {
         // Blocks that overlap are not of a real log; of those that do not, each is read once.
-        let mut left = limits::XFS_LOG_CHANGED_BYTES.saturating_mul(16);
+        let mut left = limits::XFS_LOG_CHANGED_BYTES.saturating_mul(4);
         for (offset, length) in std::mem::take(&mut self.changed) {
             let sealed = match left.checked_sub(length) {
                 Some(_) => buffer::seal(&mut self, offset, length),
