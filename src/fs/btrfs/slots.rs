@@ -35,3 +35,19 @@ impl<T> Slots<T> {
         self.0.get(num::to_usize(mixed.checked_rem(num::to_u64(self.0.len()))?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_of_a_place_stays() {
+        let slots = Slots::new(8);
+        for number in (0..1000).map(|number| number << 14) {
+            slots.keep(number, &Arc::new(number));
+            assert_eq!(slots.find(number).as_deref(), Some(&number));
+        }
+        let kept = (0..1000).filter(|number| slots.find(number << 14).is_some()).count();
+        assert!((2..=8).contains(&kept), "{kept}");
+    }
+}
