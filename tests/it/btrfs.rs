@@ -41,7 +41,8 @@ fn a_failed_read_loses_only_what_it_hit() {
     tree::check_failed_reads("btrfs");
 }
 
-/// Metadata and data have checksums: a flipped bit is never believed, and where there is another copy nothing is lost.
+/// Metadata and data have checksums: a flipped bit is never believed, and where there is another copy nothing
+/// is lost.
 #[test]
 fn a_flipped_bit_is_noticed_in_metadata_and_data() {
     for (name, bytes, _) in &*tree::small("btrfs") {

@@ -154,7 +154,8 @@ impl Replay<'_> {
         Ok(listed && leads(self.by_name(name.parent, name.name)?)?)
     }
 
-    /// Removes names of the inode in that directory which the log does not have, and what has the place of the new one.
+    /// Removes names of the inode in that directory which the log does not have, and what has the place of
+    /// the new one.
     fn drop_conflicting_references(&mut self, number: u64, name: &Ref<'_>) -> Result<(), FormatError> {
         for key in name.keys(number) {
             let Some(old) = self.find(key)? else { continue };

@@ -1,5 +1,5 @@
-//! A bounded cache: each number has one place, the newest stays. A look-up is one lock and one comparison, and nothing
-//! is ever searched for a victim.
+//! A bounded cache: each number has one place, the newest stays. A look-up is one lock and one comparison,
+//! and nothing is ever searched for a victim.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
