@@ -1,7 +1,8 @@
 //! File systems: a volume's bytes in, files out.
 //!
 //! A reader implements [`FileSystem`], addressed by inode as the formats are. Paths, `..` and symbolic links
-//! are resolved once, in [`Root`], inside the guest and never on the host. [`FILE_SYSTEMS`] lists the readers.
+//! are resolved once, in [`Root`], inside the guest and never on the host. [`FILE_SYSTEMS`] lists the
+//! readers.
 
 mod blocks;
 pub mod btrfs;
@@ -185,8 +186,8 @@ pub trait FileSystem: Send + Sync {
     /// A regular file's bytes. Nothing is read before the source is.
     fn open(&self, ino: Ino) -> Result<Source, FormatError>;
 
-    /// The same file system with another subvolume as its root, inodes keeping their numbers; `None` if it has no such
-    /// subvolume.
+    /// The same file system with another subvolume as its root, inodes keeping their numbers; `None` if it
+    /// has no such subvolume.
     fn subvolume(&self, _which: Subvolume<'_>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
         Ok(None)
     }

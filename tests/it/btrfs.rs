@@ -41,7 +41,8 @@ fn a_failed_read_loses_only_what_it_hit() {
     tree::check_failed_reads("btrfs");
 }
 
-/// Metadata and data have checksums: a flipped bit is never believed, and where there is another copy nothing is lost.
+/// Metadata and data have checksums: a flipped bit is never believed, and where there is another copy nothing
+/// is lost.
 #[test]
 fn a_flipped_bit_is_noticed_in_metadata_and_data() {
     for (name, bytes, _) in &*tree::small("btrfs") {
@@ -62,6 +63,20 @@ fn a_flipped_bit_is_noticed_in_metadata_and_data() {
             assert!(told || tree.lines.len() == whole.lines.len(), "{name}: read {n} is silently lost");
         }
     }
+}
+
+/// Data of which there is one copy: what does not have its checksum is an error that says where.
+#[test]
+fn damaged_data_is_told_with_its_place() {
+    let (mut bytes, listing) = image("btrfs", "dirty");
+    let text = b"reuse 3\n".repeat(500);
+    let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
+    bytes[at + 100] ^= 1;
+    let found = differences("dirty", Arc::new(Memory::new(bytes)), &listing);
+    assert_eq!(found.len(), 2, "{found:?}");
+    let told = format!("btrfs data at offset {:#x}: checksum of the sector at logical address", at & !4095);
+    assert!(found[0].contains(&told), "{found:?}");
+    assert!(found[1].contains("kernel: /reuse3\t"), "{found:?}");
 }
 
 /// What is said of an image that is not opened.

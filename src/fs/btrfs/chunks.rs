@@ -1,4 +1,5 @@
-//! Chunks: which places on which devices a range of logical addresses has ("On-disk format", chunk tree; "Profiles").
+//! Chunks: which places on which devices a range of logical addresses has ("On-disk format", chunk tree;
+//! "Profiles").
 
 use std::collections::BTreeMap;
 

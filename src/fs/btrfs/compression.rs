@@ -31,8 +31,8 @@ impl Compression {
         })
     }
 
-    /// Unpacks an extent of `length` bytes, at most [`limits::BTRFS_UNPACKED_BYTES`]. What the stream lacks of them are
-    /// zeros: it ends with the data, the extent with a sector.
+    /// Unpacks an extent of `length` bytes, at most [`limits::BTRFS_UNPACKED_BYTES`]. What the stream lacks
+    /// of them are zeros: it ends with the data, the extent with a sector.
     pub(super) fn unpack(
         self,
         packed: &[u8],
@@ -72,8 +72,8 @@ fn read(stream: impl Read, length: usize) -> Option<Vec<u8>> {
     Some(unpacked)
 }
 
-/// The length of all, then segments of one sector of data each, with their length before them. No length crosses the
-/// border of a sector: there are zeros before it.
+/// The length of all, then segments of one sector of data each, with their length before them. No length
+/// crosses the border of a sector: there are zeros before it.
 fn unpack_lzo(packed: &[u8], length: usize, sector: usize) -> Option<Vec<u8>> {
     let word = |at: usize| {
         let word = packed.get(at..)?.first_chunk()?;

@@ -1,4 +1,5 @@
-//! Directory items: names, and extended attributes, which are kept like names ("On-disk format", `btrfs_dir_item`).
+//! Directory items: names, and extended attributes, which are kept like names ("On-disk format",
+//! `btrfs_dir_item`).
 
 use zerocopy::FromBytes;
 

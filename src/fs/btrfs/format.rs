@@ -1,5 +1,5 @@
-//! On-disk structures, in the words of the btrfs documentation ("On-disk format", "Data structures and constants").
-//! All are little-endian and packed.
+//! On-disk structures, in the words of the btrfs documentation ("On-disk format", "Data structures and
+//! constants"). All are little-endian and packed.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian as le};
 

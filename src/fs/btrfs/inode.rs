@@ -72,8 +72,9 @@ impl Inode {
         })
     }
 
-    /// The directory that stands where a subvolume did not come with the snapshot of its parent, this directory: it has
-    /// the owner of this one, and nothing else (the kernel shows the time of the look-up as its time).
+    /// The directory that stands where a subvolume did not come with the snapshot of its parent, this
+    /// directory: it has the owner of this one, and nothing else (the kernel shows the time of the look-up as
+    /// its time).
     pub(super) fn stat_absent(&self, ino: Ino) -> Result<Stat, FormatError> {
         let stat = self.stat(ino)?;
         Ok(Stat {

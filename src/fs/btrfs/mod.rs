@@ -1,8 +1,8 @@
 //! btrfs: after its documentation's "On-disk format", over one device or several.
 //!
-//! Opening reads the superblocks, the map of chunks and the root tree, and replays the log in memory. After that an
-//! item is found by its key in a subvolume's tree; a node or a sector whose checksum is wrong is read from another
-//! copy, and without one is an error.
+//! Opening reads the superblocks, the map of chunks and the root tree, and replays the log in memory. After
+//! that an item is found by its key in a subvolume's tree; a node or a sector whose checksum is wrong is read
+//! from another copy, and without one is an error.
 
 mod assembly;
 mod checksum;

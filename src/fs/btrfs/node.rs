@@ -1,4 +1,5 @@
-//! Nodes of trees, checked ("On-disk format", header, leaf and internal nodes): what is found in one is sound.
+//! Nodes of trees, checked ("On-disk format", header, leaf and internal nodes): what is found in one is
+//! sound.
 
 use std::{ops::Range, sync::Arc};
 

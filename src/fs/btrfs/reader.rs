@@ -36,8 +36,8 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
     open_devices(&[source])
 }
 
-/// Opens a btrfs file system by its devices, in any order. Of missing ones it is noted that they are; what does not
-/// need them is read. The root is the subvolume that the kernel mounts by default.
+/// Opens a btrfs file system by its devices, in any order. Of missing ones it is noted that they are; what
+/// does not need them is read. The root is the subvolume that the kernel mounts by default.
 pub fn open_devices(sources: &[Source]) -> Result<Opened, FormatError> {
     let mut notes = Vec::new();
     let mut volume = assembly::assemble(sources, &mut notes)?;

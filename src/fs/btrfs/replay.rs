@@ -1,9 +1,9 @@
-//! The log ("Tree log"): what was synced since the last commit, brought into the subvolumes in memory as the kernel
-//! does when it mounts.
+//! The log ("Tree log"): what was synced since the last commit, brought into the subvolumes in memory as the
+//! kernel does when it mounts.
 //!
-//! For each subvolume there is a tree of copied items and of ranges of directories that were logged whole. The stages
-//! are the kernel's: inodes with what was deleted of them, names, and then attributes, references and extents; at last
-//! links are counted again.
+//! For each subvolume there is a tree of copied items and of ranges of directories that were logged whole.
+//! The stages are the kernel's: inodes with what was deleted of them, names, and then attributes, references
+//! and extents; at last links are counted again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,8 +37,8 @@ pub(super) fn not_replayed(error: &FormatError) -> FormatError {
     FormatError::Unsupported { code: Code::JournalNotReplayed, what }
 }
 
-/// Replays the log whose root is given. A subvolume whose part of it cannot be replayed stays as it was committed, and
-/// that is noted.
+/// Replays the log whose root is given. A subvolume whose part of it cannot be replayed stays as it was
+/// committed, and that is noted.
 pub(super) fn replay(volume: &mut Volume, root: (u64, u8), notes: &mut Vec<FormatError>) {
     let generation = volume.superblock.generation.saturating_add(1);
     let logs = Tree::new(Pointer::root(root, generation, TREE_LOG));
@@ -189,8 +189,8 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Copies an item of the log. Of an inode that was only logged to exist (its generation is 0) little counts, and
-    /// the size of a directory follows from its names.
+    /// Copies an item of the log. Of an inode that was only logged to exist (its generation is 0) little
+    /// counts, and the size of a directory follows from its names.
     pub(super) fn overwrite(&mut self, item: &Item) -> Result<(), FormatError> {
         let mut bytes = item.data().to_vec();
         if item.key.kind == INODE_ITEM {

@@ -154,7 +154,8 @@ impl Replay<'_> {
         Ok(listed && leads(self.by_name(name.parent, name.name)?)?)
     }
 
-    /// Removes names of the inode in that directory which the log does not have, and what has the place of the new one.
+    /// Removes names of the inode in that directory which the log does not have, and what has the place of
+    /// the new one.
     fn drop_conflicting_references(&mut self, number: u64, name: &Ref<'_>) -> Result<(), FormatError> {
         for key in name.keys(number) {
             let Some(old) = self.find(key)? else { continue };
@@ -311,6 +312,11 @@ impl Replay<'_> {
                 field.copy_from_slice(&u32::try_from(links).unwrap_or(u32::MAX).to_le_bytes());
             }
             let is_dir = FileKind::from_mode(replay::inode(&item)?.mode.get()) == Some(FileKind::Directory);
+            // The kernel refuses what its own replay has made of such a log.
+            if links > 1 && is_dir {
+                let problem = format!("directory {number} has {links} names");
+                return Err(FormatError::corrupt(STRUCTURE, item.offset, problem));
+            }
             self.put(key, bytes)?;
             if links == 0 && is_dir {
                 for item in self.items(Key::all(number, DIR_INDEX))? {

@@ -1,5 +1,5 @@
-//! A bounded cache: each number has one place, the newest stays. A look-up is one lock and one comparison, and nothing
-//! is ever searched for a victim.
+//! A bounded cache: each number has one place, the newest stays. A look-up is one lock and one comparison,
+//! and nothing is ever searched for a victim.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,5 +33,21 @@ impl<T> Slots<T> {
         // Fibonacci hashing: addresses are multiples of powers of two.
         let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         self.0.get(num::to_usize(mixed.checked_rem(num::to_u64(self.0.len()))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_of_a_place_stays() {
+        let slots = Slots::new(8);
+        for number in (0..1000).map(|number| number << 14) {
+            slots.keep(number, &Arc::new(number));
+            assert_eq!(slots.find(number).as_deref(), Some(&number));
+        }
+        let kept = (0..1000).filter(|number| slots.find(number << 14).is_some()).count();
+        assert!((2..=8).contains(&kept), "{kept}");
     }
 }

@@ -1,9 +1,10 @@
-//! Subvolumes: trees of files, named in directories of each other ("On-disk format", root tree; "Subvolumes").
+//! Subvolumes: trees of files, named in directories of each other ("On-disk format", root tree;
+//! "Subvolumes").
 //!
-//! Inodes are numbered within their subvolume only. To be unique in the file system, an [`Ino`] holds 44 bits of that
-//! number and above them the subvolume's place in the table below; the one that is mounted by default has place 0, so
-//! that its inodes have the numbers that the kernel shows. The top bit marks the empty directory that stands where a
-//! snapshot's subvolume did not come with it.
+//! Inodes are numbered within their subvolume only. To be unique in the file system, an [`Ino`] holds 44 bits
+//! of that number and above them the subvolume's place in the table below; the one that is mounted by default
+//! has place 0, so that its inodes have the numbers that the kernel shows. The top bit marks the empty
+//! directory that stands where a snapshot's subvolume did not come with it.
 
 use std::{collections::HashMap, ops::ControlFlow};
 

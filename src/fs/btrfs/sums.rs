@@ -14,8 +14,8 @@ const STRUCTURE: &str = "btrfs data";
 const PIECE: u64 = 1 << 20;
 
 impl Volume {
-    /// Reads data from a logical address. With `checked`, each sector is that of its checksum, from whichever copy has it
-    /// so; without, from the first copy that can be read.
+    /// Reads data from a logical address. With `checked`, each sector is that of its checksum, from whichever
+    /// copy has it so; without, from the first copy that can be read.
     pub(super) fn read_data(&self, logical: u64, buf: &mut [u8], checked: bool) -> Result<(), FormatError> {
         let mask = u64::from(self.superblock.sector).saturating_sub(1);
         let end = logical.saturating_add(num::to_u64(buf.len()));

@@ -1,4 +1,5 @@
-//! Many ranges of a tree at once, level by level, each level in the order of the disk: what directories are listed by.
+//! Many ranges of a tree at once, level by level, each level in the order of the disk: what directories are
+//! listed by.
 
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use crate::error::FormatError;
 /// What is found in a range: an item and where its node lies, or a node that cannot be read.
 pub(super) type Found<'a> = Result<(Key, &'a [u8], u64), FormatError>;
 
-/// Calls `each` with the number of a range and what was found in it. The ranges, both ends included, are in order and do
-/// not overlap; what is found comes in the order of the disk.
+/// Calls `each` with the number of a range and what was found in it. The ranges, both ends included, are in
+/// order and do not overlap; what is found comes in the order of the disk.
 pub(super) fn sweep(
     nodes: &Nodes,
     root: &Pointer,

@@ -90,8 +90,8 @@ impl Tree {
         }
     }
 
-    /// Visits the items between two keys, both included, in order. What could not be read is the answer: a bad node
-    /// loses its own items only.
+    /// Visits the items between two keys, both included, in order. What could not be read is the answer: a
+    /// bad node loses its own items only.
     pub(super) fn scan(
         &self,
         nodes: &Nodes,

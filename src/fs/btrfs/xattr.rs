@@ -1,4 +1,5 @@
-//! Extended attributes ("On-disk format", XATTR_ITEM): kept like names in a directory, by the hash of their full name.
+//! Extended attributes ("On-disk format", XATTR_ITEM): kept like names in a directory, by the hash of their
+//! full name.
 
 use super::{
     checksum, directory,
