@@ -202,6 +202,14 @@ pub enum Subvolume<'a> {
     Path(&'a [u8]),
 }
 
+/// A UUID in its usual spelling, `None` for one that was never set.
+fn uuid_text(uuid: &[u8; 16]) -> Option<String> {
+    let hex: Vec<String> = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default().concat();
+    let text = [part(0..4), part(4..6), part(6..8), part(8..10), part(10..16)].join("-");
+    (*uuid != [0; 16]).then_some(text)
+}
+
 /// A file system that was opened, and what is to be said about it.
 pub struct Opened {
     /// The reader.

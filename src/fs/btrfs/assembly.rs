@@ -18,7 +18,7 @@ use super::{
     tree::Tree,
     volume::Volume,
 };
-use crate::{block::Source, error::FormatError, gap::Code, limits, num};
+use crate::{block::Source, error::FormatError, fs::uuid_text, gap::Code, limits, num};
 
 /// Opens the devices of one file system, in any order; what is damaged or missing is noted.
 pub(super) fn assemble(sources: &[Source], notes: &mut Vec<FormatError>) -> Result<Volume, FormatError> {
@@ -68,7 +68,7 @@ fn devices(sources: &[Source], notes: &mut Vec<FormatError>) -> Result<(Superblo
     for (superblock, source) in found {
         let Device { id, .. } = superblock.device;
         if superblock.fsid != newest.fsid || superblock.metadata_uuid != newest.metadata_uuid {
-            let fsid = superblock::uuid_text(&superblock.fsid);
+            let fsid = uuid_text(&superblock.fsid).unwrap_or_default();
             notes.push(FormatError::corrupt(STRUCTURE, OFFSETS[0], format!("device {id} is of {fsid}")));
         } else if devices.iter().any(|(device, _)| device.id == id) {
             let problem =
@@ -122,7 +122,11 @@ fn read_chunks(
     missing.retain(|_, device| system.space.devices.find(*device).is_none());
     notes.extend(missing.values().take(limits::DAMAGE_NOTES).map(|device| FormatError::Unsupported {
         code: Code::MissingDisk,
-        what: format!("btrfs device {} ({}) was not given", device.id, superblock::uuid_text(&device.uuid)),
+        what: format!(
+            "btrfs device {} ({}) was not given",
+            device.id,
+            uuid_text(&device.uuid).unwrap_or_default()
+        ),
     }));
     Ok(chunks)
 }

@@ -12,7 +12,7 @@ use super::{
     volume::Volume,
 };
 use crate::{
-    error::FormatError,
+    error::{self, FormatError},
     fs::{DirEntry, FileKind, Ino, Listing},
     limits,
 };
@@ -122,11 +122,8 @@ fn add(volume: &Volume, open: &mut Open, key: Key, bytes: &[u8], offset: u64) {
     }
 }
 
-/// Notes damage; of very much of it, the first is enough.
 fn damaged(open: &mut Open, error: FormatError) {
-    if open.damage.len() < limits::DAMAGE_NOTES {
-        open.damage.push(error);
-    }
+    error::note(&mut open.damage, error);
 }
 
 fn finish(mut open: Open) -> Result<Listing, FormatError> {

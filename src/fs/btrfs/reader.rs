@@ -8,15 +8,14 @@ use super::{
     directory,
     inode::Inode,
     key::{DIR_ITEM, FS_TREE, Key},
-    listing, replay,
-    superblock::{self, uuid_text},
+    listing, replay, superblock,
     volume::Volume,
     xattr,
 };
 use crate::{
     block::{ReadAt, Source, read_vec},
     error::FormatError,
-    fs::{FileKind, FileSystem, Ino, Listing, Member, Opened, Stat, Subvolume, Xattr},
+    fs::{FileKind, FileSystem, Ino, Listing, Member, Opened, Stat, Subvolume, Xattr, uuid_text},
     limits, num,
 };
 
@@ -48,7 +47,7 @@ pub fn open_devices(sources: &[Source]) -> Result<Opened, FormatError> {
     let root = volume.subvolumes.list.first().and_then(|first| volume.subvolumes.root_of(first.id));
     Ok(Opened {
         kind: "btrfs",
-        uuid: Some(uuid_text(&volume.superblock.fsid)),
+        uuid: uuid_text(&volume.superblock.fsid),
         label: (!label.is_empty()).then_some(label),
         notes,
         fs: Arc::new(Btrfs { volume: Arc::new(volume), root: root.unwrap_or(Ino(0)) }),

@@ -184,10 +184,3 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
         system_chunks: system_chunks.to_vec(),
     })
 }
-
-/// A UUID in its usual spelling.
-pub(super) fn uuid_text(uuid: &[u8; 16]) -> String {
-    let hex: Vec<String> = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
-    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default().concat();
-    [part(0..4), part(4..6), part(6..8), part(8..10), part(10..16)].join("-")
-}

@@ -12,7 +12,7 @@ use super::{
     node::{Node, Pointer},
     nodes::Nodes,
 };
-use crate::{error::FormatError, limits};
+use crate::error::{self, FormatError};
 
 /// Items that were changed, and those that were removed.
 pub(super) type Changes = BTreeMap<Key, Option<Arc<[u8]>>>;
@@ -176,9 +176,7 @@ fn walk(
     let node = match nodes.read(pointer) {
         Ok(node) => node,
         Err(error) => {
-            if damage.len() < limits::DAMAGE_NOTES {
-                damage.push(error);
-            }
+            error::note(damage, error);
             return ControlFlow::Continue(());
         }
     };

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     block::{Memory, ReadAt, Source, read_vec},
     error::FormatError,
-    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr},
+    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, uuid_text},
     limits, num,
 };
 
@@ -45,7 +45,7 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
     let label = String::from_utf8_lossy(&volume.superblock.label).into_owned();
     Ok(Opened {
         kind: "ext4",
-        uuid: volume.superblock.uuid_text(),
+        uuid: uuid_text(&volume.superblock.uuid),
         label: (!label.is_empty()).then_some(label),
         notes,
         fs: Arc::new(Ext4 { volume: Arc::new(volume) }),

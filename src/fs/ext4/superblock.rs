@@ -212,15 +212,6 @@ impl Superblock {
     pub(super) fn has_file_types(&self) -> bool {
         self.features.incompat(features::FILETYPE)
     }
-
-    /// The UUID in its usual spelling.
-    pub(super) fn uuid_text(&self) -> Option<String> {
-        (self.uuid != [0; 16]).then(|| {
-            let hex: Vec<String> = self.uuid.iter().map(|byte| format!("{byte:02x}")).collect();
-            let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default().concat();
-            [part(0..4), part(4..6), part(6..8), part(8..10), part(10..16)].join("-")
-        })
-    }
 }
 
 /// Notes for a file system whose kernel saw errors, or that was mounted (super.rst, "s_mmp_block").

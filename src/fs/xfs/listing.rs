@@ -13,7 +13,7 @@ use super::{
     volume::Volume,
 };
 use crate::{
-    error::FormatError,
+    error::{self, FormatError},
     fs::{
         DirEntry, FileKind, Ino, Listing,
         blocks::{self, Span},
@@ -285,11 +285,8 @@ fn look_up_kinds(volume: &Volume, open: &mut Open, entries: &mut Vec<(DirEntry, 
     });
 }
 
-/// Notes damage; of very much of it, the first is enough.
 pub(super) fn damaged(open: &mut Open, error: FormatError) {
-    if open.damage.len() < limits::DAMAGE_NOTES {
-        open.damage.push(error);
-    }
+    error::note(&mut open.damage, error);
 }
 
 fn finish(mut open: Open) -> Listing {

@@ -7,7 +7,7 @@ use super::{
     inode::{Fork, Format, Inode},
     volume::Volume,
 };
-use crate::{error::FormatError, limits};
+use crate::error::{self, FormatError};
 
 /// Consecutive blocks of a file that lie side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +74,7 @@ impl Map {
         }
     }
 
-    /// Notes damage; of very much of it, the first is enough.
     pub(super) fn damaged(&mut self, error: FormatError) {
-        if self.damage.len() < limits::DAMAGE_NOTES {
-            self.damage.push(error);
-        }
+        error::note(&mut self.damage, error);
     }
 }

@@ -9,7 +9,10 @@ use super::{
     superblock::Superblock,
     volume::Volume,
 };
-use crate::{error::FormatError, limits};
+use crate::{
+    error::{self, FormatError},
+    limits,
+};
 
 /// The blocks of one directory. Runs count in blocks of the file system; indices, in blocks of the directory.
 #[derive(Default)]
@@ -72,9 +75,9 @@ impl Pieces {
         let damage = &mut self.damage;
         self.scattered.retain(|index, runs| {
             let found = runs.iter().fold(0, |sum: u64, run| sum.saturating_add(run.count));
-            if found != per && damage.len() < limits::DAMAGE_NOTES {
-                damage
-                    .push(inode.corrupt(format!("{found} of {per} parts of block {index} of the directory")));
+            if found != per {
+                let problem = format!("{found} of {per} parts of block {index} of the directory");
+                error::note(damage, inode.corrupt(problem));
             }
             found == per
         });

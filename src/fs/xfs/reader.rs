@@ -16,7 +16,7 @@ use super::{
 use crate::{
     block::{ReadAt, Source},
     error::FormatError,
-    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, blocks::Blocks},
+    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, blocks::Blocks, uuid_text},
     limits,
 };
 
@@ -37,7 +37,7 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
     let blocks = Blocks::new(source, superblock.block_size, limits::XFS_CACHE_BYTES);
     Ok(Opened {
         kind: "xfs",
-        uuid: superblock.uuid_text(),
+        uuid: uuid_text(&superblock.uuid),
         label: (!label.is_empty()).then_some(label),
         notes,
         fs: Arc::new(Xfs { volume: Arc::new(Volume { superblock, blocks, remaps }) }),

@@ -240,15 +240,6 @@ impl Superblock {
         self.group_blocks.into()
     }
 
-    /// The UUID in its usual spelling.
-    pub(super) fn uuid_text(&self) -> Option<String> {
-        (self.uuid != [0; 16]).then(|| {
-            let hex: Vec<String> = self.uuid.iter().map(|byte| format!("{byte:02x}")).collect();
-            let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default().concat();
-            [part(0..4), part(4..6), part(6..8), part(8..10), part(10..16)].join("-")
-        })
-    }
-
     /// What does not stop the reading but must be told.
     pub(super) fn notes(&self) -> Vec<FormatError> {
         let mut notes = Vec::new();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     block::Source,
-    error::FormatError,
+    error::{self, FormatError},
     fs::xfs::{overlay::Overlay, superblock::Superblock},
     limits,
 };
@@ -92,11 +92,8 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Notes damage; of very much of it, the first is enough.
     fn note(&mut self, note: FormatError) {
-        if self.notes.len() < limits::DAMAGE_NOTES {
-            self.notes.push(note);
-        }
+        error::note(&mut self.notes, note);
     }
 
     fn item(&mut self, item: &Item, lsn: u64) -> Result<(), FormatError> {
