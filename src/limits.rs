@@ -27,7 +27,7 @@ pub const MOUNTS: usize = 1024;
 pub const ROOT_SUBVOLUMES: usize = 256;
 /// Nesting of imports in a runtime's configuration.
 pub const CONFIG_IMPORTS: usize = 16;
-/// Files of a runtime's configuration with all that they import.
+/// Files of a runtime's configuration with all that they import, and imports that it names.
 pub const CONFIG_FILES: usize = 1024;
 /// Bytes of a GPT's partition entries: real ones have 16 KiB.
 pub const GPT_ENTRIES_BYTES: usize = 1 << 20;
@@ -103,6 +103,14 @@ pub const CACHE_ENTRY_BYTES: u64 = 1 << 30;
 pub const PACKAGES: usize = 500_000;
 /// Damaged records of one file that are named one by one; the rest is told in one sentence.
 pub const DAMAGED_RECORDS: usize = 100;
+/// Bytes of a package's name or version.
+pub const PACKAGE_NAME_BYTES: usize = 1024;
+/// Packages that the files of one layer show.
+pub const LAYER_PACKAGES: usize = 2_000_000;
+/// Entries of all layers of a scan: a large node has a hundredth of it.
+pub const SCAN_ENTRIES: u64 = 200_000_000;
+/// Bytes that are decompressed again to reach the files of one layer blob.
+pub const LAYER_AGAIN_BYTES: u64 = 64 << 30;
 /// Bytes of a line that are kept; only what nobody asks for is longer in real databases.
 pub const LINE_BYTES: usize = 64 * 1024;
 /// Bytes of a text database (dpkg, apk) that are read.

@@ -105,7 +105,9 @@ impl From<FormatError> for Failure {
         let exit = match &error {
             error if error.is_host_io() => Exit::Io,
             FormatError::Read { .. } | FormatError::Corrupt { .. } => Exit::Partial,
-            FormatError::Unsupported { .. } => Exit::Usage,
+            // What the disk lacks or holds too much of is no mistake of the caller's.
+            FormatError::Unsupported { code: Code::MissingDisk, .. } => Exit::Usage,
+            FormatError::Unsupported { .. } => Exit::Partial,
         };
         Self { exit, error: error.into() }
     }

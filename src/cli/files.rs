@@ -54,12 +54,12 @@ fn tell(line: &str) {
 }
 
 pub(crate) fn cat(args: &FileArgs) -> Done {
-    let file = open(args, true)?.file;
+    let Opened { file, complete, .. } = open(args, true)?;
     if file.stat()?.kind != FileKind::Regular {
         return Err(Failure::usage(anyhow::anyhow!("{}: not a regular file", file.path)));
     }
     copy(file.open()?, &mut io::stdout().lock()).map_err(reading)?;
-    Ok(Exit::Complete)
+    Ok(if complete { Exit::Complete } else { Exit::Partial })
 }
 
 /// Copies in pieces that are large enough for whole extents.
@@ -84,11 +84,11 @@ fn reading(error: io::Error) -> Failure {
 }
 
 pub(crate) fn stat(args: &FileArgs) -> Done {
-    let file = open(args, false)?.file;
+    let Opened { file, complete, .. } = open(args, false)?;
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &attributes(&file)?).map_err(io::Error::from)?;
     writeln!(out)?;
-    Ok(Exit::Complete)
+    Ok(if complete { Exit::Complete } else { Exit::Partial })
 }
 
 fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {

@@ -100,6 +100,17 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
         }
         None => DRIVERS.iter().find(|driver| (driver.probe)(&source)),
     };
+    if let Some(driver) = driver.filter(|_| forced.is_none())
+        && (driver.name != vhd::DRIVER.name || begins(&source, b"conectix", 0))
+        && is_partitioned(&source)
+    {
+        // A fixed VHD has the disk's own beginning. A guest owns the first sector of a raw disk, and can write there what an image begins with; the tool that
+        // makes an image does not write a partition table there.
+        let problem =
+            format!("it begins like a {} image and holds a partition table: read as raw", driver.name);
+        let note = FormatError::corrupt("disk image", 0, problem);
+        return Ok(Disk { source, format: "raw", notes: vec![note] });
+    }
     if let Some(driver) = driver {
         return (driver.open)(source, options);
     }
@@ -110,6 +121,22 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
     }
     no_snapshots("a raw disk", options)?;
     Ok(Disk { source, format: "raw", notes: Vec::new() })
+}
+
+/// Whether the file itself is a disk: an MBR with an entry in use, or a GPT behind the first sector.
+fn is_partitioned(source: &dyn ReadAt) -> bool {
+    let mut head = [0; 520];
+    if source.read_at(&mut head, 0).is_err() {
+        return false;
+    }
+    let entries = head.get(446..510).unwrap_or_default();
+    let in_use = |entry: &[u8]| {
+        let boot = entry.first().is_some_and(|flag| matches!(flag, 0 | 0x80));
+        let kind = entry.get(4).is_some_and(|kind| *kind != 0);
+        boot && kind && entry.get(8..16).is_some_and(|place| place.iter().any(|byte| *byte != 0))
+    };
+    let is_mbr = head.get(510..512) == Some(&[0x55, 0xaa]) && entries.chunks(16).any(in_use);
+    is_mbr || head.get(512..520) == Some(b"EFI PART")
 }
 
 fn refused(source: &dyn ReadAt) -> Option<&'static str> {
@@ -167,6 +194,18 @@ mod tests {
         assert_eq!(format(vec![0; 1024], None), Ok("raw"));
         assert_eq!(format(vec![], None), Ok("raw"));
         assert!(format(vec![0; 1024], Some("qed")).is_err());
+    }
+
+    #[test]
+    fn what_a_guest_writes_before_its_partitions_makes_no_image_of_a_raw_disk() {
+        let mut bytes = vec![0; 1 << 20];
+        bytes[..8].copy_from_slice(b"QFI\xfb\0\0\0\x03");
+        bytes[446..462].copy_from_slice(&[0, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0]);
+        assert!(format(bytes.clone(), None).is_err(), "an image of no size");
+        bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+        let options = Options { siblings: &NoSiblings, snapshot: None };
+        let disk = open(Arc::new(Memory::new(bytes)), None, &options).unwrap();
+        assert_eq!((disk.format, disk.notes.len()), ("raw", 1));
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::merge;
 use crate::{
     FormatError, Gap,
-    fs::{GuestPath, Handle, Root},
+    fs::{FileKind, GuestPath, Handle, Root},
     gap::Scope,
-    inventory::{Extraction, Os, Package},
+    inventory::{Extraction, FIXED_PLACES, Os, Package},
     layer::{self, FileFacts, LayerFacts, OsFile, Paths},
 };
 
@@ -64,9 +64,16 @@ pub fn fold(
         }
     }
     let os = os(layers);
-    if !split.is_empty() || matches!(os, Found::Elsewhere(_)) {
+    let linked = linked(layers);
+    if !split.is_empty() || !linked.is_empty() || matches!(os, Found::Elsewhere(_)) {
         match trees() {
-            Ok(trees) => merged(&Root::new(merge(&trees)), split, &os, subject, &mut inventory),
+            Ok(trees) => {
+                let root = Root::new(merge(&trees));
+                for (place, extractor) in linked {
+                    behind_links(&root, layers, place, extractor, subject, &mut inventory);
+                }
+                merged(&root, split, &os, subject, &mut inventory);
+            }
             Err(error) => {
                 let effect =
                     "packages whose files lie in several layers, and the distribution, may be missing";
@@ -102,6 +109,43 @@ fn merged(
     }
 }
 
+/// The databases at fixed places to which a symbolic link of some layer may lead.
+fn linked(layers: &[Arc<LayerFacts>]) -> Vec<(&'static str, &'static str)> {
+    let leads = |place: &str| {
+        let place = GuestPath::new(place);
+        layers.iter().flat_map(|facts| &facts.links).any(|link| place.starts_with(&link.0))
+    };
+    FIXED_PLACES.iter().copied().filter(|(place, _)| leads(place)).collect()
+}
+
+/// Reads a database that lies elsewhere than it seems to: tools follow the link, a walk of files does not know the
+/// place that it leads to.
+fn behind_links(
+    root: &Root,
+    layers: &[Arc<LayerFacts>],
+    place: &str,
+    extractor: &str,
+    subject: &str,
+    into: &mut Inventory,
+) {
+    let effect = "packages that this file shows are missing";
+    let file = match root.find(place.as_bytes()) {
+        Ok(Some(file)) => file,
+        Ok(None) => return,
+        Err(error) => {
+            return into.gaps.push(Gap::from_error(&error, Scope::Image, subject, effect).at(place));
+        }
+    };
+    let is_known = layers.iter().any(|facts| facts.files.iter().any(|known| known.path.0 == file.path));
+    if is_known || !matches!(file.stat(), Ok(stat) if stat.kind == FileKind::Regular) {
+        return;
+    }
+    // It says what it says under the name by which its tool opens it.
+    let (number, path) = (owner(layers, &file.path).unwrap_or(0), file.path.clone());
+    let opened = Handle { path: GuestPath::new(place), ..file };
+    take(layer::extract_one(root, &opened, extractor), &path, number, subject, into);
+}
+
 /// Whether a file and its neighbours come from different layers.
 fn is_split(layers: &[Arc<LayerFacts>], number: usize, file: &FileFacts) -> bool {
     let dir = file.path.0.parent().unwrap_or_default();
@@ -126,11 +170,22 @@ fn reread(
     subject: &str,
     into: &mut Inventory,
 ) {
-    let effect = "packages that this file shows are missing";
     let found = root.find_no_follow(path.as_bytes()).and_then(|file| match file {
         Some(file) => layer::extract_one(root, &file, extractor),
         None => Ok(Extraction::default()),
     });
+    take(found, path, number, subject, into);
+}
+
+/// Takes what a file of the merged tree shows.
+fn take(
+    found: Result<Extraction, FormatError>,
+    path: &GuestPath,
+    number: usize,
+    subject: &str,
+    into: &mut Inventory,
+) {
+    let effect = "packages that this file shows are missing";
     match found {
         Ok(extraction) => {
             for error in &extraction.damage {

@@ -17,6 +17,11 @@ pub struct Extraction {
 impl Extraction {
     /// Takes a package. False if the file has too many, which is noted: the caller stops.
     pub(super) fn add(&mut self, package: Package) -> bool {
+        if package.name.len().max(package.version.len()) > limits::PACKAGE_NAME_BYTES {
+            let bound = limits::PACKAGE_NAME_BYTES;
+            self.lose(FormatError::limit(format!("a package's name or version of more than {bound} bytes")));
+            return true;
+        }
         self.text = self.text.saturating_add(text(&package));
         let problem = if self.packages.len() >= limits::PACKAGES {
             format!("more than {} packages in one file", limits::PACKAGES)

@@ -47,6 +47,20 @@ pub trait Extractor: Sync {
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError>;
 }
 
+/// The databases that lie at fixed places, with the extractor of each. A symbolic link may lead from there to a place
+/// that no walk takes for one.
+pub const FIXED_PLACES: &[(&str, &str)] = &[
+    ("var/lib/dpkg/status", "dpkg"),
+    ("lib/apk/db/installed", "apk"),
+    ("usr/lib/apk/db/installed", "apk"),
+    ("var/lib/rpm/rpmdb.sqlite", "rpm"),
+    ("var/lib/rpm/Packages.db", "rpm"),
+    ("var/lib/rpm/Packages", "rpm"),
+    ("usr/lib/sysimage/rpm/rpmdb.sqlite", "rpm"),
+    ("usr/lib/sysimage/rpm/Packages.db", "rpm"),
+    ("usr/lib/sysimage/rpm/Packages", "rpm"),
+];
+
 /// The extractors, in the order in which they are tried; the first that wants a file gets it.
 pub static EXTRACTORS: &[&dyn Extractor] = &[&dpkg::Dpkg, &apk::Apk, &rpm::Rpm, &python::Python, &npm::Npm];
 

@@ -9,7 +9,7 @@ use crate::{
     error::FormatError,
     fs::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root},
     gap::{Code, Scope},
-    inventory::{EXTRACTORS, Extraction, Extractor, File, Os},
+    inventory::{EXTRACTORS, Extraction, Extractor, FIXED_PLACES, File, Os},
     limits,
 };
 
@@ -57,6 +57,7 @@ pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
         walk,
         facts: LayerFacts::default(),
         wanted: Vec::new(),
+        packages: 0,
         seen: HashSet::from([top.ino]),
     };
     walker.tree();
@@ -66,9 +67,18 @@ pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
     facts.files.sort_by(|a, b| a.path.cmp(&b.path));
     facts.os.sort_by(|a, b| a.path().cmp(b.path()));
     facts.whiteouts.sort();
+    facts.links.sort();
     facts.opaque.sort();
     facts.gaps.sort();
     facts
+}
+
+/// Extractors of the databases of distributions, which are never empty where there is one.
+const DATABASES: [&str; 3] = ["dpkg", "apk", "rpm"];
+
+/// Whether a path is on the way to a database at a fixed place, or is that place.
+fn leads_to_database(path: &GuestPath) -> bool {
+    FIXED_PLACES.iter().any(|(place, _)| GuestPath::new(place).starts_with(path))
 }
 
 /// Whether a walk reads the content of a file at this path.
@@ -117,6 +127,8 @@ struct Walker<'a> {
     walk: Walk<'a>,
     facts: LayerFacts,
     wanted: Vec<Wanted>,
+    /// Packages found so far.
+    packages: usize,
     /// Directories met so far: a damaged tree may have cycles.
     seen: HashSet<Ino>,
 }
@@ -187,6 +199,9 @@ impl Walker<'_> {
     }
 
     fn consider(&mut self, path: GuestPath, dir: Ino, ino: Ino, kind: FileKind) {
+        if kind == FileKind::Symlink && leads_to_database(&path) {
+            self.facts.links.push(Paths(path.clone()));
+        }
         if let Some(purpose) = purpose(&path, kind) {
             self.wanted.push(Wanted { path, dir, ino, purpose });
         }
@@ -241,6 +256,13 @@ impl Walker<'_> {
         ino: Ino,
         extractor: &dyn Extractor,
     ) -> Result<(), FormatError> {
+        let indirection = match self.fs.xattrs(ino) {
+            Ok(xattrs) => overlay::indirection(&xattrs),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = indirection {
+            self.gap(&error, Some(path), "the file may show other packages than it has here");
+        }
         let mut facts = FileFacts {
             path: Paths(path.clone()),
             extractor: extractor.name().to_owned(),
@@ -262,6 +284,11 @@ impl Walker<'_> {
         facts.companions.dedup();
         let result = match extraction {
             Ok(extraction) => {
+                self.packages = self.packages.saturating_add(extraction.packages.len());
+                if self.packages > limits::LAYER_PACKAGES {
+                    let bound = limits::LAYER_PACKAGES;
+                    return Err(FormatError::limit(format!("more than {bound} packages of one layer")));
+                }
                 facts.packages = extraction.packages;
                 for error in &extraction.damage {
                     self.gap(error, Some(path), "packages that these records show are missing");
@@ -271,6 +298,8 @@ impl Walker<'_> {
             Err(error) => Err(error),
         };
         self.facts.empty = self.facts.empty.saturating_add(u64::from(empty));
+        let is_system = DATABASES.contains(&extractor.name());
+        self.facts.empty_databases = self.facts.empty_databases.saturating_add(u64::from(empty && is_system));
         // A file that cannot be read still replaces what lies below it.
         self.facts.files.push(facts);
         result
@@ -287,6 +316,7 @@ impl Walker<'_> {
         // An empty file says nothing: it is either a mask or data that never reached the disk.
         if bytes.is_empty() {
             self.facts.empty = self.facts.empty.saturating_add(1);
+            self.facts.empty_databases = self.facts.empty_databases.saturating_add(1);
         } else {
             let os = Os::parse(&String::from_utf8_lossy(&bytes));
             self.facts.os.push(OsFile::File(Paths(path.clone()), os));

@@ -3,7 +3,10 @@
 
 use std::{
     io::{self, Read},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use super::{
@@ -41,7 +44,12 @@ pub fn open_blob(
 ) -> Result<BlobTree, FormatError> {
     let compression = Compression::detect(source)?;
     let mut members = Members::new(Decoded::new(source, compression)?);
-    let again = Arc::new(Again { source: Arc::clone(source), compression, decoder: Mutex::new(None) });
+    let again = Arc::new(Again {
+        source: Arc::clone(source),
+        compression,
+        decoder: Mutex::new(None),
+        skipped: AtomicU64::new(0),
+    });
     let mut builder = Builder { tree: Tree::default(), kept: 0, names: 0, notes: Vec::new() };
     loop {
         match members.next() {
@@ -193,6 +201,8 @@ struct Again {
     source: Source,
     compression: Compression,
     decoder: Mutex<Option<(Decoded, u64)>>,
+    /// Bytes that were passed over to reach others.
+    skipped: AtomicU64,
 }
 
 impl Again {
@@ -203,6 +213,12 @@ impl Again {
             _ => (Decoded::new(&self.source, self.compression)?, 0),
         };
         let skip = offset.saturating_sub(at);
+        if self.skipped.fetch_add(skip, Relaxed) > limits::LAYER_AGAIN_BYTES {
+            let bound = limits::LAYER_AGAIN_BYTES;
+            let what =
+                format!("files of a layer blob for which more than {bound} bytes are decompressed again");
+            return Err(FormatError::limit(what).into());
+        }
         if io::copy(&mut decoder.by_ref().take(skip), &mut io::sink())? < skip {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -20,6 +20,9 @@ pub struct LayerFacts {
     pub whiteouts: Vec<Paths>,
     /// Directories of which the layers below show nothing.
     pub opaque: Vec<Paths>,
+    /// Symbolic links on the way to a database at a fixed place, and those places themselves.
+    #[serde(default)]
+    pub links: Vec<Paths>,
     /// Every path that the layer has.
     pub shadow: Shadow,
     /// What could not be read.
@@ -30,6 +33,9 @@ pub struct LayerFacts {
     pub opened: u64,
     /// Of these, the empty ones: no package database is, unless its data never reached the disk.
     pub empty: u64,
+    /// Of the empty ones, a distribution's databases and os-release files.
+    #[serde(default)]
+    pub empty_databases: u64,
     /// Whether the facts come from a blob rather than from a directory.
     pub from_blob: bool,
 }

@@ -62,7 +62,7 @@ struct Storage {
 /// The configured state directories, and the configuration files that could not be read.
 pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError)>) {
     let mut reader =
-        Reader { root, found: Vec::new(), damage: Vec::new(), seen: BTreeSet::new(), cut: false };
+        Reader { root, found: Vec::new(), damage: Vec::new(), seen: BTreeSet::new(), imports: 0, cut: false };
     for file in CONTAINERD {
         reader.containerd(&GuestPath::new(file), 0);
     }
@@ -83,6 +83,8 @@ struct Reader<'a> {
     damage: Vec<(GuestPath, FormatError)>,
     /// Files read so far: imports may name each other.
     seen: BTreeSet<GuestPath>,
+    /// Imports named so far: a pattern lists a directory.
+    imports: usize,
     /// Whether a bound on imports was reached and told.
     cut: bool,
 }
@@ -99,6 +101,10 @@ impl Reader<'_> {
         let Some(config) = self.toml::<ContainerdConfig>(file) else { return };
         self.add(Runtime::Containerd, config.root, &file.to_string());
         for import in config.imports {
+            self.imports = self.imports.saturating_add(1);
+            if self.imports > limits::CONFIG_FILES {
+                self.cut(file);
+            }
             if self.cut {
                 return;
             }

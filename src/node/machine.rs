@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Reason, Runtime, Site, config,
+    Reason, Runtime, Site,
+    config::{self, Configured},
     fstab::{self, Line},
     sites::{self, PLACES},
     verdict,
@@ -86,8 +87,9 @@ pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machi
             }
         }
     }
-    machine.find_sites(&rest);
-    machine.judge(unread);
+    let missing = machine.find_sites();
+    machine.find_elsewhere(&rest);
+    machine.judge(unread, &missing);
     machine
 }
 
@@ -113,13 +115,28 @@ fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSystem>>, Form
         return Ok(Some(Arc::clone(fs)));
     }
     let Some(top) = fs.subvolume(Subvolume::Id(TOP_SUBVOLUME))? else { return Ok(None) };
-    let mut found = None;
-    for entry in top.read_dir(top.root())?.entries.into_iter().take(limits::ROOT_SUBVOLUMES) {
-        let Some(tree) = fs.subvolume(Subvolume::Path(&entry.name))? else { continue };
-        if !holds_os(&tree)? {
-            continue;
-        }
-        let text = Root::new(Arc::clone(&tree)).read(b"etc/fstab", "fstab")?.unwrap_or_default();
+    let (mut found, mut failure) = (None, None);
+    let entries = top.read_dir(top.root())?.entries;
+    if entries.len() > limits::ROOT_SUBVOLUMES {
+        let what = format!("more than {} names at the top of a file system", limits::ROOT_SUBVOLUMES);
+        failure = Some(FormatError::limit(what));
+    }
+    for entry in entries.into_iter().take(limits::ROOT_SUBVOLUMES) {
+        let tree = fs.subvolume(Subvolume::Path(&entry.name)).and_then(|tree| match tree {
+            Some(tree) => Ok(holds_os(&tree)?.then_some(tree)),
+            None => Ok(None),
+        });
+        let tree = match tree {
+            Ok(Some(tree)) => tree,
+            Ok(None) => continue,
+            // Another one may be the root.
+            Err(error) => {
+                failure.get_or_insert(error);
+                continue;
+            }
+        };
+        let text =
+            Root::new(Arc::clone(&tree)).read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
         let lines = fstab::parse(&String::from_utf8_lossy(&text));
         let own = |line: &Line| match line.subvolume() {
             Some(Subvolume::Path(path)) => path.strip_prefix(b"/").unwrap_or(path) == entry.name,
@@ -130,7 +147,10 @@ fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSystem>>, Form
         }
         found.get_or_insert(tree);
     }
-    Ok(found)
+    match (found, failure) {
+        (None, Some(error)) => Err(error),
+        (found, _) => Ok(found),
+    }
 }
 
 /// The tree of a volume that an fstab line mounts.
@@ -235,14 +255,33 @@ impl Machine {
         self.gaps.push(Gap::from_error(error, Scope::Volume, volume, effect).at(format!("/{path}")));
     }
 
-    /// State directories in the machine's tree, and on volumes that are not part of it: a data disk may hold
-    /// a runtime's root, `/var`, or the root's directories from some depth on.
-    fn find_sites(&mut self, rest: &[&NodeVolume]) {
-        if let Some(root) = self.root.clone() {
-            for (runtime, path) in PLACES {
-                self.look(&root, None, *runtime, path);
+    /// State directories in the machine's tree: where they are configured to be, and in the usual places. Gives
+    /// those configured that are not there.
+    fn find_sites(&mut self) -> Vec<Configured> {
+        let Some(root) = self.root.clone() else { return Vec::new() };
+        let (configured, damage) = config::read(&root);
+        for (file, error) in damage {
+            let effect = "a state directory that it names is not searched";
+            self.gaps.push(Gap::from_error(&error, Scope::Volume, "node", effect).at(file.to_string()));
+        }
+        let mut missing = Vec::new();
+        for configured in configured {
+            let path = String::from_utf8_lossy(configured.path.as_bytes()).into_owned();
+            self.look(&root, None, configured.runtime, &path);
+            let is_it = |site: &Site| site.runtime == configured.runtime && site.path == configured.path;
+            if !self.sites.iter().any(is_it) && !is_dir(&root, &configured.path) {
+                missing.push(configured);
             }
         }
+        for (runtime, path) in PLACES {
+            self.look(&root, None, *runtime, path);
+        }
+        missing
+    }
+
+    /// State directories on volumes that are not part of the machine's tree: a data disk may hold a runtime's
+    /// root, `/var`, or the root's directories from some depth on.
+    fn find_elsewhere(&mut self, rest: &[&NodeVolume]) {
         for volume in rest {
             let root = Root::new(Arc::clone(&volume.opened.fs));
             let id = &volume.volume.id;
@@ -259,28 +298,23 @@ impl Machine {
         }
     }
 
-    /// What speaks against an analysis.
-    fn judge(&mut self, unread: &[(Volume, Signature)]) {
+    /// What speaks against an analysis. What is configured and not there does only if nothing else was found: it
+    /// is a gap then, unless it is a usual place, where a runtime that never ran leaves nothing.
+    fn judge(&mut self, unread: &[(Volume, Signature)], missing: &[Configured]) {
         let Some(root) = self.root.clone() else {
             self.reasons.extend(verdict::windows(unread));
             return;
         };
         self.reasons.extend(verdict::ephemeral(&root));
-        let (configured, damage) = config::read(&root);
-        for (file, error) in damage {
-            let effect = "a state directory that it names is not searched";
-            self.gaps.push(Gap::from_error(&error, Scope::Volume, "node", effect).at(file.to_string()));
-        }
-        for configured in configured {
-            let before = self.sites.len();
-            self.look(&root, None, configured.runtime, &String::from_utf8_lossy(configured.path.as_bytes()));
-            let is_known = |site: &Site| site.runtime == configured.runtime;
-            // A runtime that is configured and never ran is no loss while another one's state is there.
-            if self.sites.len() == before
-                && !self.sites.iter().any(is_known)
-                && !is_dir(&root, &configured.path)
-            {
-                self.reasons.push(verdict::elsewhere(&configured));
+        for configured in missing {
+            let elsewhere = verdict::elsewhere(configured);
+            let is_usual = PLACES.iter().any(|(_, place)| GuestPath::new(place) == configured.path);
+            if self.sites.is_empty() {
+                self.reasons.push(elsewhere);
+            } else if !is_usual {
+                let detail = format!("{} ({})", elsewhere.detail, elsewhere.evidence);
+                let effect = "the images and containers in it are not reported";
+                self.gaps.push(Gap::new(elsewhere.code, Scope::Runtime, "node", detail, effect));
             }
         }
     }
@@ -439,6 +473,27 @@ mod tests {
         let machine = assemble(&[root("", &[("etc/default/kubelet", label)])], &[]);
         assert_eq!(machine.reasons[0].code, Code::EphemeralOsDisk);
         assert!(machine.reasons[0].evidence.contains("storageprofile=ephemeral"));
+    }
+
+    #[test]
+    fn a_second_runtime_that_is_not_there_is_a_gap_and_no_reason_to_stop() {
+        let state = ("var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db", "x");
+        let docker = |root: &str| format!("{{\"data-root\": \"{root}\"}}");
+        let machine =
+            |data: &str| assemble(&[root("", &[state, ("etc/docker/daemon.json", &docker(data))])], &[]);
+        let elsewhere = machine("/data/docker");
+        assert!(elsewhere.reasons.is_empty());
+        assert_eq!(elsewhere.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::MissingDisk]);
+        assert!(machine("/var/lib/docker").gaps.is_empty(), "one that never ran");
+    }
+
+    #[test]
+    fn a_configured_store_goes_before_one_on_a_volume_that_is_not_mounted() {
+        let config = ("etc/containerd/config.toml", "root = \"/srv/ctrd\"\n");
+        let state = ("srv/ctrd/io.containerd.metadata.v1.bolt/meta.db", "x");
+        let machine = assemble(&[data("containerd"), root("", &[config, state])], &[]);
+        let order: Vec<_> = sites(&machine).into_iter().map(|(volume, _)| volume).collect();
+        assert_eq!(order, [None, Some("disk1".to_owned())]);
     }
 
     #[test]

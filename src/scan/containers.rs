@@ -99,6 +99,11 @@ fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examine
     };
     let facts = Arc::new(layer::analyze(&upper, Walk::whole(&container.id, Scope::Container)));
     examined.gaps.extend(facts.gaps.iter().cloned());
+    if facts.empty_databases > 0 {
+        let detail = format!("{} package databases or os-release files are empty", facts.empty_databases);
+        let effect = "packages of this container may be missing";
+        examined.gaps.push(Gap::new(Code::ZeroLengthFiles, Scope::Container, &container.id, detail, effect));
+    }
     let stack = Stack { image, layers, lower, upper, facts };
     record.changes = Some(stack.changes());
     let difference = stack.packages(&container.id);

@@ -24,18 +24,18 @@ pub(super) struct Copy<'a> {
 pub(super) struct Copies<'a>(BTreeMap<&'a Digest, Vec<Copy<'a>>>);
 
 impl<'a> Copies<'a> {
-    /// Those with a blob first, as it can tell whether a snapshot is whole; then in the order of the stores.
+    /// In the order of the stores; of one store those with a blob first, as it can tell whether a snapshot is whole.
     pub(super) fn new(stores: &'a [OpenStore]) -> Self {
-        let mut known: BTreeMap<&Digest, Vec<(bool, usize, &LayerRef)>> = BTreeMap::new();
+        let mut known: BTreeMap<&Digest, Vec<(usize, bool, &LayerRef)>> = BTreeMap::new();
         for (number, store) in stores.iter().enumerate() {
             for layer in store.contents.images.iter().flat_map(|image| &image.layers) {
-                known.entry(&layer.diff_id).or_default().push((layer.blob.is_none(), number, layer));
+                known.entry(&layer.diff_id).or_default().push((number, layer.blob.is_none(), layer));
             }
         }
         let copies = known.into_iter().map(|(diff_id, mut places)| {
             places.sort();
             places.dedup();
-            let copies = places.into_iter().filter_map(|(_, number, layer)| {
+            let copies = places.into_iter().filter_map(|(number, _, layer)| {
                 stores.get(number).map(|store| Copy { store: store.store.as_ref(), layer })
             });
             (diff_id, copies.collect())

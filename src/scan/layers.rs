@@ -3,7 +3,10 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use rayon::prelude::*;
@@ -55,8 +58,13 @@ impl<'a> Layers<'a> {
             wanted.into_iter().map(|diff_id| Job { diff_id, copies: copies.of(diff_id) }).collect();
         // The largest first, one by one: a large layer that is begun last would be waited for.
         jobs.sort_by_key(|job| Reverse(job.size()));
+        let seen = AtomicU64::new(0);
         let analyzed = jobs.into_par_iter().with_max_len(1).map(|job| {
-            let analyzed = job.run(cache);
+            let analyzed = match seen.load(Relaxed) > limits::SCAN_ENTRIES {
+                true => job.too_much(),
+                false => job.run(cache),
+            };
+            seen.fetch_add(analyzed.facts.entries, Relaxed);
             progress.step();
             (job.diff_id, analyzed)
         });
@@ -139,11 +147,24 @@ impl Job<'_> {
         analyzed
     }
 
+    /// A layer that is left out: many layers that name one large directory would be read without end.
+    fn too_much(&self) -> Analyzed {
+        let detail = format!("the layers before it have more than {} entries", limits::SCAN_ENTRIES);
+        let effect = "files and packages of this layer are missing";
+        let gap = Gap::new(Code::LimitReached, Scope::Layer, self.diff_id.to_string(), detail, effect);
+        Analyzed::new(LayerFacts::default(), LayerSource::Missing, vec![gap])
+    }
+
     /// The first copy that is whole; else the one with the most in it, and the gaps of that one.
     fn whole_or_best(&self) -> Analyzed {
         let (copies, more) = self.copies;
         let mut best: Option<Analyzed> = None;
         for (number, copy) in copies.iter().enumerate() {
+            // What lies unpacked in another store is no proof against what this one has.
+            let of_another = copies.first().is_some_and(|first| !std::ptr::addr_eq(first.store, copy.store));
+            if of_another && best.as_ref().is_some_and(|best| best.source != LayerSource::Missing) {
+                break;
+            }
             let analyzed = Analyzed { copy: number, ..copy.analyze() };
             if analyzed.is_complete() {
                 return analyzed;
@@ -181,14 +202,20 @@ impl Copy<'_> {
                 return Analyzed::new(facts, LayerSource::Snapshot, gaps);
             }
             // A package file is empty: either it was so when it was packed, as the blob shows, or its data
-            // never reached the disk.
-            if let Some(analyzed) = sources.blob.as_ref().and_then(|blob| self.blob(blob, &mut gaps)) {
-                // A blob that is not what its digest says shows nothing.
-                let meant = analyzed.is_complete() && analyzed.facts.empty >= facts.empty;
-                return if meant { Analyzed::new(facts, LayerSource::Snapshot, gaps) } else { analyzed };
+            // never reached the disk. A blob that is not what its digest says shows nothing.
+            let blob = sources.blob.as_ref().and_then(|blob| self.blob(blob, &mut gaps));
+            if let Some(blob) = blob.as_ref().filter(|blob| blob.is_complete())
+                && blob.facts.empty >= facts.empty
+            {
+                return Analyzed::new(facts, LayerSource::Snapshot, gaps);
             }
+            let blob = match blob {
+                Some(blob) if blob.is_complete() => return blob,
+                damaged => damaged,
+            };
+            gaps.extend(blob.into_iter().flat_map(|blob| blob.gaps));
             let lost = layer::emptiness(&dir);
-            if !lost.is_suspicious(sources.snapshot_size) {
+            if facts.empty_databases == 0 && !lost.is_suspicious(sources.snapshot_size) {
                 return Analyzed::new(facts, LayerSource::Snapshot, gaps);
             }
             let detail = format!(

@@ -139,6 +139,27 @@ fn what_a_neighbour_in_another_layer_says_is_seen() {
 }
 
 #[test]
+fn a_database_behind_a_link_is_read() {
+    let mut tree = Tree::default();
+    tree.file(
+        "opt/dpkg/status",
+        "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n",
+    );
+    tree.link("var/lib/dpkg", "/opt/dpkg");
+    tree.link("lib", "usr/lib");
+    tree.file("usr/lib/apk/db/installed", "P:musl\nV:1.2.3-r0\nA:x86_64\n\n");
+    let layer = Root::new(tree.build()).top();
+    let (inventory, packages) = inventory(&[layer]);
+    assert!(inventory.gaps.is_empty());
+    let shown: Vec<_> =
+        packages.iter().map(|(path, package)| (path.to_string(), package.name.as_str())).collect();
+    assert_eq!(
+        shown,
+        [("/opt/dpkg/status".to_owned(), "a"), ("/usr/lib/apk/db/installed".to_owned(), "musl")]
+    );
+}
+
+#[test]
 fn what_a_directory_hides_by_becoming_a_file_is_gone() {
     let base = build(&[Step::File(12, 1), Step::File(8, 2)]);
     let top = build(&[Step::File(9, 0)]);

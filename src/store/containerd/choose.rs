@@ -36,6 +36,7 @@ pub(super) fn choose(
     let mut native = None;
     let mut readable = None;
     let mut failure: Option<(bool, FormatError)> = None;
+    let mut wrong = None;
     let mut cut = None;
     for candidate in candidates {
         let Candidate { platform, via, resolved } = candidate;
@@ -43,7 +44,7 @@ pub(super) fn choose(
             Ok(resolved) => {
                 let is_native = host.is_none_or(|host| host == resolved.config.platform.architecture);
                 let is_unpacked = resolved.unpacked;
-                let image = image(resolved, via);
+                let image = image(&resolved, via);
                 if is_unpacked {
                     unpacked.push(image);
                 } else if is_native {
@@ -56,6 +57,11 @@ pub(super) fn choose(
             Err(error) => {
                 // Indexes name manifests of platforms that the node never pulled: the one for its own counts.
                 let own = platform.is_none_or(|p| host.is_some_and(|host| host == p.architecture));
+                // One that is there and cannot be believed is told whatever else there is.
+                if own && matches!(error.code(), Code::BlobDigestMismatch | Code::CorruptStructure) {
+                    wrong = Some(error);
+                    continue;
+                }
                 if failure.as_ref().is_none_or(|(known_own, _)| own && !known_own) {
                     failure = Some((own, error));
                 }
@@ -73,7 +79,7 @@ pub(super) fn choose(
         images.extend(native.or(readable));
     }
     if let Some(first) = images.first_mut() {
-        if let Some(error) = &cut {
+        for error in cut.iter().chain(&wrong) {
             lost(error, first);
         }
         if let Some((true, error)) = failure.as_ref().filter(|_| stands_in) {
@@ -81,7 +87,7 @@ pub(super) fn choose(
         }
         return images;
     }
-    let error = cut.or(failure.map(|(_, error)| error));
+    let error = cut.or(wrong).or(failure.map(|(_, error)| error));
     let error = error.unwrap_or_else(|| FormatError::corrupt("image index", 0, "no manifest of an image"));
     let mut gap =
         Gap::from_error(&error, Scope::Image, target.to_string(), "the image's packages are not reported");
@@ -102,7 +108,7 @@ pub(super) fn choose(
     }]
 }
 
-fn image(resolved: Resolved, manifests: BTreeSet<Digest>) -> Image {
+fn image(resolved: &Resolved, manifests: BTreeSet<Digest>) -> Image {
     let Resolved { id, config, layers, .. } = resolved;
     let mut gaps = Vec::new();
     if layers.is_empty() {
@@ -116,14 +122,14 @@ fn image(resolved: Resolved, manifests: BTreeSet<Digest>) -> Image {
         ));
     }
     Image {
-        id,
+        id: id.clone(),
         manifests,
         references: BTreeSet::new(),
         platform: config.platform.text(),
         created: config.created.clone(),
         labels: config.config.labels.clone(),
         history: config.history.clone(),
-        layers,
+        layers: layers.clone(),
         sandbox: false,
         gaps,
     }

@@ -122,7 +122,8 @@ fn sandbox(
         return None;
     }
     let metadata: CriSandbox = match extension(record, "io.cri-containerd.sandbox.metadata") {
-        Ok(metadata) => metadata.unwrap_or_default(),
+        // The label alone may be anybody's.
+        Ok(metadata) => metadata?,
         Err(error) => {
             lost(error, "the pod's name and labels are taken from the container's labels");
             CriSandbox::default()

@@ -45,7 +45,12 @@ pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
     for Reference { name, target, media_type, sandbox, candidates } in references {
         for image in choose(candidates, &target, &media_type, host.as_deref()) {
             let known = images.entry(image.id.clone()).or_insert_with(|| image.clone());
-            known.manifests.extend(image.manifests);
+            known.manifests.extend(image.manifests.iter().cloned());
+            // A reference straight to a configuration leads to no layers.
+            if known.layers.is_empty() && !image.layers.is_empty() {
+                let (manifests, references) = (known.manifests.clone(), known.references.clone());
+                *known = Image { manifests, references, sandbox: known.sandbox, ..image.clone() };
+            }
             // A manifest may name blobs that another one of the same image does not, or that are there.
             for (layer, other) in known.layers.iter_mut().zip(image.layers) {
                 if layer.blob != other.blob && !containerd.has_blob(layer) {

@@ -24,7 +24,7 @@ pub(super) struct Candidate {
     pub(super) platform: Option<Platform>,
     /// The indexes on the way and the manifest itself.
     pub(super) via: BTreeSet<Digest>,
-    pub(super) resolved: Result<Resolved, FormatError>,
+    pub(super) resolved: Result<Arc<Resolved>, FormatError>,
 }
 
 pub(super) struct Resolved {
@@ -40,6 +40,8 @@ pub(super) struct Documents<'a> {
     containerd: &'a Containerd,
     manifests: Parsed<Manifest>,
     configs: Parsed<Config>,
+    /// What manifests lead to.
+    resolved: Parsed<Resolved>,
     /// Bytes that may still be read.
     left: u64,
 }
@@ -50,7 +52,13 @@ type Parsed<T> = BTreeMap<Digest, Result<Arc<T>, (Code, String)>>;
 impl<'a> Documents<'a> {
     pub(super) fn new(containerd: &'a Containerd) -> Self {
         let left = limits::IMAGE_DOCUMENT_BYTES;
-        Self { containerd, manifests: BTreeMap::new(), configs: BTreeMap::new(), left }
+        Self {
+            containerd,
+            manifests: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            left,
+        }
     }
 
     /// The manifests that a target leads to.
@@ -67,6 +75,21 @@ impl<'a> Documents<'a> {
 
     fn config(&mut self, digest: &Digest) -> Result<Arc<Config>, FormatError> {
         parsed(self.containerd, &mut self.left, &mut self.configs, digest, "image configuration")
+    }
+
+    /// What a manifest leads to, found out once: many references may lead to it.
+    fn resolved(
+        &mut self,
+        digest: &Digest,
+        config: &Descriptor,
+        manifest: &Manifest,
+    ) -> Result<Arc<Resolved>, FormatError> {
+        if let Some(known) = self.resolved.get(digest) {
+            return again(known);
+        }
+        let resolved = self.resolve(config, manifest);
+        let resolved = resolved.map(Arc::new).map_err(|error| (error.code(), error.detail()));
+        again(self.resolved.entry(digest.clone()).or_insert(resolved))
     }
 
     fn resolve(&mut self, config: &Descriptor, manifest: &Manifest) -> Result<Resolved, FormatError> {
@@ -108,10 +131,13 @@ fn parsed<T: DeserializeOwned>(
         let read = containerd.content.json(digest, structure, left);
         read.map(Arc::new).map_err(|error| (error.code(), error.detail()))
     });
-    parsed
-        .as_ref()
-        .map(Arc::clone)
-        .map_err(|(code, what)| FormatError::Unsupported { code: *code, what: what.clone() })
+    again(parsed)
+}
+
+/// A document that was met before, or why it is none.
+fn again<T>(known: &Result<Arc<T>, (Code, String)>) -> Result<Arc<T>, FormatError> {
+    let known = known.as_ref().map(Arc::clone);
+    known.map_err(|(code, what)| FormatError::Unsupported { code: *code, what: what.clone() })
 }
 
 /// The walk from a reference's target through nested indexes.
@@ -149,7 +175,7 @@ impl IndexWalk<'_, '_> {
             Err(error) => return self.found(&step, Err(error)),
         };
         if let Some(config) = &manifest.config {
-            let resolved = self.documents.resolve(config, &manifest);
+            let resolved = self.documents.resolved(digest, config, &manifest);
             return self.found(&step, resolved);
         }
         if manifest.manifests.is_empty() {
@@ -157,7 +183,7 @@ impl IndexWalk<'_, '_> {
             return self.found(&step, Err(FormatError::corrupt("image manifest", 0, problem)));
         }
         for child in &manifest.manifests {
-            if self.out.len() >= limits::INDEX_MANIFESTS {
+            if self.out.len().max(self.seen.len()) >= limits::INDEX_MANIFESTS {
                 let what = format!("more than {} manifests of one reference", limits::INDEX_MANIFESTS);
                 return self.found(&step, Err(FormatError::limit(what)));
             }
@@ -168,7 +194,7 @@ impl IndexWalk<'_, '_> {
         }
     }
 
-    fn found(&mut self, step: &Step, resolved: Result<Resolved, FormatError>) {
+    fn found(&mut self, step: &Step, resolved: Result<Arc<Resolved>, FormatError>) {
         if !step.attestation || resolved.as_ref().is_ok_and(|resolved| resolved.unpacked) {
             self.out.push(Candidate { platform: step.platform.clone(), via: step.via.clone(), resolved });
         }

@@ -46,7 +46,15 @@ pub(super) fn assemble(all: &mut Assembled) {
         };
         for text in label.texts(&volume.source) {
             match text.and_then(|text| Group::parse(&text)) {
-                Ok(group) => newest(&mut groups, group),
+                // Its own group's text counts; it cannot speak for others.
+                Ok(group) if group.physical.values().any(|volume| volume.uuid == label.uuid) => {
+                    newest(&mut groups, group);
+                }
+                Ok(group) => {
+                    let problem = format!("it describes volume group {}, which it is no part of", group.name);
+                    let error = FormatError::corrupt("LVM2 metadata", 0, problem);
+                    all.notes.push((volume.id.clone(), error));
+                }
                 Err(error) => all.notes.push((volume.id.clone(), error)),
             }
         }
@@ -58,7 +66,12 @@ pub(super) fn assemble(all: &mut Assembled) {
         physical.entry(label.uuid).or_insert(volume);
     }
     let mut described = BTreeSet::new();
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
     for group in groups.values() {
+        if let Some(other) = names.insert(&group.name, &group.id) {
+            let problem = format!("volume groups {other} and {} have one name", group.id);
+            all.notes.push((group.name.clone(), FormatError::corrupt("LVM2 metadata", 0, problem)));
+        }
         described.extend(group.physical.values().map(|volume| volume.uuid.as_str()));
         Assembly { group, physical: &physical, parts: Cell::new(0) }.volumes(all);
     }
