@@ -223,17 +223,19 @@ fn runs(
                 let Some(size) = size else { break };
                 runs.push((whole(size), Run::Striped { parts: vec![part], size: 0 }));
             }
+            if runs.is_empty() {
+                let what = format!("{id}: linear array of which the first member was not given");
+                return Err(FormatError::Unsupported { code: Code::MissingDisk, what });
+            }
             Ok(runs)
         }
         0 => {
-            let known: Vec<u64> = parts.iter().filter_map(|(_, size)| *size).map(whole).collect();
-            let first = known.first().copied().unwrap_or(0);
-            let alike = known.iter().all(|size| *size == first);
-            if known.len() < parts.len() && !alike {
-                let what =
-                    format!("{id}: RAID 0 of members of different sizes, of which some were not given");
+            // Where a zone begins depends on the sizes of all members, which only they tell.
+            let sized = parts.into_iter().map(|(part, size)| Some((part, size?)));
+            let Some(parts) = sized.collect::<Option<Vec<_>>>() else {
+                let what = format!("{id}: RAID 0 of which members were not given");
                 return Err(FormatError::Unsupported { code: Code::MissingDisk, what });
-            }
+            };
             let order = match (geometry.has_zone_order, layout) {
                 (true, 1) => ZoneOrder::Original,
                 (true, 2) => ZoneOrder::Alternate,
@@ -242,7 +244,6 @@ fn runs(
                 }
                 _ => ZoneOrder::Unknown,
             };
-            let parts = parts.into_iter().map(|(part, size)| (part, size.unwrap_or(first))).collect();
             zones(parts, chunk, order)
         }
         1 => Ok(vec![(size, Run::Mirrored { parts: plain(parts) })]),

@@ -90,13 +90,22 @@ impl Arrays {
         }
     }
 
-    /// The arrays to put together now: those that are complete. If there are none, no other array brings what is
-    /// missing.
+    /// The arrays to put together now: those that are complete, or else those that lie lowest, as what they make may be
+    /// what others wait for.
     fn next(&self) -> Vec<Uuid> {
         let is_complete = |found: &[Found]| Array::choose(found).is_some_and(|array| array.is_complete());
         let complete = self.waiting.iter().filter(|(_, found)| is_complete(found));
         let complete: Vec<Uuid> = complete.map(|(uuid, _)| *uuid).collect();
-        if complete.is_empty() { self.waiting.keys().copied().collect() } else { complete }
+        if !complete.is_empty() {
+            return complete;
+        }
+        let depth = |found: &[Found]| {
+            let depths = found.iter().filter_map(|found| self.ids.get(&found.volume.id));
+            depths.map(|(depth, _)| *depth).max().unwrap_or(0)
+        };
+        let lowest = self.waiting.values().map(|found| depth(found)).min();
+        let lowest = self.waiting.iter().filter(|(_, found)| Some(depth(found)) == lowest);
+        lowest.map(|(uuid, _)| *uuid).collect()
     }
 
     /// Puts an array together: the volumes that it holds.

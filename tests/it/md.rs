@@ -1,0 +1,346 @@
+//! MD arrays against what was laid out over their members (`scripts/make-md.py`). `$ICECORE_MD` is a directory of all
+//! variants; a few are fixtures.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use icecore::{
+    block::{
+        self, Memory, ReadAt, Source,
+        fault::{Fault, Faulty, When},
+    },
+    gap::Code,
+    scan,
+    volume::{self, Assembled},
+};
+use sha2::{Digest, Sha256};
+
+/// What is not read as a whole array even with all members, or is told of: see the tests below.
+const SPECIAL: [&str; 9] = [
+    "raid0-zones-unknown",
+    "reshape",
+    "unknown",
+    "stale",
+    "failed",
+    "journal",
+    "parted",
+    "parted-end",
+    "over",
+];
+
+/// Members that lack something, which the others have.
+const HURT: [&str; 3] = ["bad-blocks", "bad-blocks-end", "recovering"];
+
+struct Variant {
+    dir: PathBuf,
+    name: String,
+    id: String,
+    size: u64,
+    sum: String,
+    count: usize,
+    /// Sets of members without which it is read.
+    spared: BTreeSet<Vec<usize>>,
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures/md")
+}
+
+fn directory() -> PathBuf {
+    std::env::var_os("ICECORE_MD").map_or_else(fixtures, PathBuf::from)
+}
+
+fn variants(dir: &Path) -> Vec<Variant> {
+    let text = std::fs::read_to_string(dir.join("truth.tsv")).unwrap();
+    let of = |line: &str| {
+        let [name, id, size, sum, count, spared] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let set = |set: &str| set.split(',').map(|number| number.parse().unwrap()).collect();
+        Variant {
+            dir: dir.to_owned(),
+            name: name.to_owned(),
+            id: id.to_owned(),
+            size: size.parse().unwrap(),
+            sum: sum.to_owned(),
+            count: count.parse().unwrap(),
+            spared: spared.split(';').filter(|set| !set.is_empty()).map(set).collect(),
+        }
+    };
+    text.lines().map(of).collect()
+}
+
+fn variant(name: &str) -> Option<Variant> {
+    variants(&directory()).into_iter().find(|variant| variant.name == name)
+}
+
+impl Variant {
+    fn members(&self) -> Vec<Vec<u8>> {
+        let member = |number| {
+            let path = self.dir.join(format!("{}.{number}.img.zst", self.name));
+            zstd::decode_all(&*std::fs::read(path).unwrap()).unwrap()
+        };
+        (0..self.count).map(member).collect()
+    }
+}
+
+fn memory(bytes: &[u8]) -> Source {
+    Arc::new(Memory::new(bytes.to_vec()))
+}
+
+fn assemble(disks: Vec<Source>) -> Assembled {
+    let volumes = disks.iter().enumerate();
+    let volumes = volumes.flat_map(|(number, source)| volume::volumes(source, number).unwrap().volumes);
+    volume::assemble(volumes.collect())
+}
+
+fn without(members: &[Vec<u8>], lost: &[usize]) -> Assembled {
+    let given = members.iter().enumerate().filter(|(number, _)| !lost.contains(number));
+    assemble(given.map(|(_, bytes)| memory(bytes)).collect())
+}
+
+fn read(source: &dyn ReadAt) -> Option<Vec<u8>> {
+    block::read_vec(source, "volume", 0, usize::try_from(source.size()).unwrap()).ok()
+}
+
+fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn codes(all: &Assembled) -> Vec<(&str, Code)> {
+    all.notes.iter().map(|(id, note)| (id.as_str(), note.code())).collect()
+}
+
+/// The one volume that was put together.
+fn only(all: &Assembled) -> &volume::Volume {
+    let [only] = &all.volumes[..] else { panic!("{} volumes, {:?}", all.volumes.len(), all.notes) };
+    only
+}
+
+#[test]
+fn every_array_is_what_was_laid_out() {
+    for variant in variants(&directory()).iter().filter(|variant| !SPECIAL.contains(&variant.name.as_str())) {
+        let mut members = variant.members();
+        for _ in 0..2 {
+            let all = without(&members, &[]);
+            let name = &variant.name;
+            let array = only(&all);
+            assert_eq!(codes(&all), [], "{name}");
+            assert_eq!((&array.id, array.source.size()), (&variant.id, variant.size), "{name}");
+            assert_eq!(sum(&read(&array.source).unwrap()), variant.sum, "{name}");
+            assert_eq!(all.members.len(), variant.count, "{name}");
+            members.reverse();
+        }
+    }
+}
+
+#[test]
+fn reads_of_any_place_and_length_agree() {
+    for variant in variants(&directory()).iter().filter(|variant| !SPECIAL.contains(&variant.name.as_str())) {
+        let members = variant.members();
+        let lost = variant.spared.iter().next_back().filter(|_| !HURT.contains(&variant.name.as_str()));
+        let lost = lost.cloned().unwrap_or_default();
+        let (all, degraded) = (without(&members, &[]), without(&members, &lost));
+        let whole = read(&only(&all).source).unwrap();
+        let source = &only(&degraded).source;
+        source.will_need(0, u64::MAX);
+        for number in 0..200usize {
+            let at = number * 7919 % whole.len();
+            let length = (number * 911 % 30_000 + 1).min(whole.len() - at);
+            let bytes = block::read_vec(source, "volume", u64::try_from(at).unwrap(), length).unwrap();
+            assert!(bytes == whole[at..at + length], "{} {at} {length}", variant.name);
+        }
+    }
+}
+
+#[test]
+fn without_members_all_is_read_that_the_level_allows() {
+    let mut sets = 0;
+    for variant in variants(&directory()).iter().filter(|variant| !SPECIAL.contains(&variant.name.as_str())) {
+        let members = variant.members();
+        let name = &variant.name;
+        let whole = read(&only(&without(&members, &[])).source).unwrap();
+        // A spare is none.
+        let roles = if name == "spare" { variant.count - 1 } else { variant.count };
+        for lost in (0..roles).flat_map(|one| (one..roles).map(move |two| vec![one, two])) {
+            let lost: Vec<usize> = BTreeSet::from_iter(lost).into_iter().collect();
+            if lost.len() == variant.count {
+                continue;
+            }
+            sets += 1;
+            let all = without(&members, &lost);
+            assert!(
+                all.notes.iter().any(|(id, note)| *id == variant.id && note.code() == Code::MissingDisk),
+                "{name} {lost:?} {:?}",
+                all.notes
+            );
+            let Some(array) = all.volumes.first() else {
+                assert!(["linear", "raid0"].iter().any(|level| name.starts_with(level)), "{name} {lost:?}");
+                continue;
+            };
+            let spared = variant.spared.contains(&lost);
+            let hurt = HURT.contains(&name.as_str());
+            let whole_size = array.source.size() == variant.size;
+            assert!((whole_size && read(&array.source).is_some()) == spared || hurt, "{name} {lost:?}");
+            let mut pages = 0;
+            for (at, expected) in
+                (0u64..).step_by(4096).zip(whole.chunks(4096)).take_while(|(at, _)| *at < array.source.size())
+            {
+                match block::read_vec(&array.source, "volume", at, expected.len()) {
+                    Ok(bytes) => {
+                        pages += 1;
+                        assert!(bytes == expected, "{name} {lost:?} {at}");
+                    }
+                    Err(error) => assert!(error.detail().contains(&variant.id), "{name} {error:?}"),
+                }
+            }
+            let none = name.starts_with("raid6") || (lost.len() > 1 && name.starts_with("raid10"));
+            assert!(pages > 0 || none || hurt, "{name} {lost:?}");
+        }
+    }
+    assert!(sets > 30, "{sets}");
+}
+
+#[test]
+fn an_unreadable_place_of_a_member_is_read_from_the_others() {
+    let variant = variants(&fixtures()).into_iter().find(|variant| variant.name == "raid6-2").unwrap();
+    let members = variant.members();
+    let disks = members.iter().enumerate().map(|(number, bytes)| -> Source {
+        // Not at the same place on three of them.
+        let at = 40_000 + u64::try_from(number).unwrap() / 2 * 8192;
+        Arc::new(Faulty::new(memory(bytes), Fault::Error, When::Touches(at)))
+    });
+    let all = assemble(disks.collect());
+    assert_eq!(sum(&read(&only(&all).source).unwrap()), variant.sum);
+}
+
+#[test]
+fn what_is_in_no_state_to_be_read_is_named() {
+    for (name, what) in [
+        ("raid0-zones-unknown", "RAID 0 of members of different sizes without a layout"),
+        ("reshape", "MD array that is being reshaped, at sector 1024"),
+        ("unknown", "MD feature_map bits 0x100000"),
+    ] {
+        let Some(variant) = variant(name) else { continue };
+        let all = without(&variant.members(), &[]);
+        assert_eq!((all.volumes.len(), all.members.len()), (0, variant.count), "{name}");
+        assert_eq!(codes(&all), [(variant.id.as_str(), Code::UnsupportedFeature)], "{name}");
+        assert!(all.notes[0].1.detail().contains(what), "{name} {:?}", all.notes);
+    }
+}
+
+#[test]
+fn a_member_that_is_behind_is_not_used() {
+    for name in ["stale", "failed"] {
+        let Some(variant) = variant(name) else { continue };
+        let all = without(&variant.members(), &[]);
+        let expected = [("disk1", Code::CorruptStructure), (variant.id.as_str(), Code::MissingDisk)];
+        assert_eq!(codes(&all), expected, "{name}");
+        assert_eq!(sum(&read(&only(&all).source).unwrap()), variant.sum, "{name}");
+        assert!(all.notes[1].1.detail().contains("had failed or was removed"), "{:?}", all.notes);
+    }
+}
+
+#[test]
+fn logs_that_are_not_read_are_told() {
+    if let Some(variant) = variant("journal") {
+        let all = without(&variant.members(), &[]);
+        assert_eq!(codes(&all), [(variant.id.as_str(), Code::JournalNotReplayed)]);
+        assert_eq!(sum(&read(&only(&all).source).unwrap()), variant.sum);
+    }
+    if let Some(variant) = variant("ppl") {
+        let all = without(&variant.members(), &[0]);
+        let id = variant.id.as_str();
+        assert_eq!(codes(&all), [(id, Code::MissingDisk), (id, Code::DirtyImage)]);
+        assert!(all.notes[1].1.detail().contains("partial parity log"), "{:?}", all.notes);
+    }
+}
+
+#[test]
+fn partitions_of_an_array_are_volumes() {
+    for name in ["parted", "parted-end"] {
+        let Some(variant) = variant(name) else { continue };
+        let all = without(&variant.members(), &[]);
+        assert_eq!(codes(&all), [], "{name}");
+        let found: Vec<_> =
+            all.volumes.iter().map(|volume| (volume.id.clone(), volume.source.size())).collect();
+        let id = |number| format!("{}p{number}", variant.id);
+        assert_eq!(found, [(id(1), 128 * 512), (id(2), 256 * 512)], "{name}");
+        assert!(read(&all.volumes[1].source).unwrap().starts_with(b"p2 0000000\n"), "{name}");
+        assert_eq!(all.volumes[0].names[0], format!("/dev/{}1", variant.id), "{name}");
+        assert_eq!(all.volumes[0].parts, ["disk0", "disk1"]);
+    }
+}
+
+#[test]
+fn arrays_of_arrays_are_put_together() {
+    let Some(variant) = variant("over") else { return };
+    let members = variant.members();
+    for lost in [&[][..], &[0], &[1, 2]] {
+        let all = without(&members, lost);
+        let array = only(&all);
+        assert_eq!((array.id.as_str(), sum(&read(&array.source).unwrap())), ("md/over", variant.sum.clone()));
+        assert_eq!(array.parts, ["md/under0", "md/under1"]);
+        assert_eq!(codes(&all).len(), lost.len());
+        assert_eq!(all.members.len(), 6 - lost.len());
+    }
+    let all = without(&members, &[0, 1]);
+    assert!(codes(&all).contains(&("md/over", Code::MissingDisk)), "{:?}", all.notes);
+}
+
+#[test]
+fn the_same_member_twice_is_used_once() {
+    let variant = variants(&fixtures()).into_iter().find(|variant| variant.name == "node").unwrap();
+    let mut members = variant.members();
+    members.push(members[2].clone());
+    let all = without(&members, &[]);
+    assert_eq!(codes(&all), [("disk4", Code::CorruptStructure)]);
+    assert_eq!(sum(&read(&only(&all).source).unwrap()), variant.sum);
+}
+
+#[test]
+fn any_flipped_byte_of_a_superblock_is_noticed_or_changes_nothing() {
+    for (name, at) in [("raid6-2", 4096), ("raid1-big", 256 << 10)] {
+        let variant = variants(&fixtures()).into_iter().find(|variant| variant.name == name).unwrap();
+        let members = variant.members();
+        // Behind the magic, without which it is no member.
+        for at in (at + 4..at + 272).step_by(3) {
+            let mut members = members.clone();
+            members.iter_mut().for_each(|member| member[at] ^= 0x10);
+            let all = without(&members, &[]);
+            let same = || read(&only(&all).source).map(|bytes| sum(&bytes)) == Some(variant.sum.clone());
+            assert!(!all.notes.is_empty() || same(), "{name} {at}");
+        }
+    }
+}
+
+#[test]
+fn a_node_on_an_array_without_a_member_is_put_together() {
+    let variant = variants(&fixtures()).into_iter().find(|variant| variant.name == "node").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let given = variant.members().into_iter().enumerate().filter(|(number, _)| *number != 1);
+    let disks = given.map(|(number, bytes)| {
+        let path = dir.path().join(format!("disk{number}.img"));
+        std::fs::write(&path, bytes).unwrap();
+        path
+    });
+    let node = scan::open(&scan::Inputs { disks: disks.collect(), ..scan::Inputs::default() }).unwrap();
+    assert_eq!(node.machine.hostname.as_deref(), Some("md-node"));
+    let mounts: Vec<_> =
+        node.machine.mounts.iter().map(|mount| (mount.path.to_string(), mount.volume.as_str())).collect();
+    assert_eq!(mounts, [("/".to_owned(), "md/0")]);
+    let root = node.machine.root.unwrap();
+    assert_eq!(root.read(b"var/lib/state", "file").unwrap().unwrap(), b"here\n");
+    assert_eq!(root.read(b"usr/lines", "file").unwrap().unwrap().len(), 60_000);
+    let contents: Vec<_> =
+        node.volumes.iter().map(|volume| (volume.id.as_str(), volume.content.as_str())).collect();
+    let member = |id| (id, "MD RAID member");
+    assert_eq!(contents, [member("disk0"), member("disk1"), member("disk2"), ("md/0", "ext4")]);
+    let gap = node.gaps.iter().find(|gap| gap.subject == "md/0").unwrap();
+    assert_eq!(gap.code, Code::MissingDisk);
+    assert!(gap.detail.contains("member 1 of MD array md/0 was not given"), "{}", gap.detail);
+    assert!(node.unread.is_empty());
+}
