@@ -182,8 +182,15 @@ impl<'a> Array<'a> {
                 _ if count <= spare => "what they hold is read from the others",
                 _ => "what they hold cannot be read",
             };
-            let which: Vec<String> = lacking.iter().map(|role| self.missing(id, *role)).collect();
-            self.notes.push(note(Code::MissingDisk, format!("{}: {effect}", which.join(", "))));
+            let (gone, failed): (Vec<u32>, Vec<u32>) =
+                lacking.iter().partition(|role| self.newest.roles.contains(&Role::Active(**role)));
+            let which = [(gone, "not given"), (failed, "failed or removed before")].into_iter();
+            let which = which.filter(|(roles, _)| !roles.is_empty());
+            let which =
+                which.map(|(roles, why)| format!("{} {why}", listed(&roles))).collect::<Vec<_>>().join(", ");
+            let disks = geometry.disks;
+            let what = format!("MD array {id} without some of its {disks} members ({which}): {effect}");
+            self.notes.push(note(Code::MissingDisk, what));
         }
         let recovers = |found: &&Found| found.superblock.recovered < found.superblock.data_size;
         let is_computed = !lacking.is_empty() || self.chosen.values().any(recovers);
@@ -199,6 +206,15 @@ impl<'a> Array<'a> {
             self.notes.push(note(Code::JournalNotReplayed, what));
         }
     }
+}
+
+/// The first of some roles, and how many more there are.
+fn listed(roles: &[u32]) -> String {
+    const FIRST: usize = 16;
+    let first: Vec<String> = roles.iter().take(FIRST).map(u32::to_string).collect();
+    let more = roles.len().saturating_sub(FIRST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", first.join(", "))
 }
 
 /// What lies where in the array.

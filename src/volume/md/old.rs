@@ -37,7 +37,7 @@ pub(super) fn parse(bytes: &[u8], at: u64) -> Result<Superblock, FormatError> {
     let said = word(CHECKSUM);
     let sum = words.iter().fold(0u64, |sum, word| sum.wrapping_add(u64::from(*word)));
     let sum = fold(sum.wrapping_sub(u64::from(said)));
-    if sum != said {
+    if sum != said && !cfg!(fuzzing) {
         return Err(corrupt(format!("checksum {said:#010x}, computed {sum:#010x}")));
     }
     // 64-bit numbers have the order of their machine, too.
