@@ -197,6 +197,9 @@ class Array:
             areas.append(bytearray(self.size))
         if self.extra.get("journal"):
             areas.append(bytearray(self.size))
+        for other, replaced in self.extra.get("replacing", {}).items():
+            done = self.extra["recovered"][other]
+            areas.append(areas[replaced][:done] + b"\xdb" * (self.size - done))
         make = self.old if self.version == "0.90" else self.one
         return [make(number, bytes(area)) for number, area in enumerate(areas)]
 
@@ -207,7 +210,7 @@ class Array:
         if self.extra.get("journal"):
             roles.append(JOURNAL)
         for other, replaced in self.extra.get("replacing", {}).items():
-            roles[other] = replaced
+            roles[other:] = [replaced]
         for failed in self.extra.get("failed", ()):
             # One that failed does not learn it.
             if number != failed:
@@ -382,6 +385,7 @@ def variants():
     yield Array("bad-blocks-end", "1.0", 1, disks=2, chunk=4, bad={0: [(0, 1024)]}, hurt={0: [(0, 1024)]})
     yield Array("recovering", "1.1", 6, layout=2, disks=5, chunk=16, recovered={3: 65536}, hurt={3: [(65536, 131072)]})
     yield Array("spare", "1.2", 5, layout=2, disks=3, chunk=16, spare=True)
+    yield Array("replacing", "1.2", 5, layout=2, disks=3, chunk=16, replacing={3: 1}, recovered={3: 65536})
     yield Array("journal", "1.2", 5, layout=2, disks=3, chunk=16, journal=True)
     yield Array("ppl", "1.2", 5, layout=2, disks=3, chunk=16, features=1024, dirty=True)
     yield Array("reshape", "1.2", 5, layout=2, disks=3, chunk=16, features=4, position=1024)

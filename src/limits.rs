@@ -57,7 +57,7 @@ pub const QCOW2_SNAPSHOT_BYTES: u64 = 16 << 20;
 pub const DISK_TABLE_CACHE_BYTES: usize = 16 << 20;
 /// Bytes of decompressed clusters or grains that a chain of disk images keeps.
 pub const DISK_BLOCK_CACHE_BYTES: usize = 32 << 20;
-/// Runs of blocks of a disk image that one hint of a coming read is passed on for.
+/// Runs of blocks of a disk image, or chunks of a striped volume, that one hint of a coming read is passed on for.
 pub const HINTED_RUNS: usize = 1024;
 /// Bytes of a VMDK descriptor.
 pub const VMDK_DESCRIPTOR_BYTES: u64 = 1 << 20;

@@ -7,7 +7,7 @@ use crate::{
     block::{ReadAt, Source, check_range},
     error::FormatError,
     gap::Code,
-    num,
+    limits, num,
 };
 
 /// Bytes of a volume, from front to back.
@@ -142,7 +142,10 @@ impl Run {
             }
             Self::Striped { parts, size } => {
                 let mut done = 0;
-                while done < length {
+                for _ in 0..limits::HINTED_RUNS {
+                    if done >= length {
+                        break;
+                    }
                     let Ok((part, inside, left)) = stripe(parts, *size, at.saturating_add(done)) else {
                         return;
                     };

@@ -49,14 +49,18 @@ impl<'a> Array<'a> {
     fn role(&self, found: &Found) -> Result<Option<u32>, String> {
         let Superblock { array, events, role, number, .. } = &found.superblock;
         let newest = self.newest;
-        if *array != newest.array {
-            return Err(format!("differs from that of a newer member in what the array is: {array:?}"));
-        }
-        let Role::Active(role) = *role else { return Ok(None) };
         // The last change may not have reached all of them.
         if events.saturating_add(1) < newest.events {
             return Err(format!("of event {events}, the array is at {}: the member is stale", newest.events));
         }
+        if *array != newest.array {
+            let Geometry { created, level, layout, chunk, disks, size, .. } = array;
+            return Err(format!(
+                "a newer member tells of another array than level {level}, layout {layout:#x}, chunks of {chunk} bytes, \
+                 {disks} members of {size} bytes, made at {created}"
+            ));
+        }
+        let Role::Active(role) = *role else { return Ok(None) };
         if role >= array.disks {
             return Err(format!("of role {role}, the array has {} members", array.disks));
         }
@@ -230,6 +234,15 @@ fn runs(
         0 => size,
         _ => size.saturating_sub(size.checked_rem(chunk).unwrap_or(0)),
     };
+    // As the kernel wants it; less would make a read of a few bytes each.
+    let sound = match level {
+        0 => chunk > 0 && chunk.is_multiple_of(512),
+        4..=6 | 10 => chunk >= 4096 && chunk.is_power_of_two(),
+        _ => true,
+    };
+    if !sound {
+        return Err(corrupt(format!("level {level} with chunks of {chunk} bytes")));
+    }
     let plain = |parts: Vec<(Part, Option<u64>)>| parts.into_iter().map(|(part, _)| part).collect::<Vec<_>>();
     match level {
         -1 => {

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::{super::mapped::Part, by_pages};
-use crate::{error::FormatError, num};
+use crate::{error::FormatError, limits, num};
 
 const NAME: &str = "RAID 10";
 
@@ -150,7 +150,10 @@ impl Copies {
 
     pub(in crate::volume) fn will_need(&self, at: u64, length: u64) {
         let mut done = 0;
-        while done < length {
+        for _ in 0..limits::HINTED_RUNS {
+            if done >= length {
+                break;
+            }
             let position = at.saturating_add(done);
             let Ok(here) = self.left(position, length.saturating_sub(done)) else { return };
             self.places(position, |part, place| {

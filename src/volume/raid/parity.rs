@@ -7,7 +7,7 @@ use super::{
     by_pages, field,
     rotation::{Rotation, Row},
 };
-use crate::{error::FormatError, num};
+use crate::{error::FormatError, limits, num};
 
 /// Bytes that are computed at once, of as many parts as there are.
 const PIECE: u64 = 64 << 10;
@@ -67,7 +67,10 @@ impl Parity {
 
     pub(in crate::volume) fn will_need(&self, at: u64, length: u64) {
         let mut done = 0;
-        while done < length {
+        for _ in 0..limits::HINTED_RUNS {
+            if done >= length {
+                break;
+            }
             let Ok(place) = self.place(at.saturating_add(done)) else { return };
             let here = place.left.min(length.saturating_sub(done)).max(1);
             match self.parts.get(place.row.data) {
