@@ -14,9 +14,9 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 cargo build --quiet --release --target "$host" $(printf -- '--bin %s ' "${targets[@]}")
 # The beginnings of the fixtures that a target's format has.
 seeds() { # target
-  local folder=$1 fixture
-  if [ "$1" = partitions ]; then folder=volume; fi
-  for fixture in ../disk-fixtures/"$folder"/*.img.zst; do
+  local folders=("$1") fixture
+  if [ "$1" = partitions ]; then folders=(volume md); fi
+  for fixture in $(printf '../disk-fixtures/%s/*.img.zst ' "${folders[@]}"); do
     if [ -e "$fixture" ]; then head -c 1M < <(zstd -dcq "$fixture") > "corpus/$1/$(basename "$fixture" .img.zst)"; fi
   done
 }

@@ -37,6 +37,18 @@ pub const LVM_METADATA_BYTES: u64 = 16 << 20;
 pub const LVM_VOLUMES: usize = 4096;
 /// Parts of all logical volumes of an LVM2 volume group.
 pub const LVM_PARTS: usize = 1 << 17;
+/// Members of one MD array: mdadm makes arrays of at most 1920, real ones have dozens.
+pub const MD_MEMBERS: u32 = 1024;
+/// MD arrays of one node; with more, those whose identifiers are last are not put together.
+pub const MD_ARRAYS: usize = 1024;
+/// Partitions of all MD arrays of one node.
+pub const MD_PARTITIONS: usize = 1 << 16;
+/// MD arrays whose members are arrays, one on another; RAID 0 over RAID 1 is two.
+pub const MD_DEPTH: usize = 4;
+/// Reads that one read of an array of arrays may become: the product of their members.
+pub const MD_READS: u64 = 4096;
+/// Sectors of an MD member's list of bad blocks; mdadm leaves room for 8.
+pub const MD_BAD_BLOCK_SECTORS: u16 = 1024;
 /// Files in a chain of backing files.
 pub const BACKING_CHAIN: usize = 64;
 /// Entries of a qcow2 L1 table: qemu's own bound of 32 MiB.
@@ -47,7 +59,7 @@ pub const QCOW2_SNAPSHOT_BYTES: u64 = 16 << 20;
 pub const DISK_TABLE_CACHE_BYTES: usize = 16 << 20;
 /// Bytes of decompressed clusters or grains that a chain of disk images keeps.
 pub const DISK_BLOCK_CACHE_BYTES: usize = 32 << 20;
-/// Runs of blocks of a disk image that one hint of a coming read is passed on for.
+/// Runs of blocks of a disk image, or chunks of a striped volume, that one hint of a coming read is passed on for.
 pub const HINTED_RUNS: usize = 1024;
 /// Bytes of a VMDK descriptor.
 pub const VMDK_DESCRIPTOR_BYTES: u64 = 1 << 20;

@@ -359,8 +359,12 @@ fn matches(candidate: &NodeVolume, line: &Line) -> bool {
         None => match line.spec.split_once('=') {
             Some((key, value)) => (key.to_ascii_uppercase(), value.trim_matches('"')),
             None => {
+                // A name of a disk is none of what several make.
+                let is_of_disk = candidate.volume.parts.is_empty();
                 return device(&line.spec).is_some_and(|(disk, number)| {
-                    candidate.volume.disk == disk && partition.map(|partition| partition.number) == number
+                    is_of_disk
+                        && candidate.volume.disk == disk
+                        && partition.map(|partition| partition.number) == number
                 });
             }
         },

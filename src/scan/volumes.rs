@@ -24,7 +24,7 @@ impl Opening<'_> {
             self.volumes.push(of_volume(volume, content));
         }
         for (id, note) in &notes {
-            let effect = "volumes that it is a part of are missing or incomplete";
+            let effect = "it, or what it is a part of, may be missing or incomplete";
             self.gaps.push(Gap::from_error(note, Scope::Volume, id, effect));
         }
         volumes.into_iter().for_each(|volume| self.volume(volume));

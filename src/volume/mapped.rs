@@ -1,12 +1,13 @@
-//! A volume that is made of pieces of others: what LVM and MD call linear, striped and mirrored.
+//! A volume that is made of pieces of others: what LVM and MD call linear, striped and mirrored, and RAID.
 
-use std::io;
+use std::{io, sync::Arc};
 
+use super::raid::{Copies, Parity, by_pages};
 use crate::{
     block::{ReadAt, Source, check_range},
     error::FormatError,
     gap::Code,
-    num,
+    limits, num,
 };
 
 /// Bytes of a volume, from front to back.
@@ -22,6 +23,10 @@ pub(super) enum Run {
     Striped { parts: Vec<Part>, size: u64 },
     /// Every part holds everything: the first that can be read serves.
     Mirrored { parts: Vec<Part> },
+    /// RAID 4, 5 or 6.
+    Parity(Parity),
+    /// RAID 10.
+    Copies(Copies),
     /// Zeros.
     Zero,
 }
@@ -97,17 +102,20 @@ impl Run {
                 buf.fill(0);
                 Ok(())
             }
-            Self::Mirrored { parts } => {
+            Self::Parity(parity) => parity.read(buf, at),
+            Self::Copies(copies) => copies.read(buf, at),
+            Self::Mirrored { parts } => by_pages(buf, at, |buf, at| {
                 let mut failure = None;
                 for part in parts {
                     match part.read(buf, at) {
                         Ok(()) => return Ok(()),
                         // A copy that is there tells more than one that is not.
-                        Err(error) => failure = Some(error),
+                        Err(error) if failure.is_none() || part.is_there() => failure = Some(error),
+                        Err(_) => {}
                     }
                 }
                 Err(failure.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
-            }
+            }),
             Self::Striped { parts, size } => {
                 let mut done = 0;
                 while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -125,22 +133,24 @@ impl Run {
     fn will_need(&self, at: u64, length: u64) {
         match self {
             Self::Zero => {}
+            Self::Parity(parity) => parity.will_need(at, length),
+            Self::Copies(copies) => copies.will_need(at, length),
             Self::Mirrored { parts } => {
-                if let Some(Part::At(source, start)) = parts.iter().find(|part| matches!(part, Part::At(..)))
-                {
-                    source.will_need(start.saturating_add(at), length);
+                if let Some(part) = parts.iter().find(|part| part.is_there()) {
+                    part.will_need(at, length);
                 }
             }
             Self::Striped { parts, size } => {
                 let mut done = 0;
-                while done < length {
+                for _ in 0..limits::HINTED_RUNS {
+                    if done >= length {
+                        break;
+                    }
                     let Ok((part, inside, left)) = stripe(parts, *size, at.saturating_add(done)) else {
                         return;
                     };
                     let here = left.min(length.saturating_sub(done)).max(1);
-                    if let Part::At(source, start) = part {
-                        source.will_need(start.saturating_add(inside), here);
-                    }
+                    part.will_need(inside, here);
                     done = done.saturating_add(here);
                 }
             }
@@ -165,7 +175,26 @@ fn stripe(parts: &[Part], size: u64, at: u64) -> io::Result<(&Part, u64, u64)> {
 }
 
 impl Part {
-    fn read(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
+    /// Whether it is on a source.
+    pub(super) fn is_there(&self) -> bool {
+        matches!(self, Self::At(..))
+    }
+
+    /// The same without its first bytes.
+    pub(super) fn behind(&self, bytes: u64) -> Self {
+        match self {
+            Self::At(source, start) => Self::At(Arc::clone(source), start.saturating_add(bytes)),
+            Self::Missing(what) => Self::Missing(what.clone()),
+        }
+    }
+
+    pub(super) fn will_need(&self, at: u64, length: u64) {
+        if let Self::At(source, start) = self {
+            source.will_need(start.saturating_add(at), length);
+        }
+    }
+
+    pub(super) fn read(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
         match self {
             Self::At(source, start) => source.read_at(buf, start.saturating_add(at)),
             Self::Missing(what) => {
@@ -177,8 +206,6 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::block::Memory;
 

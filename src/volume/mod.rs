@@ -4,6 +4,8 @@ mod gpt;
 mod lvm;
 mod mapped;
 mod mbr;
+mod md;
+mod raid;
 mod signature;
 mod whole;
 
@@ -21,19 +23,19 @@ use crate::{
 #[derive(Clone)]
 pub struct Volume {
     /// How reports and `--volume` name it: `disk0` for a whole disk, `disk0p1` for a partition, `vg/root` for a
-    /// logical volume.
+    /// logical volume, `md/data` for an array and `md/datap1` for a partition of one.
     pub id: String,
-    /// The number of the disk, in the order in which the disks were given.
+    /// The number of the disk (of what is made of several, the first), in the order in which the disks were given.
     pub disk: usize,
-    /// Where it begins on the disk, in bytes.
+    /// Where it begins on the disk or array, in bytes.
     pub start: u64,
     /// Its bytes.
     pub source: Source,
     /// What the partition table says, for a partition.
     pub partition: Option<Partition>,
-    /// Names under which fstab may call it, for a logical volume (`/dev/vg/root`).
+    /// Names under which fstab may call it, for a logical volume (`/dev/vg/root`) or an array.
     pub names: Vec<String>,
-    /// The ids of the volumes that it is made of, for a logical volume.
+    /// The ids of the volumes that it is made of, for a logical volume or an array.
     pub parts: Vec<String>,
 }
 
@@ -78,38 +80,52 @@ pub struct Assembled {
     pub notes: Vec<(String, FormatError)>,
 }
 
-/// Puts together what volumes of any number of disks, in any order, make: LVM2's logical volumes.
+/// Puts together what volumes of any number of disks, in any order, make: MD's arrays with their partitions, then
+/// LVM2's logical volumes, which may lie on arrays.
 pub fn assemble(volumes: Vec<Volume>) -> Assembled {
     let mut all = Assembled { volumes, ..Assembled::default() };
+    md::assemble(&mut all);
     lvm::assemble(&mut all);
     all
 }
 
 /// The volumes of disk number `disk`. A disk without partition table is one volume.
 pub fn volumes(source: &Source, disk: usize) -> Result<Table, FormatError> {
+    table(source, &format!("disk{disk}"), disk)
+}
+
+/// The volumes of a disk or array by its id.
+fn table(source: &Source, name: &str, disk: usize) -> Result<Table, FormatError> {
     let mut notes = Vec::new();
     let (scheme, extents) = match gpt::read(source, &mut notes)? {
         Some(extents) => ("gpt", extents),
         None => match mbr::read(source, &mut notes)? {
             Some(extents) => ("mbr", extents),
             None => {
-                return Ok(Table { scheme: "none", volumes: vec![whole_disk(source, disk)], notes });
+                return Ok(Table { scheme: "none", volumes: vec![whole_volume(source, name, disk)], notes });
             }
         },
     };
+    if md::owns_table(source, &extents) {
+        return Ok(Table {
+            scheme: "none",
+            volumes: vec![whole_volume(source, name, disk)],
+            notes: Vec::new(),
+        });
+    }
     let mut volumes = Vec::new();
     // A file system that was made on the whole disk leaves an old MBR in place, and the other way round: both
     // are told, and neither is lost.
     if scheme == "mbr" && whole::is_file_system(source) {
-        volumes.push(whole_disk(source, disk));
+        volumes.push(whole_volume(source, name, disk));
         notes.push(FormatError::corrupt("master boot record", 0, "the whole disk holds a file system too"));
     }
     if extents.len() > limits::PARTITIONS {
-        let what = format!("{} partitions on disk{disk}, more than {}", extents.len(), limits::PARTITIONS);
+        let what = format!("{} partitions on {name}, more than {}", extents.len(), limits::PARTITIONS);
         notes.push(FormatError::limit(what));
     }
     for Extent { start, length, partition } in extents.into_iter().take(limits::PARTITIONS) {
-        let id = format!("disk{disk}p{}", partition.number);
+        let id = format!("{name}p{}", partition.number);
         if start.saturating_add(length) > source.size() {
             let problem = format!(
                 "{id} ends at {:#x}, past the disk's end at {:#x}",
@@ -132,7 +148,7 @@ pub fn volumes(source: &Source, disk: usize) -> Result<Table, FormatError> {
     Ok(Table { scheme, volumes, notes })
 }
 
-fn whole_disk(source: &Source, disk: usize) -> Volume {
-    let (id, source) = (format!("disk{disk}"), Arc::clone(source));
+fn whole_volume(source: &Source, name: &str, disk: usize) -> Volume {
+    let (id, source) = (name.to_owned(), Arc::clone(source));
     Volume { id, disk, start: 0, source, partition: None, names: Vec::new(), parts: Vec::new() }
 }

@@ -26,6 +26,7 @@ mod hostile;
 mod inventory;
 mod lvm;
 mod matching;
+mod md;
 mod rooms;
 mod shared;
 mod tree;
