@@ -57,8 +57,8 @@ pub(super) struct Segment {
 pub(super) enum Kind {
     /// Chunks of `size` bytes, one area after the other; of one area a plain run.
     Striped { areas: Vec<Area>, size: u64 },
-    /// Each area holds everything.
-    Mirrored { areas: Vec<Area> },
+    /// Each area holds everything. The state of each is in a volume of its own, unless there are none.
+    Mirrored { areas: Vec<Area>, states: Vec<String> },
     /// Reads as zeros.
     Zero,
     /// What is not read, by its own name.
@@ -173,11 +173,15 @@ impl Segment {
                 let sound = !areas.is_empty() && (areas.len() == 1 || size > 0);
                 sound.then_some(Kind::Striped { areas, size })?
             }
-            "mirror" => Kind::Mirrored { areas: areas(section.list("mirrors"))? },
+            "mirror" => Kind::Mirrored { areas: areas(section.list("mirrors"))?, states: Vec::new() },
             // Each leg is a volume for its state and one for its data.
-            "raid1" => Kind::Mirrored {
-                areas: names(section.list("raids"))?.into_iter().skip(1).step_by(2).collect(),
-            },
+            "raid1" => {
+                let volumes = names(section.list("raids"))?;
+                Kind::Mirrored {
+                    states: volumes.iter().step_by(2).map(|area| area.name.clone()).collect(),
+                    areas: volumes.into_iter().skip(1).step_by(2).collect(),
+                }
+            }
             "zero" => Kind::Zero,
             other => Kind::Other(other.to_owned()),
         };

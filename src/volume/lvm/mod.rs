@@ -4,6 +4,7 @@
 mod checksum;
 mod group;
 mod label;
+mod leg;
 mod text;
 
 use std::{
@@ -125,7 +126,12 @@ impl Assembly<'_> {
             for what in lacks.missing {
                 all.notes.push((id.clone(), FormatError::Unsupported { code: Code::MissingDisk, what }));
             }
-            let disk = self.physical.values().map(|volume| volume.disk).min().unwrap_or(0);
+            for leg in lacks.behind {
+                let problem = format!("the leg {leg} is behind the others, which are read alone");
+                all.notes.push((id.clone(), FormatError::corrupt("LVM2 RAID superblock", 0, problem)));
+            }
+            let own = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
+            let disk = own.map(|volume| volume.disk).min().unwrap_or(0);
             let names = names(&self.group.name, name);
             all.volumes.push(Volume {
                 id,
@@ -160,8 +166,8 @@ impl Assembly<'_> {
                     let parts = areas.iter().map(|area| self.part(area, count, lacks, depth));
                     Run::Striped { parts: parts.collect::<Result<_, _>>()?, size: *size }
                 }
-                Kind::Mirrored { areas } => {
-                    Run::Mirrored { parts: self.legs(areas, segment.count, lacks, depth)? }
+                Kind::Mirrored { areas, states } => {
+                    Run::Mirrored { parts: self.legs((areas, states), segment.count, lacks, depth)? }
                 }
             };
             runs.push((segment.count.saturating_mul(self.group.extent), run));
@@ -172,7 +178,7 @@ impl Assembly<'_> {
     /// The legs of a mirror. Nothing is missing as long as one of them is whole.
     fn legs(
         &self,
-        areas: &[Area],
+        (areas, states): (&[Area], &[String]),
         count: u64,
         lacks: &mut Lacks,
         depth: usize,
@@ -180,14 +186,22 @@ impl Assembly<'_> {
         let mut whole = Vec::new();
         let mut others = Vec::new();
         let mut missing = BTreeSet::new();
-        for area in areas {
+        // One that is not there says nothing, and its leg is not there either.
+        let state = |name: &String| {
+            let source = self.source(name, &mut Lacks::default(), depth.saturating_add(1)).ok()?;
+            leg::State::read(&source)
+        };
+        let states: Vec<_> = states.iter().map(state).collect();
+        let current = leg::current(&states);
+        for (number, area) in areas.iter().enumerate() {
             let mut own = Lacks::default();
             let part = self.part(area, count, &mut own, depth)?;
             lacks.unread = lacks.unread.take().or(own.unread);
-            if own.missing.is_empty() {
-                whole.push(part)
-            } else {
-                others.push(part)
+            lacks.behind.extend(own.behind);
+            match own.missing.is_empty() {
+                false => others.push(part),
+                true if current.get(number).copied().unwrap_or(true) => whole.push(part),
+                true => _ = lacks.behind.insert(area.name.clone()),
             }
             missing.extend(own.missing);
         }
@@ -236,6 +250,8 @@ struct Lacks {
     /// A type of segment that is not read.
     unread: Option<String>,
     missing: BTreeSet<String>,
+    /// Legs of mirrors that do not hold what the others do.
+    behind: BTreeSet<String>,
 }
 
 /// The device names of a logical volume. The device mapper doubles dashes.
