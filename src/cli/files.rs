@@ -86,7 +86,7 @@ fn reading(error: io::Error) -> Failure {
 pub(crate) fn stat(args: &FileArgs) -> Done {
     let Opened { file, complete, .. } = open(args, false)?;
     let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &attributes(&file)?).map_err(io::Error::from)?;
+    icecore::report::json(&attributes(&file)?, &mut out)?;
     writeln!(out)?;
     Ok(if complete { Exit::Complete } else { Exit::Partial })
 }

@@ -99,7 +99,7 @@ fn put(report: &Report, args: &ReportArgs) -> Result<(), Failure> {
 fn write(report: &Report, format: Format, to: &mut dyn Write) -> io::Result<()> {
     match format {
         Format::Json => {
-            serde_json::to_writer_pretty(&mut *to, report)?;
+            report::json(report, to)?;
             writeln!(to)
         }
         Format::Ndjson => report::ndjson(report, to),

@@ -72,20 +72,30 @@ pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machi
         gaps: Vec::new(),
     };
     let mut rest: Vec<&NodeVolume> = volumes.iter().collect();
-    for at in 0..rest.len() {
-        let Some(volume) = rest.get(at).copied() else { break };
+    let mut systems = Vec::new();
+    for volume in volumes {
         match root_of(&volume.opened.fs) {
-            Ok(Some(fs)) => {
-                rest.remove(at);
-                machine.mount(Root::new(fs), volume, volumes, &mut rest);
-                break;
-            }
+            Ok(Some(fs)) => systems.push((volume, Root::new(fs))),
             Ok(None) => {}
             Err(error) => {
                 let effect = "whether the node's own system is on it is not known";
                 machine.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.volume.id, effect));
             }
         }
+    }
+    let named = systems.iter().position(|(volume, root)| is_its_root(volume, root));
+    if !systems.is_empty() {
+        let (volume, root) = systems.swap_remove(named.unwrap_or(0));
+        // A system for updates lies beside the one that runs; one on another disk may be anybody's.
+        let others = systems.iter().filter(|(other, _)| other.volume.disk != volume.volume.disk);
+        for (other, _) in others.filter(|_| named.is_none()) {
+            let detail =
+                format!("it holds an operating system too, and {} is taken for the node's", volume.volume.id);
+            let effect = "its own packages are not reported";
+            machine.gaps.push(Gap::new(Code::MissingDisk, Scope::Volume, &other.volume.id, detail, effect));
+        }
+        rest.retain(|other| other.volume.id != volume.volume.id);
+        machine.mount(root, volume, volumes, &mut rest);
     }
     let missing = machine.find_sites();
     machine.find_elsewhere(&rest);
@@ -153,6 +163,13 @@ fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSystem>>, Form
     }
 }
 
+/// Whether the fstab on a volume calls that volume the root.
+fn is_its_root(volume: &NodeVolume, root: &Root) -> bool {
+    let text = root.read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
+    let lines = fstab::parse(&String::from_utf8_lossy(&text));
+    lines.iter().any(|line| line.at == GuestPath::ROOT && matches(volume, line))
+}
+
 /// The tree of a volume that an fstab line mounts.
 fn tree(volume: &NodeVolume, line: &Line) -> Result<Arc<dyn FileSystem>, FormatError> {
     let fs = &volume.opened.fs;
@@ -191,6 +208,14 @@ impl Machine {
         let mut mounts: Vec<Mount> = Vec::new();
         for line in &lines {
             if line.is_disk() {
+                let fits = |candidate: &&&NodeVolume| matches(candidate, line);
+                let fitting: Vec<String> =
+                    rest.iter().filter(fits).map(|one| one.volume.id.clone()).collect();
+                if fitting.len() > 1 {
+                    let problem =
+                        format!("{} is each of {}; the first is mounted", line.spec, fitting.join(", "));
+                    self.lost(&FormatError::corrupt("fstab", 0, problem), &id, "etc/fstab");
+                }
                 let free =
                     rest.iter().position(|candidate| matches(candidate, line)).map(|at| rest.remove(at));
                 // Of one volume many subvolumes may be mounted.
@@ -477,6 +502,39 @@ mod tests {
         let machine = assemble(&[root("", &[("etc/default/kubelet", label)])], &[]);
         assert_eq!(machine.reasons[0].code, Code::EphemeralOsDisk);
         assert!(machine.reasons[0].evidence.contains("storageprofile=ephemeral"));
+    }
+
+    #[test]
+    fn a_system_on_a_data_disk_does_not_take_the_roots_place() {
+        let planted = || {
+            volume("disk0", 0, "cccc", {
+                let mut tree = Tree::default();
+                tree.file("etc/os-release", "ID=other\n");
+                tree
+            })
+        };
+        let own = |fstab: &str| {
+            let mut own = root(fstab, &[]);
+            (own.volume.id, own.volume.disk) = ("vg/root".to_owned(), 1);
+            own
+        };
+        let named = assemble(&[planted(), own("UUID=aaaa / ext4 defaults 0 1\n")], &[]);
+        assert_eq!((named.os.unwrap().id.as_str(), named.gaps.len()), ("debian", 0));
+        let unnamed = assemble(&[planted(), own("")], &[]);
+        assert_eq!(unnamed.gaps.iter().map(|gap| gap.subject.as_str()).collect::<Vec<_>>(), ["vg/root"]);
+    }
+
+    #[test]
+    fn two_volumes_that_fit_one_line_are_told() {
+        let machine = assemble(
+            &[root("UUID=bbbb /var ext4 defaults 0 2\n", &[]), data("lib/containerd"), {
+                let mut other = data("lib/containerd");
+                other.volume.id = "disk2".to_owned();
+                other
+            }],
+            &[],
+        );
+        assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::CorruptStructure]);
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //! the formats are pure functions of it.
 
 mod findings;
+mod json;
 mod ndjson;
 mod table;
 mod types;
 
 pub use findings::{Filter, Place};
+pub use json::json;
 pub use ndjson::{Record, match_record, ndjson};
 pub use table::{Style, clean, table};
 pub use types::*;

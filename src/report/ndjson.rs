@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     Container, Finding, Gap, Image, Layer, Node, Package, Pod, RECORD_SCHEMA, Report, Run, Stats, Verdict,
+    json,
 };
 
 /// One line.
@@ -71,7 +72,7 @@ enum Body<'a> {
 }
 
 fn write(body: Body<'_>, to: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *to, &Record { schema: RECORD_SCHEMA, body })?;
+    json::compact(&Record { schema: RECORD_SCHEMA, body }, to)?;
     to.write_all(b"\n")
 }
 

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use super::{Finding, Image, Place, Report, Role, Status};
+use super::{Finding, Image, Place, Report, Role, Status, json::steers};
 use crate::vuln::Severity;
 
 /// How a table is drawn.
@@ -305,7 +305,7 @@ fn gaps(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
 
 /// Text that a terminal may show: guests choose names, and control characters in them would steer it.
 pub fn clean(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars().flat_map(|c| if steers(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 fn bytes(count: u64) -> String {
