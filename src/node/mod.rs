@@ -2,9 +2,11 @@
 //! container runtimes keep their state, and whether the node is of a kind that is analyzed.
 
 mod config;
+mod devices;
 mod facts;
 mod fstab;
 mod machine;
+mod roots;
 mod sites;
 mod verdict;
 

@@ -1,0 +1,230 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    block,
+    fs::{Ino, Listing, Stat, Subvolume, Xattr, memory::Tree},
+};
+
+fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
+    let source: block::Source = Arc::new(block::Memory::default());
+    let volume = Volume {
+        id: id.to_owned(),
+        disk,
+        start: 0,
+        source,
+        partition: None,
+        names: Vec::new(),
+        parts: Vec::new(),
+    };
+    let opened = Opened {
+        fs: tree.build(),
+        kind: "memory",
+        uuid: Some(uuid.to_owned()),
+        label: None,
+        notes: Vec::new(),
+    };
+    NodeVolume { volume, opened }
+}
+
+fn root(fstab: &str, files: &[(&str, &str)]) -> NodeVolume {
+    let mut tree = Tree::default();
+    tree.file("usr/lib/os-release", "ID=debian\n");
+    tree.file("etc/fstab", fstab);
+    for (path, content) in files {
+        tree.file(path, *content);
+    }
+    volume("disk0p1", 0, "aaaa", tree)
+}
+
+fn data(path: &str) -> NodeVolume {
+    let mut tree = Tree::default();
+    tree.file(&format!("{path}/io.containerd.metadata.v1.bolt/meta.db"), "x");
+    volume("disk1", 1, "bbbb", tree)
+}
+
+fn sites(machine: &Machine) -> Vec<(Option<String>, String)> {
+    machine.sites.iter().map(|site| (site.volume.clone(), site.path.to_string())).collect()
+}
+
+#[test]
+fn a_separate_var_is_mounted_by_uuid_or_device() {
+    for spec in ["UUID=BBBB", "/dev/disk/by-uuid/bbbb", "/dev/sdb", "/dev/nvme1n1"] {
+        let machine =
+            assemble(&[root(&format!("{spec} /var ext4 defaults 0 2\n"), &[]), data("lib/containerd")], &[]);
+        assert_eq!(sites(&machine), [(None, "/var/lib/containerd".to_owned())], "{spec}");
+        assert!(machine.gaps.is_empty() && machine.reasons.is_empty());
+    }
+}
+
+#[test]
+fn a_data_disk_that_nothing_mounts_is_searched() {
+    for path in ["", "containerd", "lib/containerd", "var/lib/containerd"] {
+        let machine = assemble(&[root("", &[]), data(path)], &[]);
+        assert_eq!(sites(&machine), [(Some("disk1".to_owned()), format!("/{path}"))], "{path}");
+    }
+}
+
+#[test]
+fn state_that_is_on_no_given_disk_is_a_reason() {
+    let config = |root: &str| format!("root = \"{root}\"\n");
+    for (path, code) in [("/mnt/aks/containers", Code::EphemeralOsDisk), ("/data/ctrd", Code::MissingDisk)] {
+        let machine = assemble(&[root("", &[("etc/containerd/config.toml", &config(path))])], &[]);
+        assert_eq!(machine.reasons.iter().map(|r| r.code).collect::<Vec<_>>(), [code], "{path}");
+    }
+    let label = "KUBELET_NODE_LABELS=agentpool=a,kubernetes.azure.com/storageprofile=ephemeral,x=y\n";
+    let machine = assemble(&[root("", &[("etc/default/kubelet", label)])], &[]);
+    assert_eq!(machine.reasons[0].code, Code::EphemeralOsDisk);
+    assert!(machine.reasons[0].evidence.contains("storageprofile=ephemeral"));
+}
+
+#[test]
+fn a_system_on_a_data_disk_does_not_take_the_roots_place() {
+    let planted = || {
+        volume("disk0", 0, "cccc", {
+            let mut tree = Tree::default();
+            tree.file("etc/os-release", "ID=other\n");
+            tree
+        })
+    };
+    let own = |fstab: &str| {
+        let mut own = root(fstab, &[]);
+        (own.volume.id, own.volume.disk) = ("vg/root".to_owned(), 1);
+        own
+    };
+    let named = assemble(&[planted(), own("UUID=aaaa / ext4 defaults 0 1\n")], &[]);
+    assert_eq!((named.os.unwrap().id.as_str(), named.gaps.len()), ("debian", 0));
+    let unnamed = assemble(&[planted(), own("")], &[]);
+    assert_eq!(unnamed.gaps.iter().map(|gap| gap.subject.as_str()).collect::<Vec<_>>(), ["vg/root"]);
+}
+
+#[test]
+fn two_volumes_that_fit_one_line_are_told() {
+    let machine = assemble(
+        &[root("UUID=bbbb /var ext4 defaults 0 2\n", &[]), data("lib/containerd"), {
+            let mut other = data("lib/containerd");
+            other.volume.id = "disk2".to_owned();
+            other
+        }],
+        &[],
+    );
+    assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::CorruptStructure]);
+}
+
+#[test]
+fn a_second_runtime_that_is_not_there_is_a_gap_and_no_reason_to_stop() {
+    let state = ("var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db", "x");
+    let docker = |root: &str| format!("{{\"data-root\": \"{root}\"}}");
+    let machine =
+        |data: &str| assemble(&[root("", &[state, ("etc/docker/daemon.json", &docker(data))])], &[]);
+    let elsewhere = machine("/data/docker");
+    assert!(elsewhere.reasons.is_empty());
+    assert_eq!(elsewhere.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::MissingDisk]);
+    assert!(machine("/var/lib/docker").gaps.is_empty(), "one that never ran");
+}
+
+#[test]
+fn a_configured_store_goes_before_one_on_a_volume_that_is_not_mounted() {
+    let config = ("etc/containerd/config.toml", "root = \"/srv/ctrd\"\n");
+    let state = ("srv/ctrd/io.containerd.metadata.v1.bolt/meta.db", "x");
+    let machine = assemble(&[data("containerd"), root("", &[config, state])], &[]);
+    let order: Vec<_> = sites(&machine).into_iter().map(|(volume, _)| volume).collect();
+    assert_eq!(order, [None, Some("disk1".to_owned())]);
+}
+
+#[test]
+fn a_volume_that_fstab_names_and_nobody_gave_is_a_gap() {
+    let machine = assemble(&[root("UUID=cccc /var/lib/containerd ext4 defaults 0 2\n", &[])], &[]);
+    assert_eq!(machine.gaps[0].code, Code::MissingDisk);
+}
+
+#[test]
+fn a_missing_disk_that_the_machine_does_without_is_none_unless_it_holds_a_runtimes_state() {
+    let gaps =
+        |at: &str| assemble(&[root(&format!("LABEL=x {at} auto defaults,nofail 0 2\n"), &[])], &[]).gaps;
+    assert_eq!(gaps("/mnt").len(), 0);
+    assert_eq!(gaps("/var").len(), 1);
+}
+
+/// A file system with subvolumes, all of them at its top.
+struct Subvolumes {
+    shown: Arc<dyn FileSystem>,
+    all: Arc<BTreeMap<Vec<u8>, Arc<dyn FileSystem>>>,
+}
+
+impl FileSystem for Subvolumes {
+    fn root(&self) -> Ino {
+        self.shown.root()
+    }
+    fn stat(&self, ino: Ino) -> Result<Stat, FormatError> {
+        self.shown.stat(ino)
+    }
+    fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError> {
+        self.shown.lookup(dir, name)
+    }
+    fn read_dir(&self, dir: Ino) -> Result<Listing, FormatError> {
+        self.shown.read_dir(dir)
+    }
+    fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError> {
+        self.shown.read_link(ino)
+    }
+    fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
+        self.shown.xattrs(ino)
+    }
+    fn open(&self, ino: Ino) -> Result<block::Source, FormatError> {
+        self.shown.open(ino)
+    }
+    fn subvolume(&self, which: Subvolume<'_>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
+        let name = match which {
+            Subvolume::Id(_) => b"".as_slice(),
+            Subvolume::Path(path) => path.strip_prefix(b"/").unwrap_or(path),
+        };
+        let all = || Arc::clone(&self.all);
+        let shown = self.all.get(name).map(Arc::clone);
+        Ok(shown.map(|shown| -> Arc<dyn FileSystem> { Arc::new(Self { shown, all: all() }) }))
+    }
+}
+
+#[test]
+fn subvolumes_are_mounted_where_fstab_says() {
+    let fstab = "UUID=aaaa / btrfs defaults,subvol=@ 0 0\nUUID=aaaa /home btrfs subvol=/@home 0 0\n\
+                 UUID=aaaa /var btrfs compress=zstd,subvol=@var 0 0\nUUID=aaaa /gone btrfs subvol=@gone 0 0\n";
+    let os = |name: &str| {
+        let mut tree = Tree::default();
+        tree.file("usr/lib/os-release", "ID=debian\n");
+        tree.file("etc/fstab", fstab);
+        tree.file("etc/hostname", name);
+        tree
+    };
+    let (mut top, mut home, mut var) = (Tree::default(), Tree::default(), Tree::default());
+    for name in ["@", "@home", "@old", "@var"] {
+        top.file(&format!("{name}/x"), "");
+    }
+    home.file("user/file", "here");
+    var.file("lib/containerd/io.containerd.metadata.v1.bolt/meta.db", "x");
+    let trees = [("", top), ("@", os("now")), ("@old", os("before")), ("@home", home), ("@var", var)];
+    let all: BTreeMap<_, _> =
+        trees.map(|(name, tree)| (name.as_bytes().to_vec(), tree.build())).into_iter().collect();
+    let shown = Arc::clone(&all[b"".as_slice()]);
+    let mut only = volume("disk0p1", 0, "aaaa", Tree::default());
+    only.opened.fs = Arc::new(Subvolumes { shown, all: Arc::new(all) });
+    let machine = assemble(&[only], &[]);
+    assert_eq!(machine.hostname.as_deref(), Some("now"));
+    assert_eq!(sites(&machine), [(None, "/var/lib/containerd".to_owned())]);
+    let root = machine.root.unwrap();
+    assert_eq!(root.read(b"home/user/file", "file").unwrap().unwrap(), b"here");
+    assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::MissingDisk]);
+}
+
+#[test]
+fn a_bind_mount_does_not_replace_the_root() {
+    let machine = assemble(&[root("/srv / none bind\n", &[("srv/x", ""), ("etc/hostname", "a\n")])], &[]);
+    assert_eq!(machine.hostname.as_deref(), Some("a"));
+}
+
+#[test]
+fn a_long_fstab_is_cut_and_told() {
+    let fstab: String = (0..20_000).map(|n| format!("/srv /m{n} none bind\n")).collect();
+    let machine = assemble(&[root(&fstab, &[("srv/x", "")])], &[]);
+    assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::LimitReached]);
+}

@@ -1,0 +1,85 @@
+//! Which tree of files is an operating system's root.
+
+use std::sync::Arc;
+
+use super::{
+    devices::is_on,
+    fstab::{self, Line},
+    machine::NodeVolume,
+};
+use crate::{
+    error::FormatError,
+    fs::{FileSystem, GuestPath, Root, Subvolume},
+    inventory::Os,
+    limits,
+};
+
+/// The number of the subvolume that all others are below.
+const TOP_SUBVOLUME: u64 = 5;
+
+/// Whether a file system is an operating system's root. What was found holds, whatever else cannot be read.
+fn holds_os(fs: &Arc<dyn FileSystem>) -> Result<bool, FormatError> {
+    let root = Root::new(Arc::clone(fs));
+    let mut failure = None;
+    let mut has = |path: &str| match root.find(path.as_bytes()) {
+        Ok(found) => found.is_some(),
+        Err(error) => {
+            failure.get_or_insert(error);
+            false
+        }
+    };
+    let found = has("etc/fstab") && has("usr") || Os::FILES.iter().any(|file| has(file));
+    failure.filter(|_| !found).map_or(Ok(found), Err)
+}
+
+/// The tree of a volume that is an operating system's root: the one that is mounted by default, or else one of the
+/// subvolumes at its top. Of several, that one which its own fstab calls the root.
+pub(super) fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
+    if holds_os(fs)? {
+        return Ok(Some(Arc::clone(fs)));
+    }
+    let Some(top) = fs.subvolume(Subvolume::Id(TOP_SUBVOLUME))? else { return Ok(None) };
+    let (mut found, mut failure) = (None, None);
+    let entries = top.read_dir(top.root())?.entries;
+    if entries.len() > limits::ROOT_SUBVOLUMES {
+        let what = format!("more than {} names at the top of a file system", limits::ROOT_SUBVOLUMES);
+        failure = Some(FormatError::limit(what));
+    }
+    for entry in entries.into_iter().take(limits::ROOT_SUBVOLUMES) {
+        let tree = fs.subvolume(Subvolume::Path(&entry.name)).and_then(|tree| match tree {
+            Some(tree) => Ok(holds_os(&tree)?.then_some(tree)),
+            None => Ok(None),
+        });
+        let tree = match tree {
+            Ok(Some(tree)) => tree,
+            Ok(None) => continue,
+            // Another one may be the root.
+            Err(error) => {
+                failure.get_or_insert(error);
+                continue;
+            }
+        };
+        let text =
+            Root::new(Arc::clone(&tree)).read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
+        let lines = fstab::parse(&String::from_utf8_lossy(&text));
+        let own = |line: &Line| match line.subvolume() {
+            Some(Subvolume::Path(path)) => path.strip_prefix(b"/").unwrap_or(path) == entry.name,
+            _ => false,
+        };
+        if lines.iter().any(|line| line.at == GuestPath::ROOT && own(line)) {
+            return Ok(Some(tree));
+        }
+        found.get_or_insert(tree);
+    }
+    match (found, failure) {
+        (None, Some(error)) => Err(error),
+        (found, _) => Ok(found),
+    }
+}
+
+/// Whether the fstab on a volume calls that volume the root.
+pub(super) fn is_its_root(volume: &NodeVolume, root: &Root) -> bool {
+    let text = root.read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
+    let lines = fstab::parse(&String::from_utf8_lossy(&text));
+    lines.iter().any(|line| line.at == GuestPath::ROOT && is_on(volume, line))
+}
