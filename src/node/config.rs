@@ -239,4 +239,14 @@ mod tests {
         let (_, damage) = read(&Root::new(tree.build()));
         assert_eq!(damage.iter().map(|(_, error)| error.code()).collect::<Vec<_>>(), [Code::LimitReached]);
     }
+
+    #[test]
+    fn imports_without_end_are_cut_and_told() {
+        let mut tree = Tree::default();
+        let imports: Vec<String> = (0..5000).map(|n| format!("\"conf.d/{n}*\"")).collect();
+        tree.file("etc/containerd/config.toml", format!("imports = [{}]\n", imports.join(",")));
+        tree.file("etc/containerd/conf.d/x", "");
+        let (_, damage) = read(&Root::new(tree.build()));
+        assert_eq!(damage.iter().map(|(_, error)| error.code()).collect::<Vec<_>>(), [Code::LimitReached]);
+    }
 }

@@ -275,8 +275,8 @@ mod tests {
         store::{Container, Contents, LayerRef, LayerSources, Store},
     };
 
-    /// A store that has the layer unpacked, or has lost it.
-    struct One(Option<Handle>);
+    /// A store that has the layer unpacked, or has lost it; and has a blob of it, or none.
+    struct One(Option<Handle>, Option<Blob>);
 
     impl Store for One {
         fn runtime(&self) -> &'static str {
@@ -286,7 +286,7 @@ mod tests {
             Contents::default()
         }
         fn layer(&self, _: &LayerRef) -> LayerSources {
-            LayerSources { snapshot: self.0.clone(), ..LayerSources::default() }
+            LayerSources { snapshot: self.0.clone(), blob: self.1.clone(), ..LayerSources::default() }
         }
         fn writable_layer(&self, _: &Container) -> Result<Option<Handle>, FormatError> {
             Ok(None)
@@ -294,6 +294,10 @@ mod tests {
     }
 
     fn store(snapshot: Option<Handle>) -> OpenStore {
+        store_with(snapshot, None)
+    }
+
+    fn store_with(snapshot: Option<Handle>, blob: Option<Blob>) -> OpenStore {
         let diff_id = Digest::of(b"layer");
         let layer = LayerRef { diff_id: diff_id.clone(), chain_id: diff_id, blob: None };
         let image = Image {
@@ -309,7 +313,7 @@ mod tests {
             gaps: Vec::new(),
         };
         let contents = Contents { images: vec![image], ..Contents::default() };
-        OpenStore { store: Box::new(One(snapshot)), contents }
+        OpenStore { store: Box::new(One(snapshot, blob)), contents }
     }
 
     #[test]
@@ -337,5 +341,40 @@ mod tests {
         let layers = Layers::analyze(images, &copies, None, &Silent);
         let gaps: Vec<_> = layers.all().flat_map(|layer| &layer.gaps).map(|gap| gap.code).collect();
         assert_eq!(gaps, [Code::LayerMissing]);
+    }
+
+    #[test]
+    fn a_blob_that_is_not_what_it_says_does_not_stand_in_for_a_snapshot() {
+        let mut tree = Tree::default();
+        tree.file("srv/node_modules/a/package.json", "");
+        tree.file("srv/node_modules/b/package.json", "{\"name\": \"b\", \"version\": \"1.0.0\"}");
+        tree.file("srv/node_modules/b/index.js", "1");
+        let bytes: crate::block::Source = Arc::new(crate::block::Memory::new(vec![0; 1024]));
+        let blob = Blob { digest: Digest::of(b"other bytes"), media_type: String::new(), bytes };
+        let stores = [store_with(Some(Root::new(tree.build()).top()), Some(blob))];
+        let copies = Copies::new(&stores);
+        let images = stores.iter().flat_map(|store| &store.contents.images);
+        let layers = Layers::analyze(images, &copies, None, &Silent);
+        let layer = layers.all().next().unwrap();
+        assert_eq!(layer.source, LayerSource::Snapshot);
+        assert_eq!(layer.facts.files.iter().map(|file| file.packages.len()).sum::<usize>(), 1);
+        assert!(layer.gaps.iter().any(|gap| gap.code == Code::BlobDigestMismatch), "{:?}", layer.gaps);
+    }
+
+    #[test]
+    fn what_another_store_has_unpacked_does_not_replace_what_this_one_has() {
+        let (mut own, mut planted) = (Tree::default(), Tree::default());
+        // An empty database is a gap.
+        own.file("var/lib/dpkg/status", "");
+        own.file("srv/node_modules/b/package.json", "{\"name\": \"b\", \"version\": \"1.0.0\"}");
+        planted.file("etc/os-release", "ID=debian\n");
+        let [own, planted] = [own, planted].map(|tree| store(Some(Root::new(tree.build()).top())));
+        let stores = [own, planted];
+        let copies = Copies::new(&stores);
+        let images = stores.iter().flat_map(|store| &store.contents.images);
+        let layers = Layers::analyze(images, &copies, None, &Silent);
+        let layer = layers.all().next().unwrap();
+        assert_eq!(layer.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::ZeroLengthFiles]);
+        assert!(layer.facts.os.is_empty());
     }
 }

@@ -75,3 +75,51 @@ fn state_of(site: &Site) -> Vec<GuestPath> {
     let names = site.dir.read_dir().map(|listing| listing.entries).unwrap_or_default();
     names.into_iter().filter(|entry| is_own(&entry.name)).map(|entry| site.path.join(&entry.name)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        block,
+        fs::{Opened, memory::Tree},
+        node::{NodeVolume, assemble},
+        volume::Volume,
+    };
+
+    fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
+        let source: block::Source = Arc::new(block::Memory::default());
+        let (names, parts) = (Vec::new(), Vec::new());
+        let volume = Volume { id: id.to_owned(), disk, start: 0, source, partition: None, names, parts };
+        let (uuid, label, notes) = (Some(uuid.to_owned()), None, Vec::new());
+        NodeVolume { volume, opened: Opened { fs: tree.build(), kind: "memory", uuid, label, notes } }
+    }
+
+    #[test]
+    fn what_containers_have_is_not_the_nodes_wherever_their_state_is_mounted() {
+        let package = "{\"name\": \"a\", \"version\": \"1.0.0\"}";
+        let state = |tree: &mut Tree, at: &str| {
+            tree.file(&format!("{at}io.containerd.metadata.v1.bolt/meta.db"), "x");
+            let layer =
+                "io.containerd.snapshotter.v1.overlayfs/snapshots/1/fs/srv/node_modules/a/package.json";
+            tree.file(&format!("{at}{layer}"), package);
+        };
+        let (mut root, mut data) = (Tree::default(), Tree::default());
+        root.file("etc/os-release", "ID=debian\n");
+        root.file("etc/fstab", "UUID=bbbb /var/lib/containerd ext4 defaults 0 2\n");
+        root.file("var/lib/containerd/mounted-over", "");
+        root.file("srv/node_modules/own/package.json", "{\"name\": \"own\", \"version\": \"1.0.0\"}");
+        state(&mut data, "");
+        let machine = assemble(&[volume("disk0", 0, "aaaa", root), volume("disk1", 1, "bbbb", data)], &[]);
+        let own = Own::examine(&machine);
+        let names: Vec<&str> = own.packages.iter().map(|located| located.package.name.as_str()).collect();
+        assert_eq!(names, ["own"]);
+        // A runtime whose directory is said to be another's leaves that one to the node.
+        let mut root = Tree::default();
+        root.file("etc/os-release", "ID=debian\n");
+        root.file("etc/containerd/config.toml", "root = \"/srv\"\n");
+        root.file("srv/node_modules/own/package.json", "{\"name\": \"own\", \"version\": \"1.0.0\"}");
+        state(&mut root, "srv/");
+        let own = Own::examine(&assemble(&[volume("disk0", 0, "aaaa", root)], &[]));
+        assert_eq!(own.packages.len(), 1);
+    }
+}

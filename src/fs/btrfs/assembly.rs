@@ -52,6 +52,10 @@ fn devices(sources: &[Source], notes: &mut Vec<FormatError>) -> Result<(Superblo
     let mut failed = Vec::new();
     for source in sources {
         match superblock::read(source, notes) {
+            // Ids begin at 1; 0 is that of a device that is being replaced, whose copy is not whole.
+            Ok(superblock) if superblock.device.id == 0 => {
+                failed.push(FormatError::corrupt(STRUCTURE, OFFSETS[0], "a device of number 0"));
+            }
             Ok(superblock) => found.push((superblock, Arc::clone(source))),
             Err(error) => failed.push(error),
         }
@@ -64,6 +68,10 @@ fn devices(sources: &[Source], notes: &mut Vec<FormatError>) -> Result<(Superblo
     };
     notes.append(&mut failed);
     let newest = newest.clone();
+    if num::to_u64(found.len()) > newest.devices {
+        let problem = format!("{} devices of a file system that has {}", found.len(), newest.devices);
+        notes.push(FormatError::corrupt(STRUCTURE, OFFSETS[0], problem));
+    }
     let mut devices: Vec<(Device, Source)> = Vec::new();
     for (superblock, source) in found {
         let Device { id, .. } = superblock.device;

@@ -197,6 +197,28 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_of_the_own_platform_that_cannot_be_believed_is_told_beside_another() {
+        let mut blobs = Blobs::default();
+        let (harmless, chain) = blobs.image("amd64");
+        let forged = Digest::of(b"real");
+        blobs.0.file(&format!("io.containerd.content.v1.content/blobs/sha256/{}", forged.hex()), "{}");
+        let index = blobs.add(&json!({"manifests": [child(&forged, "amd64"), child(&harmless, "amd64")]}));
+        let images = blobs.read(&[&index], &[&chain]);
+        assert_eq!(images[0].gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::BlobDigestMismatch]);
+    }
+
+    #[test]
+    fn an_image_replaces_a_reference_to_its_configuration_alone() {
+        let mut blobs = Blobs::default();
+        let (manifest, _) = blobs.image("amd64");
+        let layer = Digest::of(b"amd64");
+        let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": [layer]}});
+        let config = Digest::of(config.to_string().as_bytes());
+        let images = blobs.read(&[&config, &manifest], &[]);
+        assert_eq!(images.iter().map(|image| image.layers.len()).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
     fn a_blob_that_is_there_is_preferred_to_one_that_a_manifest_only_names() {
         let mut blobs = Blobs::default();
         let diff_id = Digest::of(b"layer");
