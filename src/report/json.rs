@@ -28,6 +28,10 @@ struct Shown<F>(F);
 
 impl<F: Formatter> Formatter for Shown<F> {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+        // Nearly all of a report is plain; what is below a blank never comes here.
+        if fragment.bytes().all(|byte| byte < 0x7f) {
+            return self.0.write_string_fragment(to, fragment);
+        }
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| steers(*c)) {
             let (plain, found) = rest.split_at_checked(at).unwrap_or((rest, ""));

@@ -68,10 +68,6 @@ fn devices(sources: &[Source], notes: &mut Vec<FormatError>) -> Result<(Superblo
     };
     notes.append(&mut failed);
     let newest = newest.clone();
-    if num::to_u64(found.len()) > newest.devices {
-        let problem = format!("{} devices of a file system that has {}", found.len(), newest.devices);
-        notes.push(FormatError::corrupt(STRUCTURE, OFFSETS[0], problem));
-    }
     let mut devices: Vec<(Device, Source)> = Vec::new();
     for (superblock, source) in found {
         let Device { id, .. } = superblock.device;
@@ -92,6 +88,10 @@ fn devices(sources: &[Source], notes: &mut Vec<FormatError>) -> Result<(Superblo
             }
             devices.push((superblock.device, source));
         }
+    }
+    if num::to_u64(devices.len()) > newest.devices {
+        let problem = format!("{} devices of a file system that has {}", devices.len(), newest.devices);
+        notes.push(FormatError::corrupt(STRUCTURE, OFFSETS[0], problem));
     }
     Ok((newest, Devices::new(devices)))
 }
