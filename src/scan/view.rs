@@ -96,7 +96,17 @@ pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Ima
     };
     let all = || node.stores.iter().flat_map(|store| &store.contents.images);
     let by_name = all().find(|image| image.references.contains(name));
-    by_name.or_else(|| all().find(exact)).ok_or_else(|| missing(format!("no image {name:?}")))
+    if let Some(found) = by_name {
+        return Ok(found);
+    }
+    // A short name or a pattern is good for one image only; two stores may hold the same one.
+    let mut found: Vec<&Image> = all().filter(exact).collect();
+    found.dedup_by(|a, b| a.id == b.id);
+    match found.as_slice() {
+        [] => Err(missing(format!("no image {name:?}"))),
+        [first, rest @ ..] if rest.iter().all(|other| other.id == first.id) => Ok(*first),
+        several => Err(missing(format!("{} images are called {name:?}: name one in full", several.len()))),
+    }
 }
 
 /// By the id or an unambiguous beginning of it.
