@@ -52,6 +52,12 @@ impl Blocks {
         block.saturating_mul(u64::from(self.block_size))
     }
 
+    /// The blocks, from the first to behind the last, that hold the bytes from `start` to `end`.
+    pub(in crate::fs) fn around(&self, start: u64, end: u64) -> (u64, u64) {
+        let size = u64::from(self.block_size);
+        (start.checked_div(size).unwrap_or(0), end.div_ceil(size))
+    }
+
     /// One block, from the cache or the source.
     pub(in crate::fs) fn read(&self, structure: &'static str, block: u64) -> Result<Arc<[u8]>, FormatError> {
         if let Some(bytes) = self.cached(block) {

@@ -9,12 +9,13 @@ pub mod btrfs;
 pub mod ext4;
 mod handle;
 pub mod host;
+mod map;
 pub mod memory;
 mod path;
 mod root;
 pub mod xfs;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,20 @@ impl FileKind {
             0o060_000 => Self::BlockDevice,
             0o010_000 => Self::Fifo,
             0o140_000 => Self::Socket,
+            _ => return None,
+        })
+    }
+
+    /// The kind in a directory entry, by the numbers that ext4, XFS and btrfs have in common; 0 says nothing.
+    fn from_entry(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Regular,
+            2 => Self::Directory,
+            3 => Self::CharDevice,
+            4 => Self::BlockDevice,
+            5 => Self::Fifo,
+            6 => Self::Socket,
+            7 => Self::Symlink,
             _ => return None,
         })
     }
@@ -200,6 +215,25 @@ pub enum Subvolume<'a> {
     Id(u64),
     /// By its path from the top (`subvol=`), with or without a leading `/`.
     Path(&'a [u8]),
+}
+
+/// Lists directories a batch at a time: what a reader keeps of their inodes stays in its cache meanwhile. None is twice
+/// in a batch, where it would look like two that share their blocks.
+fn in_batches(
+    dirs: &[Ino],
+    read_batch: impl Fn(&[Ino]) -> Vec<Result<Listing, FormatError>>,
+) -> Vec<Result<Listing, FormatError>> {
+    const BATCH: usize = 1024;
+    let mut listings = Vec::with_capacity(dirs.len());
+    let mut rest = dirs;
+    while !rest.is_empty() {
+        let mut seen = HashSet::new();
+        let length = rest.iter().take(BATCH).take_while(|dir| seen.insert(**dir)).count();
+        let (batch, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        listings.extend(read_batch(batch));
+        rest = after;
+    }
+    listings
 }
 
 /// A UUID in its usual spelling, `None` for one that was never set.

@@ -67,7 +67,7 @@ pub(super) fn listed(key: Key, bytes: &[u8], offset: u64) -> Result<(Named<'_>, 
     if !is_name || named.name.iter().any(|byte| [b'/', 0].contains(byte)) {
         return Err(corrupt(&format!("the name \"{}\"", named.name.escape_ascii())));
     }
-    match kind(named.kind) {
+    match FileKind::from_entry(named.kind) {
         Some(kind) => Ok((named, kind)),
         None => Err(corrupt(&format!("type {}", named.kind))),
     }
@@ -76,7 +76,7 @@ pub(super) fn listed(key: Key, bytes: &[u8], offset: u64) -> Result<(Named<'_>, 
 /// A name as it is stored.
 pub(super) fn stored(location: Key, kind: FileKind, name: &[u8]) -> Vec<u8> {
     let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
-    let kind = (1..=7).find(|raw| self::kind(*raw) == Some(kind)).unwrap_or(0);
+    let kind = (1..=7).find(|raw| FileKind::from_entry(*raw) == Some(kind)).unwrap_or(0);
     [
         &location.objectid.to_le_bytes()[..],
         &[location.kind],
@@ -89,17 +89,4 @@ pub(super) fn stored(location: Key, kind: FileKind, name: &[u8]) -> Vec<u8> {
         name,
     ]
     .concat()
-}
-
-fn kind(raw: u8) -> Option<FileKind> {
-    Some(match raw {
-        1 => FileKind::Regular,
-        2 => FileKind::Directory,
-        3 => FileKind::CharDevice,
-        4 => FileKind::BlockDevice,
-        5 => FileKind::Fifo,
-        6 => FileKind::Socket,
-        7 => FileKind::Symlink,
-        _ => return None,
-    })
 }

@@ -1,6 +1,6 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::{
     directory,
@@ -13,25 +13,13 @@ use super::{
 };
 use crate::{
     error::{self, FormatError},
-    fs::{DirEntry, FileKind, Ino, Listing},
+    fs::{DirEntry, FileKind, Ino, Listing, in_batches},
     limits,
 };
 
-/// Directories that are worked on at a time.
-const BATCH: usize = 1024;
-
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
-    let mut listings = Vec::with_capacity(dirs.len());
-    let mut rest = dirs;
-    while !rest.is_empty() {
-        let mut seen = HashSet::new();
-        let length = rest.iter().take(BATCH).take_while(|dir| seen.insert(**dir)).count();
-        let (batch, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        listings.extend(read_batch(volume, batch));
-        rest = after;
-    }
-    listings
+    in_batches(dirs, |batch| read_batch(volume, batch))
 }
 
 /// A directory that is being read.

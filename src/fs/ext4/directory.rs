@@ -108,7 +108,7 @@ impl Rules {
         }
         let name = names.get(..name_length).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| format!("name of {name_length} bytes"))?;
-        let kind = if self.file_types { kind_of(raw.file_type) } else { None };
+        let kind = if self.file_types { FileKind::from_entry(raw.file_type) } else { None };
         Ok((Some(Entry { name, inode, kind }), length))
     }
 }
@@ -122,19 +122,6 @@ fn record_length(block: &[u8], at: usize) -> Option<usize> {
         0 | 0xffff if block.len() == 0x1_0000 => block.len(),
         length if block.len() == 0x1_0000 => (length & 0xfffc) | ((length & 3) << 16),
         length => length,
-    })
-}
-
-fn kind_of(file_type: u8) -> Option<FileKind> {
-    Some(match file_type {
-        1 => FileKind::Regular,
-        2 => FileKind::Directory,
-        3 => FileKind::CharDevice,
-        4 => FileKind::BlockDevice,
-        5 => FileKind::Fifo,
-        6 => FileKind::Socket,
-        7 => FileKind::Symlink,
-        _ => return None,
     })
 }
 

@@ -6,7 +6,7 @@ use super::{
     checksum, features,
     inode::Inode,
     jbd2::{self, Layout, RawJournalSuperblock},
-    map::{Map, Run},
+    map::{self, Run},
     volume::Volume,
 };
 use crate::{block::ReadAt, error::FormatError, limits, num};
@@ -51,7 +51,7 @@ impl<'a> Journal<'a> {
         if count > num::to_u64(limits::EXT4_JOURNAL_BLOCKS) {
             return Err(FormatError::limit(format!("journal of {count} blocks")));
         }
-        let map = Map::of(volume, &inode, 0..count);
+        let map = map::of(volume, &inode, 0..count);
         if let Some(error) = map.damage.into_iter().next() {
             return Err(error);
         }

@@ -1,27 +1,22 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     blocks::{self, Span},
     directory::{self, Entry, Rules},
     inline,
     inode::Inode,
-    map::{Map, Run},
+    map::{self, Map, Run},
     reader::number,
     volume::Volume,
 };
 use crate::{
     error::{self, FormatError},
-    fs::{DirEntry, FileKind, Ino, Listing},
+    fs::{DirEntry, FileKind, Ino, Listing, in_batches},
     limits, num,
 };
 
-/// Directories that are worked on at a time: their inodes stay in the cache meanwhile.
-const BATCH: usize = 1024;
 /// Bytes that one read fetches at most.
 const LONGEST: u64 = 1 << 20;
 /// Bytes that are read along rather than making a read of its own.
@@ -29,17 +24,7 @@ const GAP: u64 = 16 << 10;
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
-    let mut listings = Vec::with_capacity(dirs.len());
-    let mut rest = dirs;
-    while !rest.is_empty() {
-        // One directory twice would look like two that share their blocks.
-        let mut seen = HashSet::new();
-        let length = rest.iter().take(BATCH).take_while(|dir| seen.insert(**dir)).count();
-        let (batch, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        listings.extend(read_batch(volume, batch));
-        rest = after;
-    }
-    listings
+    in_batches(dirs, |batch| read_batch(volume, batch))
 }
 
 /// A directory that is being read.
@@ -133,7 +118,7 @@ pub(super) fn map(volume: &Volume, inode: &Inode, open: &mut Open) -> Result<Map
         return Err(FormatError::limit(format!("directory {} has {} bytes", inode.number, inode.size)));
     }
     let count = inode.size.div_ceil(u64::from(volume.superblock.block_size));
-    let mut map = Map::of(volume, inode, 0..count);
+    let mut map = map::of(volume, inode, 0..count);
     open.damage.append(&mut map.damage);
     let mapped = map.runs.iter().fold(0, |sum: u64, run| sum.saturating_add(run.count));
     if mapped != count && open.damage.is_empty() && !volume.changes.is_created(inode.number) {

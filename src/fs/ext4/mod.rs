@@ -7,7 +7,6 @@
 mod acl;
 mod backup;
 mod checksum;
-mod data;
 mod directory;
 mod extents;
 mod fast_commit;

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     backup,
     blocks::Blocks,
-    data::Data,
     fast_commit::Changes,
     features,
     groups::Groups,
@@ -13,6 +12,7 @@ use super::{
     inode::{Inode, ROOT},
     journal::Journal,
     listing, lookup,
+    map::Data,
     overlay::{Overlay, Patch},
     replay,
     superblock::{self, Superblock},

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use zerocopy::FromBytes;
 
 use super::{
-    acl, checksum, data,
+    acl, checksum,
     format::{RawXattrEntry, RawXattrHeader},
     inode::Inode,
+    map::Data,
     volume::Volume,
 };
 use crate::{block::read_vec, error::FormatError, fs::Xattr, limits, num};
@@ -132,7 +133,7 @@ impl Entry<'_> {
         if !inode.is_xattr_value() || inode.size != u64::from(size) {
             return Err(self.corrupt(&format!("value of {size} bytes in inode {number}")));
         }
-        let file = data::Data::new(Arc::clone(volume), inode.clone());
+        let file = Data::new(Arc::clone(volume), inode.clone());
         let value = read_vec(&file, STRUCTURE, 0, num::index(size))?;
         // The value's checksum is where a file has its time of access. Lustre's values, which point back to
         // their owner in other fields, have none.

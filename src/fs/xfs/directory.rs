@@ -174,7 +174,7 @@ pub(super) fn short_form<'a>(
 /// A name, the length of which is at `length`, and the kind behind it.
 fn name_and_kind(bytes: &[u8], length: usize, name: usize, named: bool) -> Option<(&[u8], Option<FileKind>)> {
     let end = usize::from(*bytes.get(length)?).checked_add(name)?;
-    let kind = if named { kind_of(*bytes.get(end)?) } else { None };
+    let kind = if named { FileKind::from_entry(*bytes.get(end)?) } else { None };
     Some((bytes.get(name..end)?, kind))
 }
 
@@ -185,17 +185,4 @@ fn check(volume: &Volume, entry: Entry<'_>) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("name \"{}\" of inode {}", entry.name.escape_ascii(), entry.inode)),
     }
-}
-
-fn kind_of(file_type: u8) -> Option<FileKind> {
-    Some(match file_type {
-        1 => FileKind::Regular,
-        2 => FileKind::Directory,
-        3 => FileKind::CharDevice,
-        4 => FileKind::BlockDevice,
-        5 => FileKind::Fifo,
-        6 => FileKind::Socket,
-        7 => FileKind::Symlink,
-        _ => return None,
-    })
 }

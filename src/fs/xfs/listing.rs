@@ -17,12 +17,11 @@ use crate::{
     fs::{
         DirEntry, FileKind, Ino, Listing,
         blocks::{self, Span},
+        in_batches,
     },
     limits, num,
 };
 
-/// Directories that are worked on at a time: their inodes stay in the cache meanwhile.
-const BATCH: usize = 1024;
 /// Bytes that one read fetches at most.
 const LONGEST: u64 = 1 << 20;
 /// Bytes that are read along rather than making a read of its own.
@@ -30,17 +29,7 @@ const GAP: u64 = 16 << 10;
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
-    let mut listings = Vec::with_capacity(dirs.len());
-    let mut rest = dirs;
-    while !rest.is_empty() {
-        // One directory twice would look like two that share their blocks.
-        let mut seen = HashSet::new();
-        let length = rest.iter().take(BATCH).take_while(|dir| seen.insert(**dir)).count();
-        let (batch, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        listings.extend(read_batch(volume, batch));
-        rest = after;
-    }
-    listings
+    in_batches(dirs, |batch| read_batch(volume, batch))
 }
 
 /// A directory that is being read.

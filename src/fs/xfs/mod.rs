@@ -9,7 +9,6 @@ mod attr_leaf;
 mod backup;
 mod btree;
 mod checksum;
-mod data;
 mod directory;
 mod extents;
 mod features;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     directory::{self, LEAVES},
     inode::Inode,
-    map::{Map, Run},
+    map::{self, Run},
     superblock::Superblock,
     volume::Volume,
 };
@@ -28,7 +28,7 @@ impl Pieces {
     /// Where a directory's blocks lie; what of that is damaged is noted.
     pub(super) fn of(volume: &Volume, inode: &Inode) -> Result<Self, FormatError> {
         let superblock = &volume.superblock;
-        let map = Map::of(volume, inode, 0..superblock.in_blocks(LEAVES));
+        let map = map::of(volume, inode, 0..superblock.in_blocks(LEAVES));
         let mapped = map.runs.iter().fold(0, |sum: u64, run| sum.saturating_add(run.count));
         if superblock.offset(mapped) > limits::DIRECTORY_BYTES {
             let bytes = superblock.offset(mapped);

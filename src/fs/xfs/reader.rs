@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    backup,
-    data::Data,
-    listing,
+    backup, listing,
     log::{self, Remaps},
     lookup,
+    map::Data,
     superblock::{self, Superblock},
     symlink,
     volume::Volume,

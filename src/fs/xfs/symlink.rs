@@ -4,7 +4,7 @@
 use super::{
     format::{REMOTE, REMOTE_BYTES, SYMLINK, be32},
     inode::{Format, Inode},
-    map::{Map, Run},
+    map::{self, Run},
     volume::Volume,
 };
 use crate::{block::read_vec, error::FormatError, fs::FileKind, limits, num};
@@ -33,7 +33,7 @@ pub(super) fn target(volume: &Volume, inode: &Inode) -> Result<Vec<u8>, FormatEr
 fn remote(volume: &Volume, inode: &Inode, size: usize) -> Result<Vec<u8>, FormatError> {
     // No target with its headers takes more blocks.
     let most = limits::SYMLINK_BYTES.div_ceil(256);
-    let map = Map::of(volume, inode, 0..most);
+    let map = map::of(volume, inode, 0..most);
     if let Some(error) = map.damage.into_iter().next() {
         return Err(error);
     }

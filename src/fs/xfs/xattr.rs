@@ -7,7 +7,7 @@ use super::{
     attr_leaf::{self, Block, Entry, INCOMPLETE, PARENT, ROOT, SECURE, Stored},
     format::{DA, REMOTE, REMOTE_BYTES, REMOTE_VALUE, be32},
     inode::{Format, Inode},
-    map::Map,
+    map::{self, Map},
     volume::Volume,
 };
 use crate::{error::FormatError, fs::Xattr, limits, num};
@@ -70,7 +70,7 @@ fn each(
         visit(entries.ok_or_else(corrupt)?, &Map::default(), fork.offset, &mut bytes, &mut each)?;
         return Ok(());
     }
-    let mut map = Map::of_attributes(volume, inode, fork);
+    let mut map = map::of_attributes(volume, inode, fork);
     if let Some(error) = map.damage.pop() {
         return Err(error);
     }
