@@ -11,7 +11,7 @@ use crate::{
     FormatError, Gap,
     fs::{FileKind, GuestPath, Handle, Root},
     gap::Scope,
-    inventory::{Extraction, FIXED_PLACES, Os, Package},
+    inventory::{EXTRACTORS, Extraction, Extractor, Os, Package, is_on_the_way},
     layer::{self, FileFacts, LayerFacts, OsFile, Paths},
 };
 
@@ -111,11 +111,13 @@ fn merged(
 
 /// The databases at fixed places to which a symbolic link of some layer may lead.
 fn linked(layers: &[Arc<LayerFacts>]) -> Vec<(&'static str, &'static str)> {
-    let leads = |place: &str| {
-        let place = GuestPath::new(place);
-        layers.iter().flat_map(|facts| &facts.links).any(|link| place.starts_with(&link.0))
+    let links = || layers.iter().flat_map(|facts| &facts.links);
+    let places = |extractor: &&'static dyn Extractor| {
+        let name = extractor.name();
+        extractor.places().iter().map(move |place| (*place, name))
     };
-    FIXED_PLACES.iter().copied().filter(|(place, _)| leads(place)).collect()
+    let all = EXTRACTORS.iter().flat_map(places);
+    all.filter(|(place, _)| links().any(|link| is_on_the_way(&link.0, place))).collect()
 }
 
 /// Reads a database that lies elsewhere than it seems to: tools follow the link, a walk of files does not know the

@@ -13,6 +13,8 @@ use crate::{
 };
 
 const RECORD: &str = "apk record";
+/// Before and after `/lib` became a link.
+const PLACES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 /// Package, version, architecture, origin, licence, maintainer.
 const FIELDS: &[&str] = &["P", "V", "A", "o", "L", "m"];
 
@@ -29,8 +31,11 @@ impl Extractor for Apk {
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
-        kind == FileKind::Regular
-            && matches!(path.as_bytes(), b"lib/apk/db/installed" | b"usr/lib/apk/db/installed")
+        kind == FileKind::Regular && PLACES.iter().any(|place| path.as_bytes() == place.as_bytes())
+    }
+
+    fn places(&self) -> &'static [&'static str] {
+        &PLACES
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {

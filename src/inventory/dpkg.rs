@@ -12,7 +12,7 @@ use crate::{
     limits,
 };
 
-const STATUS: &[u8] = b"var/lib/dpkg/status";
+const STATUS: &str = "var/lib/dpkg/status";
 const STATUS_D: &[u8] = b"var/lib/dpkg/status.d/";
 const STANZA: &str = "dpkg stanza";
 const FIELDS: &[&str] = &["Package", "Status", "Version", "Architecture", "Source", "Maintainer"];
@@ -32,14 +32,18 @@ impl Extractor for Dpkg {
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
         let path = path.as_bytes();
         kind == FileKind::Regular
-            && (path == STATUS
+            && (path == STATUS.as_bytes()
                 || path.strip_prefix(STATUS_D).is_some_and(|name| {
                     !name.is_empty() && !name.contains(&b'/') && !name.ends_with(b".md5sums")
                 }))
     }
 
+    fn places(&self) -> &'static [&'static str] {
+        &[STATUS]
+    }
+
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
-        let stateful = file.path().as_bytes() == STATUS;
+        let stateful = file.path().as_bytes() == STATUS.as_bytes();
         let lines = Lines::new(file.content(), "dpkg status", 64 * 1024, limits::TEXT_DATABASE_BYTES);
         let blocks = Blocks::new(lines, STANZA, Names::AnyCase, FIELDS);
         let mut found = Extraction::default();

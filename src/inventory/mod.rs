@@ -43,26 +43,24 @@ pub trait Extractor: Sync {
         &[]
     }
 
+    /// Where a distribution's tool keeps its one database, if it is one of these: a symbolic link may lead from there to
+    /// a place that no walk takes for it, and it is never empty.
+    fn places(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The packages that the file shows. An error means that nothing of it could be read.
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError>;
 }
 
-/// The databases that lie at fixed places, with the extractor of each. A symbolic link may lead from there to a place
-/// that no walk takes for one.
-pub const FIXED_PLACES: &[(&str, &str)] = &[
-    ("var/lib/dpkg/status", "dpkg"),
-    ("lib/apk/db/installed", "apk"),
-    ("usr/lib/apk/db/installed", "apk"),
-    ("var/lib/rpm/rpmdb.sqlite", "rpm"),
-    ("var/lib/rpm/Packages.db", "rpm"),
-    ("var/lib/rpm/Packages", "rpm"),
-    ("usr/lib/sysimage/rpm/rpmdb.sqlite", "rpm"),
-    ("usr/lib/sysimage/rpm/Packages.db", "rpm"),
-    ("usr/lib/sysimage/rpm/Packages", "rpm"),
-];
-
 /// The extractors, in the order in which they are tried; the first that wants a file gets it.
 pub static EXTRACTORS: &[&dyn Extractor] = &[&dpkg::Dpkg, &apk::Apk, &rpm::Rpm, &python::Python, &npm::Npm];
+
+/// Whether a path is on the way to the place of a database, or is that place.
+pub fn is_on_the_way(path: &GuestPath, place: &str) -> bool {
+    let rest = place.as_bytes().strip_prefix(path.as_bytes());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
 
 #[cfg(test)]
 mod tests {
@@ -92,5 +90,19 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), EXTRACTORS.len());
+    }
+
+    #[test]
+    fn every_place_is_wanted_and_so_are_the_links_on_its_way() {
+        for extractor in EXTRACTORS {
+            for place in extractor.places() {
+                assert!(extractor.wants(&GuestPath::new(place), FileKind::Regular), "{place}");
+            }
+        }
+        for (path, expected) in
+            [("var/lib/dpkg", true), ("var", true), ("var/lib/dpkg/status", true), ("va", false)]
+        {
+            assert_eq!(is_on_the_way(&GuestPath::new(path), "var/lib/dpkg/status"), expected, "{path}");
+        }
     }
 }

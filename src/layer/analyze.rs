@@ -9,7 +9,7 @@ use crate::{
     error::FormatError,
     fs::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root},
     gap::{Code, Scope},
-    inventory::{EXTRACTORS, Extraction, Extractor, FIXED_PLACES, File, Os},
+    inventory::{EXTRACTORS, Extraction, Extractor, File, Os, is_on_the_way},
     limits,
 };
 
@@ -73,12 +73,9 @@ pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
     facts
 }
 
-/// Extractors of the databases of distributions, which are never empty where there is one.
-const DATABASES: [&str; 3] = ["dpkg", "apk", "rpm"];
-
-/// Whether a path is on the way to a database at a fixed place, or is that place.
+/// Whether a path is on the way to a distribution's database, or is that database's place.
 fn leads_to_database(path: &GuestPath) -> bool {
-    FIXED_PLACES.iter().any(|(place, _)| GuestPath::new(place).starts_with(path))
+    EXTRACTORS.iter().flat_map(|extractor| extractor.places()).any(|place| is_on_the_way(path, place))
 }
 
 /// Whether a walk reads the content of a file at this path.
@@ -298,7 +295,7 @@ impl Walker<'_> {
             Err(error) => Err(error),
         };
         self.facts.empty = self.facts.empty.saturating_add(u64::from(empty));
-        let is_system = DATABASES.contains(&extractor.name());
+        let is_system = !extractor.places().is_empty();
         self.facts.empty_databases = self.facts.empty_databases.saturating_add(u64::from(empty && is_system));
         // A file that cannot be read still replaces what lies below it.
         self.facts.files.push(facts);

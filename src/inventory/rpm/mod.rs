@@ -19,9 +19,18 @@ const SQLITE: &str = "rpmdb.sqlite";
 const WAL: &str = "rpmdb.sqlite-wal";
 const JOURNAL: &str = "rpmdb.sqlite-journal";
 const NDB: &str = "Packages.db";
-const BDB: &str = "Packages";
-/// Where distributions keep the database.
-const PLACES: [&[u8]; 3] = [b"var/lib/rpm/", b"usr/lib/sysimage/rpm/", b"usr/share/rpm/"];
+/// Where distributions keep the database, in each of its forms.
+const PLACES: [&str; 9] = [
+    "var/lib/rpm/rpmdb.sqlite",
+    "var/lib/rpm/Packages.db",
+    "var/lib/rpm/Packages",
+    "usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "usr/lib/sysimage/rpm/Packages.db",
+    "usr/lib/sysimage/rpm/Packages",
+    "usr/share/rpm/rpmdb.sqlite",
+    "usr/share/rpm/Packages.db",
+    "usr/share/rpm/Packages",
+];
 
 /// Red Hat's, SUSE's and their relatives' packages.
 pub(super) struct Rpm;
@@ -36,16 +45,15 @@ impl Extractor for Rpm {
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
-        let name = |place: &&[u8]| path.as_bytes().strip_prefix(*place);
-        kind == FileKind::Regular
-            && PLACES
-                .iter()
-                .find_map(name)
-                .is_some_and(|name| [SQLITE, NDB, BDB].iter().any(|known| known.as_bytes() == name))
+        kind == FileKind::Regular && PLACES.iter().any(|place| path.as_bytes() == place.as_bytes())
     }
 
     fn companions(&self) -> &'static [&'static str] {
         &[WAL, JOURNAL]
+    }
+
+    fn places(&self) -> &'static [&'static str] {
+        &PLACES
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
