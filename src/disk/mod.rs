@@ -57,10 +57,18 @@ pub struct Disk {
 pub struct Driver {
     /// As `qemu-img -f` spells it.
     pub name: &'static str,
-    /// Whether the file begins (or ends) like one of these.
-    pub probe: fn(&dyn ReadAt) -> bool,
+    /// Whether the file begins like one of these.
+    pub begins: fn(&dyn ReadAt) -> bool,
+    /// Whether it ends like one, for a format that may begin with the disk's own bytes.
+    pub ends: Option<fn(&dyn ReadAt) -> bool>,
     /// Opens it.
     pub open: fn(Source, &Options<'_>) -> Result<Disk, FormatError>,
+}
+
+impl Driver {
+    fn fits(&self, source: &dyn ReadAt) -> bool {
+        (self.begins)(source) || self.ends.is_some_and(|ends| ends(source))
+    }
 }
 
 /// How an image is opened.
@@ -98,13 +106,13 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
             let known = DRIVERS.iter().find(|driver| driver.name == name);
             Some(known.ok_or_else(|| unsupported(format!("no disk format {name:?} is read")))?)
         }
-        None => DRIVERS.iter().find(|driver| (driver.probe)(&source)),
+        None => DRIVERS.iter().find(|driver| driver.fits(&source)),
     };
     if let Some(driver) = driver.filter(|_| forced.is_none())
-        && (driver.name != vhd::DRIVER.name || begins(&source, b"conectix", 0))
+        && (driver.begins)(&source)
         && is_partitioned(&source)
     {
-        // A fixed VHD has the disk's own beginning. A guest owns the first sector of a raw disk, and can write there what an image begins with; the tool that
+        // A guest owns the first sector of a raw disk, and can write there what an image begins with; the tool that
         // makes an image does not write a partition table there.
         let problem =
             format!("it begins like a {} image and holds a partition table: read as raw", driver.name);

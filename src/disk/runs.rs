@@ -120,6 +120,19 @@ impl Hint {
     }
 }
 
+/// Fills parts of a disk whose blocks are stored as they are: `structure` is what a format calls one.
+pub(super) fn stored<'a>(
+    file: &'a Source,
+    parent: Option<&'a Source>,
+    structure: &'static str,
+) -> impl Fn(&mut [u8], u64, Place) -> Result<(), FormatError> + 'a {
+    move |part, at, place| match place {
+        Place::Data(host) => file.read_at(part, host).map_err(FormatError::reading(structure, host)),
+        Place::Hole => below(parent, part, at),
+        Place::Zero | Place::Packed(_) => below(None, part, at),
+    }
+}
+
 /// What the parent holds at `at`; zeros past its end and without one.
 pub(super) fn below(parent: Option<&Source>, part: &mut [u8], at: u64) -> Result<(), FormatError> {
     let there = parent.map_or(0, |parent| parent.size().saturating_sub(at));

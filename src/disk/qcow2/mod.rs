@@ -20,7 +20,7 @@ use super::Driver;
 use crate::block::ReadAt;
 
 /// The row of [`super::DRIVERS`].
-pub(super) const DRIVER: Driver = Driver { name: "qcow2", probe, open: open::open };
+pub(super) const DRIVER: Driver = Driver { name: "qcow2", begins: probe, ends: None, open: open::open };
 
 fn probe(source: &dyn ReadAt) -> bool {
     super::begins(source, &format::MAGIC, 0)

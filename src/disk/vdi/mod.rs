@@ -10,7 +10,7 @@ use super::Driver;
 use crate::block::ReadAt;
 
 /// The row of [`super::DRIVERS`].
-pub(super) const DRIVER: Driver = Driver { name: "vdi", probe, open: open::open };
+pub(super) const DRIVER: Driver = Driver { name: "vdi", begins: probe, ends: None, open: open::open };
 
 fn probe(source: &dyn ReadAt) -> bool {
     super::begins(source, &header::SIGNATURE, header::SIGNATURE_AT)

@@ -14,10 +14,14 @@ use super::Driver;
 use crate::block::ReadAt;
 
 /// The row of [`super::DRIVERS`].
-pub(super) const DRIVER: Driver = Driver { name: "vpc", probe, open: open::open };
+pub(super) const DRIVER: Driver = Driver { name: "vpc", begins, ends: Some(ends), open: open::open };
 
-/// The footer is at the end; what can grow has a copy of it at the beginning.
-fn probe(source: &dyn ReadAt) -> bool {
-    let ends = format::FOOTER_LENGTHS.iter().filter_map(|length| source.size().checked_sub(*length));
-    ends.chain([0]).any(|at| super::begins(source, &format::COOKIE, at))
+/// What can grow has a copy of the footer at the beginning.
+fn begins(source: &dyn ReadAt) -> bool {
+    super::begins(source, &format::COOKIE, 0)
+}
+
+fn ends(source: &dyn ReadAt) -> bool {
+    let mut places = format::FOOTER_LENGTHS.iter().filter_map(|length| source.size().checked_sub(*length));
+    places.any(|at| super::begins(source, &format::COOKIE, at))
 }

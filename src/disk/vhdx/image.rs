@@ -50,13 +50,8 @@ impl ReadAt for Image {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        runs::read(self.size(), buf, offset, self.lookup(), |part, at, place| match place {
-            Place::Data(host) => {
-                self.file.read_at(part, host).map_err(FormatError::reading("VHDX payload block", host))
-            }
-            Place::Hole => runs::below(self.parent.as_ref(), part, at),
-            _ => runs::below(None, part, at),
-        })
+        let stored = runs::stored(&self.file, self.parent.as_ref(), "VHDX payload block");
+        runs::read(self.size(), buf, offset, self.lookup(), stored)
     }
 
     fn will_need(&self, offset: u64, length: u64) {

@@ -19,7 +19,7 @@ use super::Driver;
 use crate::block::ReadAt;
 
 /// The row of [`super::DRIVERS`].
-pub(super) const DRIVER: Driver = Driver { name: "vhdx", probe, open: open::open };
+pub(super) const DRIVER: Driver = Driver { name: "vhdx", begins: probe, ends: None, open: open::open };
 
 fn probe(source: &dyn ReadAt) -> bool {
     super::begins(source, &format::FILE_TYPE, 0)

@@ -18,7 +18,7 @@ use super::Driver;
 use crate::block::ReadAt;
 
 /// The row of [`super::DRIVERS`].
-pub(super) const DRIVER: Driver = Driver { name: "vmdk", probe, open: open::open };
+pub(super) const DRIVER: Driver = Driver { name: "vmdk", begins: probe, ends: None, open: open::open };
 
 fn probe(source: &dyn ReadAt) -> bool {
     let magics: [&[u8]; 4] = [&format::HOSTED, &format::COWD, &format::SE_SPARSE, format::DESCRIPTOR];
