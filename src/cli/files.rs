@@ -59,7 +59,11 @@ pub(crate) fn cat(args: &FileArgs) -> Done {
         return Err(Failure::usage(anyhow::anyhow!("{}: not a regular file", file.path)));
     }
     copy(file.open()?, &mut io::stdout().lock()).map_err(reading)?;
-    Ok(if complete { Exit::Complete } else { Exit::Partial })
+    Ok(exit(complete))
+}
+
+fn exit(complete: bool) -> Exit {
+    if complete { Exit::Complete } else { Exit::Partial }
 }
 
 /// Copies in pieces that are large enough for whole extents.
@@ -88,7 +92,7 @@ pub(crate) fn stat(args: &FileArgs) -> Done {
     let mut out = io::stdout().lock();
     icecore::report::json(&attributes(&file)?, &mut out)?;
     writeln!(out)?;
-    Ok(if complete { Exit::Complete } else { Exit::Partial })
+    Ok(exit(complete))
 }
 
 fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {
@@ -140,7 +144,7 @@ impl Lines {
 
     fn done(mut self) -> Done {
         self.out.flush()?;
-        Ok(if self.complete { Exit::Complete } else { Exit::Partial })
+        Ok(exit(self.complete))
     }
 }
 

@@ -140,15 +140,15 @@ impl Machine {
         let mut mounts: Vec<Mount> = Vec::new();
         for line in &lines {
             if line.is_disk() {
-                let fits = |candidate: &&&NodeVolume| is_on(candidate, line);
-                let fitting: Vec<String> =
-                    rest.iter().filter(fits).map(|one| one.volume.id.clone()).collect();
+                let fitting: Vec<usize> =
+                    (0..).zip(&*rest).filter(|(_, one)| is_on(one, line)).map(|(at, _)| at).collect();
                 if fitting.len() > 1 {
-                    let problem =
-                        format!("{} is each of {}; the first is mounted", line.spec, fitting.join(", "));
+                    let ids = fitting.iter().filter_map(|at| rest.get(*at)).map(|one| one.volume.id.as_str());
+                    let ids = ids.collect::<Vec<_>>().join(", ");
+                    let problem = format!("{} is each of {ids}; the first is mounted", line.spec);
                     self.lost(&FormatError::corrupt("fstab", 0, problem), &id, "etc/fstab");
                 }
-                let free = rest.iter().position(|candidate| is_on(candidate, line)).map(|at| rest.remove(at));
+                let free = fitting.first().map(|at| rest.remove(*at));
                 // Of one volume many subvolumes may be mounted.
                 let shared = || volumes.iter().find(|candidate| is_on(candidate, line));
                 match free.or_else(|| line.subvolume().and_then(|_| shared())) {

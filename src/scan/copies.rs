@@ -52,21 +52,12 @@ impl<'a> Copies<'a> {
         }
     }
 
-    /// The files of a layer, from the first copy that can be opened.
+    /// The files of a layer, from the first copy that can be opened; else the first failure.
     pub(super) fn tree(&self, diff_id: &Digest) -> Result<Handle, FormatError> {
-        self.first(diff_id, |copy| copy.tree(false))
-    }
-
-    /// What the first copy gives for which `get` succeeds; else the first failure.
-    pub(super) fn first<T>(
-        &self,
-        diff_id: &Digest,
-        mut get: impl FnMut(&Copy<'a>) -> Result<T, FormatError>,
-    ) -> Result<T, FormatError> {
         let mut failure = None;
         for copy in self.of(diff_id).0 {
-            match get(copy) {
-                Ok(found) => return Ok(found),
+            match copy.tree(false) {
+                Ok(tree) => return Ok(tree),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }

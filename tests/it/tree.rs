@@ -448,3 +448,29 @@ pub(crate) fn decoded(path: &str, packed: &[u8]) -> Option<Vec<u8>> {
     };
     Some(bytes)
 }
+
+/// What came of a folder of damaged images.
+pub(crate) struct Survived {
+    pub(crate) opened: usize,
+    pub(crate) files: usize,
+    pub(crate) errors: usize,
+}
+
+/// Opens and walks every image of a folder of the shared corpus, each in bounded time.
+pub(crate) fn survive_corpus(folder: &str) -> Option<Survived> {
+    let mut all = Survived { opened: 0, files: 0, errors: 0 };
+    for (path, packed) in corpus(folder)? {
+        let Some(bytes) = decoded(&path, &packed) else { continue };
+        let started = Instant::now();
+        if let Ok(image) = open(Arc::new(Memory::new(bytes))) {
+            let tree = walk(&*image.fs, 20_000);
+            all.opened += 1;
+            all.files += tree.lines.len();
+            all.errors += tree.errors.len() + image.notes.len();
+        }
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(5), "{path} took {took:?}");
+    }
+    eprintln!("{} opened, {} files, {} errors and notes", all.opened, all.files, all.errors);
+    Some(all)
+}
