@@ -6,8 +6,12 @@ use zerocopy::{
     little_endian::{U32, U64},
 };
 
-use crate::block::ReadAt;
+use crate::{
+    block::{ReadAt, read_vec},
+    error::FormatError,
+};
 
+pub(super) const STRUCTURE: &str = "LVM2 RAID superblock";
 const MAGIC: u32 = 0x6452_6d44;
 
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
@@ -35,16 +39,16 @@ pub(super) struct State {
 
 impl State {
     /// Reads it; `None` if the array was never in use, so that no leg is behind another.
-    pub(super) fn read(source: &dyn ReadAt) -> Option<Self> {
-        let mut bytes = [0; size_of::<RawState>()];
-        source.read_at(&mut bytes, 0).ok()?;
-        let raw = RawState::ref_from_bytes(&bytes).ok()?;
-        (raw.magic.get() == MAGIC).then(|| Self {
+    pub(super) fn read(source: &dyn ReadAt) -> Result<Option<Self>, FormatError> {
+        let bytes = read_vec(source, STRUCTURE, 0, size_of::<RawState>())?;
+        let short = || FormatError::corrupt(STRUCTURE, 0, "too short");
+        let raw = RawState::ref_from_bytes(&bytes).map_err(|_| short())?;
+        Ok((raw.magic.get() == MAGIC).then(|| Self {
             position: raw.position.get(),
             events: raw.events.get(),
             failed: raw.failed.get(),
             rebuilding: raw.recovered.get() != u64::MAX,
-        })
+        }))
     }
 }
 
@@ -70,13 +74,14 @@ mod tests {
     fn state(position: u32, events: u64, failed: u64, recovered: u64) -> Option<State> {
         let fields = [&MAGIC.to_le_bytes()[..], &[0; 4], &[2, 0, 0, 0], &position.to_le_bytes()].concat();
         let counts = [events, failed, recovered].map(u64::to_le_bytes).concat();
-        State::read(&Memory::new([fields, counts].concat()))
+        State::read(&Memory::new([fields, counts].concat())).unwrap()
     }
 
     #[test]
     fn a_leg_that_is_behind_is_none() {
         let whole = u64::MAX;
-        assert_eq!(State::read(&Memory::new(vec![0; 4096])), None);
+        assert_eq!(State::read(&Memory::new(vec![0; 4096])).unwrap(), None);
+        assert!(State::read(&Memory::new(vec![0; 8])).is_err(), "what cannot be read is not `never in use`");
         assert_eq!(current(&[None, None]), [true, true]);
         assert_eq!(current(&[state(0, 7, 0, whole), state(1, 7, 0, whole)]), [true, true]);
         assert_eq!(current(&[state(0, 6, 0, whole), state(1, 7, 0, whole)]), [false, true]);

@@ -128,8 +128,9 @@ impl Assembly<'_> {
             }
             for leg in lacks.behind {
                 let problem = format!("the leg {leg} is behind the others, which are read alone");
-                all.notes.push((id.clone(), FormatError::corrupt("LVM2 RAID superblock", 0, problem)));
+                all.notes.push((id.clone(), FormatError::corrupt(leg::STRUCTURE, 0, problem)));
             }
+            all.notes.extend(lacks.errors.into_iter().map(|error| (id.clone(), error)));
             let own = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
             let disk = own.map(|volume| volume.disk).min().unwrap_or(0);
             let names = names(&self.group.name, name);
@@ -186,18 +187,27 @@ impl Assembly<'_> {
         let mut whole = Vec::new();
         let mut others = Vec::new();
         let mut missing = BTreeSet::new();
-        // One that is not there says nothing, and its leg is not there either.
-        let state = |name: &String| {
-            let source = self.source(name, &mut Lacks::default(), depth.saturating_add(1)).ok()?;
-            leg::State::read(&source)
-        };
-        let states: Vec<_> = states.iter().map(state).collect();
-        let current = leg::current(&states);
+        let mut all = Vec::new();
+        for name in states {
+            let source = self.source(name, &mut Lacks::default(), depth.saturating_add(1));
+            match source.and_then(|source| leg::State::read(&source)) {
+                Ok(state) => all.push(state),
+                Err(error) => {
+                    all.push(None);
+                    // One that is not there says nothing; that its leg is not there either is told with the leg.
+                    if error.code() != Code::MissingDisk {
+                        lacks.errors.push(error);
+                    }
+                }
+            }
+        }
+        let current = leg::current(&all);
         for (number, area) in areas.iter().enumerate() {
             let mut own = Lacks::default();
             let part = self.part(area, count, &mut own, depth)?;
             lacks.unread = lacks.unread.take().or(own.unread);
             lacks.behind.extend(own.behind);
+            lacks.errors.extend(own.errors);
             match own.missing.is_empty() {
                 false => others.push(part),
                 true if current.get(number).copied().unwrap_or(true) => whole.push(part),
@@ -252,6 +262,8 @@ struct Lacks {
     missing: BTreeSet<String>,
     /// Legs of mirrors that do not hold what the others do.
     behind: BTreeSet<String>,
+    /// Why it is not known which legs those are, if it is not.
+    errors: Vec<FormatError>,
 }
 
 /// The device names of a logical volume. The device mapper doubles dashes.
