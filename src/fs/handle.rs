@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FileKind, FileSystem, GuestPath, Ino, Listing, Stat};
+use super::{FileKind, FileSystem, GuestPath, Ino, Listing, Stat, settle};
 use crate::{
     block::{self, Source},
     error::FormatError,
@@ -33,7 +33,9 @@ impl Handle {
 
     /// A directory's entries.
     pub fn read_dir(&self) -> Result<Listing, FormatError> {
-        self.fs.read_dir(self.ino)
+        let mut listing = self.fs.read_dir(self.ino)?;
+        settle(self.fs.as_ref(), &mut listing, &|_| false);
+        Ok(listing)
     }
 
     /// A regular file's bytes.

@@ -9,6 +9,7 @@ pub mod btrfs;
 pub mod ext4;
 mod handle;
 pub mod host;
+mod kinds;
 mod map;
 pub mod memory;
 mod path;
@@ -21,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use handle::Handle;
+pub use kinds::settle;
 pub use path::GuestPath;
 pub use root::{Mount, Root};
 
@@ -156,6 +158,8 @@ pub struct Listing {
     pub entries: Vec<DirEntry>,
     /// The parts that were not.
     pub damage: Vec<FormatError>,
+    /// The directories among the entries by the directory's link count, where a file system keeps it so.
+    pub directories: Option<u64>,
 }
 
 /// An extended attribute: its full name (`trusted.overlay.opaque`) and value.

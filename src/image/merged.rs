@@ -9,7 +9,7 @@ use std::{
 use crate::{
     block::Source,
     error::FormatError,
-    fs::{DirEntry, FileKind, FileSystem, Handle, Ino, Listing, Stat, Xattr},
+    fs::{DirEntry, FileKind, FileSystem, Handle, Ino, Listing, Stat, Xattr, settle},
     gap::Code,
     layer::overlay,
     num,
@@ -159,7 +159,9 @@ impl FileSystem for Merged {
         }
         let mut names: BTreeMap<Vec<u8>, (Stack, FileKind, bool)> = BTreeMap::new();
         for dir in self.stack(dir)?.iter() {
-            let part = self.fs(*dir)?.read_dir(dir.ino)?;
+            let fs = self.fs(*dir)?;
+            let mut part = fs.read_dir(dir.ino)?;
+            settle(fs.as_ref(), &mut part, &|_| false);
             listing.damage.extend(part.damage);
             for entry in part.entries {
                 let (stack, _, ended) =

@@ -7,7 +7,7 @@ use crate::{
     Gap,
     block::{self, ReadAt, Source},
     error::FormatError,
-    fs::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root},
+    fs::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root, settle},
     gap::{Code, Scope},
     inventory::{EXTRACTORS, Extraction, Extractor, File, Os, is_on_the_way},
     limits,
@@ -158,7 +158,20 @@ impl Walker<'_> {
         }
     }
 
-    fn directory(&mut self, path: &GuestPath, ino: Ino, listing: Listing, next: &mut Vec<(GuestPath, Ino)>) {
+    fn directory(
+        &mut self,
+        path: &GuestPath,
+        ino: Ino,
+        mut listing: Listing,
+        next: &mut Vec<(GuestPath, Ino)>,
+    ) {
+        let on_the_way = path.is_root() || leads_to_database(path);
+        settle(self.fs, &mut listing, &|entry| match entry.kind {
+            FileKind::Directory => false,
+            _ if on_the_way && leads_to_database(&path.join(&entry.name)) => true,
+            FileKind::Regular => false,
+            _ => purpose(&path.join(&entry.name), FileKind::Regular).is_some(),
+        });
         for error in &listing.damage {
             self.gap(error, Some(path), "entries of this directory may be missing");
         }

@@ -130,5 +130,7 @@ fn finish(mut open: Open) -> Result<Listing, FormatError> {
         None => {}
     }
     open.entries.sort_unstable_by_key(|(index, _)| *index);
-    Ok(Listing { entries: open.entries.into_iter().map(|(_, entry)| entry).collect(), damage: open.damage })
+    let entries = open.entries.into_iter().map(|(_, entry)| entry).collect();
+    // Directories have one link, whatever they hold.
+    Ok(Listing { entries, damage: open.damage, directories: None })
 }

@@ -34,6 +34,7 @@ pub(super) struct Open {
     parts: Vec<(u64, Vec<DirEntry>)>,
     entries: usize,
     pub(super) damage: Vec<FormatError>,
+    directories: Option<u64>,
 }
 
 fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
@@ -100,7 +101,9 @@ pub(super) fn start(volume: &Volume, inode: &Inode) -> Result<Open, FormatError>
     if inode.kind()? != FileKind::Directory {
         return Err(inode.corrupt("is not a directory"));
     }
-    Ok(Open { rules: rules(volume, inode), parts: Vec::new(), entries: 0, damage: Vec::new() })
+    // With too many directories for the count it is 1 (`dir_nlink`).
+    let directories = inode.stat()?.links.checked_sub(2);
+    Ok(Open { rules: rules(volume, inode), parts: Vec::new(), entries: 0, damage: Vec::new(), directories })
 }
 
 fn rules(volume: &Volume, inode: &Inode) -> Rules {
@@ -250,7 +253,7 @@ fn finish(mut open: Open) -> Listing {
     open.parts.sort_unstable_by_key(|(logical, _)| Reverse(*logical));
     let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
     entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
-    Listing { entries, damage: open.damage }
+    Listing { entries, damage: open.damage, directories: open.directories }
 }
 
 /// Adds and removes the names that fast commits did.

@@ -39,6 +39,7 @@ pub(super) struct Open {
     parts: Vec<(u64, Vec<DirEntry>)>,
     entries: usize,
     pub(super) damage: Vec<FormatError>,
+    directories: Option<u64>,
 }
 
 /// Blocks of a directory that lie side by side: the index of the first, and which directory of the batch it is.
@@ -122,7 +123,8 @@ fn limits_in_blocks(volume: &Volume) -> (u64, u64) {
 pub(super) fn start(inode: &Inode) -> Result<Open, FormatError> {
     match inode.kind()? {
         FileKind::Directory => {
-            Ok(Open { number: inode.number, parts: Vec::new(), entries: 0, damage: Vec::new() })
+            let directories = u64::from(inode.links()).checked_sub(2);
+            Ok(Open { number: inode.number, parts: Vec::new(), entries: 0, damage: Vec::new(), directories })
         }
         _ => Err(inode.corrupt("is not a directory")),
     }
@@ -282,5 +284,5 @@ fn finish(mut open: Open) -> Listing {
     open.parts.sort_unstable_by_key(|(index, _)| Reverse(*index));
     let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
     entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
-    Listing { entries, damage: open.damage }
+    Listing { entries, damage: open.damage, directories: open.directories }
 }
