@@ -26,6 +26,8 @@ use crate::{
     limits, num,
 };
 
+const BLOB: &str = "layer blob";
+
 /// A blob's tree.
 pub struct BlobTree {
     /// The files.
@@ -71,15 +73,31 @@ pub fn open_blob(
             let whole = builder.notes.is_empty();
             // What was not read was not summed.
             if !builder.notes.iter().any(FormatError::is_host_io) {
-                builder.check("layer blob", digest, &blob);
+                builder.notes.extend(check(BLOB, digest, &blob).err());
             }
             if whole {
-                builder.check("layer tar", diff_id, &tar);
+                builder.notes.extend(check("layer tar", diff_id, &tar).err());
             }
         }
-        Err(error) => builder.notes.push(FormatError::reading("layer blob", 0)(error)),
+        Err(error) => builder.notes.push(FormatError::reading(BLOB, 0)(error)),
     }
     Ok(BlobTree { fs: builder.tree.build(), notes: builder.notes })
+}
+
+/// The DiffID that a blob has: the digest of the tar that it unpacks to. A blob that is not what its own digest says
+/// is an error.
+pub fn diff_id(source: &Source, digest: &Digest) -> Result<Digest, FormatError> {
+    let decoded = Decoded::new(source, Compression::detect(source)?)?;
+    let (blob, tar) = decoded.finish().map_err(FormatError::reading(BLOB, 0))?;
+    check(BLOB, digest, &blob).map(|()| tar)
+}
+
+fn check(what: &str, expected: &Digest, actual: &Digest) -> Result<(), FormatError> {
+    if expected == actual {
+        return Ok(());
+    }
+    let what = format!("{what} {expected} has digest {actual}");
+    Err(FormatError::Unsupported { code: Code::BlobDigestMismatch, what })
 }
 
 struct Builder {
@@ -182,15 +200,6 @@ impl Builder {
             // Of a whiteout and a file or directory of one name in one layer, what the layer adds stays.
             name if self.tree.contains(&dir.join(name)) => {}
             name => self.tree.insert(&dir.join(name), Entry::new(FileKind::CharDevice)),
-        }
-    }
-
-    fn check(&mut self, what: &str, expected: &Digest, actual: &Digest) {
-        if expected != actual {
-            self.notes.push(FormatError::Unsupported {
-                code: Code::BlobDigestMismatch,
-                what: format!("{what} {expected} has digest {actual}"),
-            });
         }
     }
 }

@@ -14,7 +14,7 @@ mod tar;
 mod zero;
 
 pub use analyze::{Walk, analyze, extract_one, wants};
-pub use blob::{BlobTree, open_blob};
+pub use blob::{BlobTree, diff_id, open_blob};
 pub use cache::Cache;
 pub use facts::{FileFacts, LayerFacts, OsFile};
 pub use pack::pack;

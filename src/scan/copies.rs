@@ -1,7 +1,10 @@
 //! Where layers lie. A layer is what its DiffID says, but several images and stores may each know a copy of it:
 //! over other layers and so in another snapshot, or as another blob. What one copy has lost, another may have.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, OnceLock},
+};
 
 use super::OpenStore;
 use crate::{
@@ -10,15 +13,23 @@ use crate::{
     gap::{Code, Scope},
     layer, limits,
     report::{LayerSource, Status},
-    store::{LayerRef, LayerSources, Store},
+    store::{Blob, LayerRef, LayerSources, Store},
 };
 
 /// One place where a layer may lie.
-#[derive(Clone, Copy)]
 pub(super) struct Copy<'a> {
     pub(super) store: &'a dyn Store,
     pub(super) layer: &'a LayerRef,
+    /// The number of the store.
+    pub(super) of: usize,
+    /// What its blob unpacks to, if that is disputed.
+    disputed: Option<Disputed>,
 }
+
+/// A blob that is said to be several layers. It is one of them at most, which unpacking it once tells for all:
+/// images that name one large blob a thousand times would have it unpacked as often. A blob that cannot be unpacked,
+/// or is not what its own digest says, is none of them.
+type Disputed = Arc<OnceLock<Result<Digest, (Code, String)>>>;
 
 /// All layers of the stores, by DiffID.
 pub(super) struct Copies<'a>(BTreeMap<&'a Digest, Vec<Copy<'a>>>);
@@ -32,11 +43,14 @@ impl<'a> Copies<'a> {
                 known.entry(&layer.diff_id).or_default().push((number, layer.blob.is_none(), layer));
             }
         }
+        let disputes = disputes(&known);
         let copies = known.into_iter().map(|(diff_id, mut places)| {
             places.sort();
             places.dedup();
-            let copies = places.into_iter().filter_map(|(number, _, layer)| {
-                stores.get(number).map(|store| Copy { store: store.store.as_ref(), layer })
+            let copies = places.into_iter().filter_map(|(of, _, layer)| {
+                let blob = layer.blob.as_ref().map(|blob| (of, &blob.digest));
+                let disputed = blob.and_then(|blob| disputes.get(&blob).cloned());
+                stores.get(of).map(|store| Copy { store: store.store.as_ref(), layer, of, disputed })
             });
             (diff_id, copies.collect())
         });
@@ -96,7 +110,36 @@ impl<'a> Copies<'a> {
     }
 }
 
+/// The blobs of each store that are said to be several layers.
+fn disputes<'a>(
+    known: &BTreeMap<&'a Digest, Vec<(usize, bool, &'a LayerRef)>>,
+) -> BTreeMap<(usize, &'a Digest), Disputed> {
+    let mut claims: BTreeMap<(usize, &Digest), BTreeSet<&Digest>> = BTreeMap::new();
+    for (diff_id, (of, _, layer)) in
+        known.iter().flat_map(|(id, places)| places.iter().map(move |p| (*id, p)))
+    {
+        if let Some(blob) = &layer.blob {
+            claims.entry((*of, &blob.digest)).or_default().insert(diff_id);
+        }
+    }
+    claims.retain(|_, claims| claims.len() > 1);
+    claims.into_keys().map(|blob| (blob, Disputed::default())).collect()
+}
+
 impl Copy<'_> {
+    /// That a blob which several layers claim is this one.
+    pub(super) fn settle(&self, blob: &Blob) -> Result<(), FormatError> {
+        let Some(disputed) = &self.disputed else { return Ok(()) };
+        let unpack = || layer::diff_id(&blob.bytes, &blob.digest).map_err(|e| (e.code(), e.detail()));
+        let (code, why) = match disputed.get_or_init(unpack) {
+            Ok(actual) if *actual == self.layer.diff_id => return Ok(()),
+            Ok(actual) => (Code::BlobDigestMismatch, format!("it has digest {actual}")),
+            Err((code, detail)) => (*code, detail.clone()),
+        };
+        let what = format!("layer blob {} is said to be several layers; {why}", blob.digest);
+        Err(FormatError::Unsupported { code, what })
+    }
+
     /// What the store has of it.
     pub(super) fn sources(&self) -> LayerSources {
         self.store.layer(self.layer)
@@ -110,6 +153,7 @@ impl Copy<'_> {
             (Some(dir), Some(_)) if !blob_first => return Ok(dir),
             (_, blob) => blob.ok_or_else(|| lost(&self.layer.diff_id))?,
         };
+        self.settle(&blob)?;
         let tree = layer::open_blob(&blob.bytes, &blob.digest, &self.layer.diff_id, &|_, _| false)?;
         match tree.notes.into_iter().next() {
             Some(note) => Err(note),

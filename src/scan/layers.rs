@@ -161,7 +161,7 @@ impl Job<'_> {
         let mut best: Option<Analyzed> = None;
         for (number, copy) in copies.iter().enumerate() {
             // What lies unpacked in another store is no proof against what this one has.
-            let of_another = copies.first().is_some_and(|first| !std::ptr::addr_eq(first.store, copy.store));
+            let of_another = copies.first().is_some_and(|first| first.of != copy.of);
             if of_another && best.as_ref().is_some_and(|best| best.source != LayerSource::Missing) {
                 break;
             }
@@ -246,7 +246,9 @@ impl Copy<'_> {
                 what: format!("an encrypted layer ({})", blob.media_type),
             })
         } else {
-            layer::open_blob(&blob.bytes, &blob.digest, &self.layer.diff_id, &layer::wants)
+            self.settle(blob).and_then(|()| {
+                layer::open_blob(&blob.bytes, &blob.digest, &self.layer.diff_id, &layer::wants)
+            })
         };
         match readable {
             Ok(tree) => {
@@ -376,5 +378,25 @@ mod tests {
         let layer = layers.all().next().unwrap();
         assert_eq!(layer.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::ZeroLengthFiles]);
         assert!(layer.facts.os.is_empty());
+    }
+
+    #[test]
+    fn a_blob_that_is_said_to_be_several_layers_is_the_one_that_it_is() {
+        let bytes: crate::block::Source = Arc::new(crate::block::Memory::new(vec![0; 1024]));
+        let (real, other) = (Digest::of(&[0; 1024]), Digest::of(b"other"));
+        let blob = Blob { digest: real.clone(), media_type: String::new(), bytes };
+        let mut stores = [store_with(None, Some(blob))];
+        let descriptor: crate::store::oci::Descriptor =
+            serde_json::from_value(serde_json::json!({ "digest": real })).unwrap();
+        stores[0].contents.images[0].layers = [&real, &other]
+            .map(|id| LayerRef { diff_id: id.clone(), chain_id: id.clone(), blob: Some(descriptor.clone()) })
+            .to_vec();
+        let copies = Copies::new(&stores);
+        let images = stores.iter().flat_map(|store| &store.contents.images);
+        let layers = Layers::analyze(images, &copies, None, &Silent);
+        assert_eq!(layers.get(&real).map(Analyzed::is_complete), Some(true));
+        let refused = layers.get(&other).unwrap();
+        assert_eq!(refused.source, LayerSource::Missing);
+        assert_eq!(refused.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::BlobDigestMismatch]);
     }
 }
