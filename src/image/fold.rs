@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::merge;
+use super::{Hiding, merge};
 use crate::{
     FormatError, Gap,
     fs::{FileKind, GuestPath, Handle, Root},
@@ -46,13 +46,13 @@ pub fn fold(
 ) -> Inventory {
     let mut inventory = Inventory::default();
     let mut split = BTreeMap::new();
+    let hiding = Hiding::new(layers);
     for (number, facts) in layers.iter().enumerate() {
-        let above = layers.get(number.saturating_add(1)..).unwrap_or_default();
         for file in &facts.files {
-            if above.iter().any(|upper| upper.hides(&file.path.0)) {
+            if hiding.top(&file.path.0).is_some_and(|top| top > number) {
                 continue;
             }
-            if is_split(layers, number, file) {
+            if is_split(&hiding, facts, number, file) {
                 split.insert(file.path.0.clone(), (number, file.extractor.clone()));
                 continue;
             }
@@ -63,14 +63,14 @@ pub fn fold(
             }));
         }
     }
-    let os = os(layers);
+    let os = os(layers, &hiding);
     let linked = linked(layers);
     if !split.is_empty() || !linked.is_empty() || matches!(os, Found::Elsewhere(_)) {
         match trees() {
             Ok(trees) => {
                 let root = Root::new(merge(&trees));
                 for (place, extractor) in linked {
-                    behind_links(&root, layers, place, extractor, subject, &mut inventory);
+                    behind_links(&root, (layers, &hiding), place, extractor, subject, &mut inventory);
                 }
                 merged(&root, split, &os, subject, &mut inventory);
             }
@@ -124,7 +124,7 @@ fn linked(layers: &[Arc<LayerFacts>]) -> Vec<(&'static str, &'static str)> {
 /// place that it leads to.
 fn behind_links(
     root: &Root,
-    layers: &[Arc<LayerFacts>],
+    (layers, hiding): (&[Arc<LayerFacts>], &Hiding<'_>),
     place: &str,
     extractor: &str,
     subject: &str,
@@ -143,25 +143,19 @@ fn behind_links(
         return;
     }
     // It says what it says under the name by which its tool opens it.
-    let (number, path) = (owner(layers, &file.path).unwrap_or(0), file.path.clone());
+    let (number, path) = (hiding.owner(&file.path).unwrap_or(0), file.path.clone());
     let opened = Handle { path: GuestPath::new(place), ..file };
     take(layer::extract_one(root, &opened, extractor), &path, number, subject, into);
 }
 
-/// Whether a file and its neighbours come from different layers.
-fn is_split(layers: &[Arc<LayerFacts>], number: usize, file: &FileFacts) -> bool {
+/// Whether a file of a layer and its neighbours come from different layers.
+fn is_split(hiding: &Hiding<'_>, facts: &LayerFacts, number: usize, file: &FileFacts) -> bool {
     let dir = file.path.0.parent().unwrap_or_default();
     file.companions.iter().any(|name| {
         let path = dir.join(name.as_bytes());
-        let own = layers.get(number).is_some_and(|facts| facts.shadow.has_other_than_directory(&path));
-        owner(layers, &path) != own.then_some(number)
+        let own = facts.shadow.has_other_than_directory(&path);
+        hiding.owner(&path) != own.then_some(number)
     })
-}
-
-/// The layer whose file shows at `path`.
-fn owner(layers: &[Arc<LayerFacts>], path: &GuestPath) -> Option<usize> {
-    let top = layers.iter().enumerate().rev().find(|(_, facts)| facts.hides(path));
-    top.filter(|(_, facts)| facts.shadow.has_other_than_directory(path)).map(|(number, _)| number)
 }
 
 fn reread(
@@ -212,11 +206,11 @@ enum Found {
     Nowhere,
 }
 
-fn os(layers: &[Arc<LayerFacts>]) -> Found {
+fn os(layers: &[Arc<LayerFacts>], hiding: &Hiding<'_>) -> Found {
     for file in Os::FILES {
-        match os_at(layers, &GuestPath::new(file)) {
+        match os_at(layers, hiding, &GuestPath::new(file)) {
             Some(OsFile::File(_, os)) => return Found::Here(os.clone()),
-            Some(OsFile::Link(_, Paths(target))) => match os_at(layers, target) {
+            Some(OsFile::Link(_, Paths(target))) => match os_at(layers, hiding, target) {
                 Some(OsFile::File(_, os)) => return Found::Here(os.clone()),
                 _ => return Found::Elsewhere(target.clone()),
             },
@@ -226,14 +220,8 @@ fn os(layers: &[Arc<LayerFacts>]) -> Found {
     Found::Nowhere
 }
 
-fn os_at<'a>(layers: &'a [Arc<LayerFacts>], path: &GuestPath) -> Option<&'a OsFile> {
-    for facts in layers.iter().rev() {
-        if let Some(found) = facts.os.iter().find(|file| file.path() == path) {
-            return Some(found);
-        }
-        if facts.hides(path) {
-            return None;
-        }
-    }
-    None
+fn os_at<'a>(layers: &'a [Arc<LayerFacts>], hiding: &Hiding<'_>, path: &GuestPath) -> Option<&'a OsFile> {
+    // An empty file says nothing, but it hides those below.
+    let facts = layers.get(hiding.top(path)?)?;
+    facts.os.iter().find(|file| file.path() == path)
 }

@@ -2,7 +2,9 @@
 //! files, and to hold the fold against).
 
 mod fold;
+mod hiding;
 mod merged;
 
 pub use fold::{Inventory, Located, fold};
+pub use hiding::Hiding;
 pub use merged::merge;

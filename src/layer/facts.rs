@@ -73,15 +73,20 @@ impl OsFile {
 }
 
 impl LayerFacts {
-    /// Whether this layer hides what a layer below has at `path`: it has something there itself, or one of
-    /// the directories above is replaced, removed or opaque.
-    pub fn hides(&self, path: &GuestPath) -> bool {
-        let whiteout = |path: &GuestPath| self.whiteouts.binary_search_by(|w| w.0.cmp(path)).is_ok();
-        let opaque = |path: &GuestPath| self.opaque.binary_search_by(|o| o.0.cmp(path)).is_ok();
-        if whiteout(path) || self.shadow.has(path) {
-            return true;
-        }
-        path.ancestors()
-            .any(|above| whiteout(&above) || opaque(&above) || self.shadow.has_other_than_directory(&above))
+    /// Whether this layer has something at `path` itself or removes what is there; `hash` is [`Shadow::hash`] of it.
+    pub fn hides_at(&self, path: &GuestPath, hash: u128) -> bool {
+        self.shadow.has_hash(hash) || self.removes(path)
+    }
+
+    /// Whether this layer hides all that layers below have in the directory `dir`: it replaces or removes the
+    /// directory, or makes it opaque.
+    pub fn hides_below(&self, dir: &GuestPath, hash: u128) -> bool {
+        self.shadow.has_hash_of_other_than_directory(hash)
+            || self.removes(dir)
+            || self.opaque.binary_search_by(|opaque| opaque.0.cmp(dir)).is_ok()
+    }
+
+    fn removes(&self, path: &GuestPath) -> bool {
+        self.whiteouts.binary_search_by(|whiteout| whiteout.0.cmp(path)).is_ok()
     }
 }

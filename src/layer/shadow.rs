@@ -13,7 +13,7 @@ pub struct Shadow(Vec<u128>);
 impl Shadow {
     /// Adds a path. [`Self::seal`] follows the last one.
     pub fn add(&mut self, path: &GuestPath, kind: FileKind) {
-        self.0.push(hash(path) | u128::from(kind == FileKind::Directory));
+        self.0.push(Self::hash(path) | u128::from(kind == FileKind::Directory));
     }
 
     /// Sorts, so that paths can be looked up.
@@ -23,23 +23,34 @@ impl Shadow {
         self.0.shrink_to_fit();
     }
 
+    /// The hash by which a path is looked up here.
+    pub fn hash(path: &GuestPath) -> u128 {
+        xxh3_128(path.as_bytes()) & !1
+    }
+
     /// Whether the layer has anything at `path`.
     pub fn has(&self, path: &GuestPath) -> bool {
-        self.has_other_than_directory(path) || self.contains(hash(path) | 1)
+        self.has_hash(Self::hash(path))
     }
 
     /// Whether the layer has something at `path` that is no directory.
     pub fn has_other_than_directory(&self, path: &GuestPath) -> bool {
-        self.contains(hash(path))
+        self.has_hash_of_other_than_directory(Self::hash(path))
+    }
+
+    /// As [`Self::has`], of a path's hash.
+    pub fn has_hash(&self, hash: u128) -> bool {
+        self.contains(hash) || self.contains(hash | 1)
+    }
+
+    /// As [`Self::has_other_than_directory`], of a path's hash.
+    pub fn has_hash_of_other_than_directory(&self, hash: u128) -> bool {
+        self.contains(hash)
     }
 
     fn contains(&self, key: u128) -> bool {
         self.0.binary_search(&key).is_ok()
     }
-}
-
-fn hash(path: &GuestPath) -> u128 {
-    xxh3_128(path.as_bytes()) & !1
 }
 
 impl Serialize for Shadow {

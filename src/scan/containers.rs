@@ -12,7 +12,7 @@ use crate::{
     Digest, Gap,
     fs::{FileKind, GuestPath, Handle},
     gap::{Code, Scope},
-    image::{self, Located},
+    image::{self, Hiding, Located},
     inventory::Os,
     layer::{self, LayerFacts, Walk},
     num, report,
@@ -161,13 +161,15 @@ impl Stack<'_> {
         let Self { lower, upper, facts, .. } = self;
         let deleted = num::to_u64(facts.whiteouts.len());
         let mut changes = report::Changes { deleted, ..report::Changes::default() };
+        let below = Hiding::new(lower);
         let mut level = vec![(GuestPath::ROOT, upper.ino)];
         let mut seen = HashSet::from([upper.ino]);
         while !level.is_empty() {
             let mut next = Vec::new();
             for (path, dir) in level {
                 // Damage is a gap of the analysis already.
-                let Ok(listing) = upper.fs.read_dir(dir) else { continue };
+                let dir = Handle { fs: Arc::clone(&upper.fs), ino: dir, path: GuestPath::ROOT };
+                let Ok(listing) = dir.read_dir() else { continue };
                 for entry in listing.entries {
                     let here = path.join(&entry.name);
                     let whiteout = || facts.whiteouts.binary_search_by(|w| w.0.cmp(&here)).is_ok();
@@ -175,7 +177,7 @@ impl Stack<'_> {
                         FileKind::Directory if seen.insert(entry.ino) => next.push((here, entry.ino)),
                         FileKind::Directory => {}
                         _ if whiteout() => {}
-                        _ if exists(lower, &here) => changes.modified = changes.modified.saturating_add(1),
+                        _ if below.shows(&here) => changes.modified = changes.modified.saturating_add(1),
                         _ => changes.added = changes.added.saturating_add(1),
                     }
                 }
@@ -194,12 +196,6 @@ fn identity(located: &Located) -> Identity<'_> {
 
 fn identities(located: &[Located]) -> BTreeSet<Identity<'_>> {
     located.iter().map(identity).collect()
-}
-
-/// Whether the layers show something at a path.
-fn exists(layers: &[Arc<LayerFacts>], path: &GuestPath) -> bool {
-    let top = layers.iter().rev().find(|facts| facts.hides(path));
-    top.is_some_and(|facts| facts.shadow.has(path))
 }
 
 fn state(state: State) -> &'static str {
