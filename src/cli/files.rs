@@ -8,7 +8,7 @@ use std::{
 };
 
 use icecore::{
-    FormatError,
+    FormatError, Gap,
     block::{ReadAt, Source, Stream},
     fs::{FileKind, GuestPath, Handle, Root, Stat},
     scan,
@@ -34,18 +34,41 @@ struct Opened {
     complete: bool,
 }
 
-fn open(args: &FileArgs, follow: bool) -> Result<Opened, Failure> {
+/// How a file is asked for.
+#[derive(Clone, Copy)]
+struct How {
+    /// Whether a link stands for what it leads to.
+    follow: bool,
+    /// Whether the sizes of other files than this one are told.
+    sizes: bool,
+}
+
+fn open(args: &FileArgs, how: How) -> Result<Opened, Failure> {
     let node = scan::open(&args.inputs())?;
-    let gaps = scan::gaps(&node, &args.place.place());
-    for gap in &gaps {
+    let place = args.place.place();
+    let mut gaps = scan::gaps(&node, &place);
+    let path = args.path();
+    let find = |root: &Root| -> Result<Handle, Failure> {
+        let found = if how.follow { root.find(path)? } else { root.find_no_follow(path)? };
+        found.ok_or_else(|| Failure::usage(anyhow::anyhow!("{}: not there", GuestPath::new(path))))
+    };
+    let mut root = scan::view(&node, &place)?;
+    let mut file = find(&root)?;
+    let stat = file.stat()?;
+    if how.sizes || stat.kind == FileKind::Regular && stat.size == 0 {
+        let (whole, emptied) = scan::whole_view(&node, &place)?;
+        gaps.extend(emptied);
+        file = find(&whole)?;
+        root = whole;
+    }
+    tell_gaps(&gaps);
+    Ok(Opened { root, file, complete: gaps.is_empty() })
+}
+
+fn tell_gaps(gaps: &[Gap]) {
+    for gap in gaps {
         tell(&format!("{}: {}: {}; {}", gap.code.text(), gap.subject, gap.detail, gap.effect));
     }
-    let root = scan::view(&node, &args.place.place())?;
-    let path = args.path();
-    let found = if follow { root.find(path)? } else { root.find_no_follow(path)? };
-    let found =
-        found.ok_or_else(|| Failure::usage(anyhow::anyhow!("{}: not there", GuestPath::new(path))))?;
-    Ok(Opened { root, file: found, complete: gaps.is_empty() })
 }
 
 /// Nobody is left to tell when standard error is closed.
@@ -54,7 +77,7 @@ fn tell(line: &str) {
 }
 
 pub(crate) fn cat(args: &FileArgs) -> Done {
-    let Opened { file, complete, .. } = open(args, true)?;
+    let Opened { file, complete, .. } = open(args, How { follow: true, sizes: false })?;
     if file.stat()?.kind != FileKind::Regular {
         return Err(Failure::usage(anyhow::anyhow!("{}: not a regular file", file.path)));
     }
@@ -88,7 +111,7 @@ fn reading(error: io::Error) -> Failure {
 }
 
 pub(crate) fn stat(args: &FileArgs) -> Done {
-    let Opened { file, complete, .. } = open(args, false)?;
+    let Opened { file, complete, .. } = open(args, How { follow: false, sizes: false })?;
     let mut out = io::stdout().lock();
     icecore::report::json(&attributes(&file)?, &mut out)?;
     writeln!(out)?;
@@ -126,7 +149,7 @@ fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {
     Ok(all.into())
 }
 
-/// A line of output and whether everything could be read so far.
+/// Output and whether everything could be read so far.
 struct Lines {
     out: BufWriter<io::StdoutLock<'static>>,
     complete: bool,
@@ -149,7 +172,8 @@ impl Lines {
 }
 
 pub(crate) fn ls(args: &LsArgs) -> Done {
-    let Opened { root, file: top, complete } = open(&args.file, false)?;
+    let how = How { follow: false, sizes: args.long || args.json };
+    let Opened { root, file: top, complete } = open(&args.file, how)?;
     let mut lines = Lines::new(complete);
     if top.is_dir()? {
         walk(&root, &top, args.recursive, &mut lines, &mut |lines, file, kind| {
@@ -215,7 +239,7 @@ fn target(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn hash(args: &FileArgs) -> Done {
-    let Opened { root, file: top, complete } = open(args, false)?;
+    let Opened { root, file: top, complete } = open(args, How { follow: false, sizes: true })?;
     let mut lines = Lines::new(complete);
     if top.is_dir()? {
         walk(&root, &top, true, &mut lines, &mut |lines, file, kind| match kind {
@@ -295,16 +319,19 @@ pub(crate) fn export(args: &ExportArgs) -> Done {
     let beside = args.output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let scratch = || -> io::Result<Box<dyn scan::Scratch>> { Ok(Box::new(tempfile::tempfile_in(beside)?)) };
     let mut failed = None;
+    let mut gaps = Vec::new();
     let written = output::to_file(&args.output, |to| {
-        scan::export(&node, &args.image, to, &scratch).map_err(|error| {
+        gaps = scan::export(&node, &args.image, to, &scratch).map_err(|error| {
             let io = io::Error::other(error.to_string());
             failed = Some(error);
             io
-        })
+        })?;
+        Ok(())
     });
+    tell_gaps(&gaps);
     // What the disk lacks is told by its own name, not as a file that cannot be written.
     match failed {
         Some(error) => Err(error.into()),
-        None => written.map(|()| Exit::Complete),
+        None => written.map(|()| exit(gaps.is_empty())),
     }
 }

@@ -78,6 +78,25 @@ impl<'a> Copies<'a> {
         Err(failure.unwrap_or_else(|| lost(diff_id)))
     }
 
+    /// As [`Self::tree`], of a copy whose empty files are so in the image; if there is none, with a gap. This looks at
+    /// the size of every file of the layer.
+    pub(super) fn whole_tree(&self, diff_id: &Digest) -> Result<(Handle, Option<Gap>), FormatError> {
+        let (mut failure, mut emptied) = (None, None);
+        for copy in self.of(diff_id).0 {
+            match copy.tree(false) {
+                Ok(tree) => match copy.emptied(&tree) {
+                    None => return Ok((tree, None)),
+                    Some(gap) => match copy.tree(true) {
+                        Ok(blob) if copy.sources().blob.is_some() => return Ok((blob, None)),
+                        _ => emptied = emptied.or(Some((tree, Some(gap)))),
+                    },
+                },
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        emptied.ok_or_else(|| failure.unwrap_or_else(|| lost(diff_id)))
+    }
+
     /// Which source of a layer there is, before anything of it is read.
     pub(super) fn found(&self, diff_id: &Digest) -> (LayerSource, Status) {
         let mut found = (LayerSource::Missing, Status::Failed);
@@ -143,6 +162,18 @@ impl Copy<'_> {
     /// What the store has of it.
     pub(super) fn sources(&self) -> LayerSources {
         self.store.layer(self.layer)
+    }
+
+    /// That the files of its snapshot are empty that are not so in the image: their data never reached the disk.
+    fn emptied(&self, tree: &Handle) -> Option<Gap> {
+        let sources = self.sources();
+        sources.snapshot.as_ref()?;
+        let found = layer::emptiness(tree);
+        found.is_suspicious(sources.snapshot_size).then(|| {
+            let detail = format!("{} of {} files are empty", found.empty, found.files);
+            let effect = "files of this layer may be empty that are not so in the image";
+            Gap::new(Code::ZeroLengthFiles, Scope::Layer, self.layer.diff_id.to_string(), detail, effect)
+        })
     }
 
     /// Its files: of its snapshot if there is one, unless its blob is asked for.

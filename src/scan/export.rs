@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{OpenedNode, copies::Copies, view};
-use crate::{Digest, FormatError, block::Stream, gap::Code, layer, store::Image};
+use crate::{Digest, FormatError, Gap, block::Stream, gap::Code, layer, store::Image};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -21,20 +21,21 @@ impl<T: Read + Write + Seek> Scratch for T {}
 /// Writes the image that a name or digest names. `scratch` gives empty temporary files.
 ///
 /// A layer that is made anew has another digest than the one that was pulled, so the configuration names the
-/// new one; files, history and labels are the image's own.
+/// new one; files, history and labels are the image's own. The answer is what is not as it was in the image.
 pub fn export(
     node: &OpenedNode,
     name: &str,
     to: &mut dyn Write,
     scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
-) -> Result<(), FormatError> {
+) -> Result<Vec<Gap>, FormatError> {
     let image = view::find_image(node, name)?;
+    let mut gaps = image.gaps.clone();
     let copies = Copies::new(&node.stores);
     let mut archive = Archive { tar: tar::Builder::new(to) };
     let mut layers = Vec::new();
     let mut diff_ids = Vec::new();
     for layer in &image.layers {
-        let (descriptor, diff_id) = archive.layer(&copies, &layer.diff_id, scratch)?;
+        let (descriptor, diff_id) = archive.layer(&copies, &layer.diff_id, scratch, &mut gaps)?;
         layers.push(descriptor);
         diff_ids.push(diff_id);
     }
@@ -48,7 +49,8 @@ pub fn export(
     archive
         .file("index.json", to_json(&json!({ "schemaVersion": 2, "manifests": [manifest] }))?.as_slice())?;
     archive.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    archive.tar.finish().map_err(FormatError::reading("archive output", 0))
+    archive.tar.finish().map_err(FormatError::reading("archive output", 0))?;
+    Ok(gaps)
 }
 
 fn config(image: &Image, diff_ids: &[Digest]) -> Value {
@@ -82,6 +84,7 @@ impl Archive<'_> {
         copies: &Copies<'_>,
         diff_id: &Digest,
         scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
+        gaps: &mut Vec<Gap>,
     ) -> Result<(Value, Digest), FormatError> {
         if let Some(blob) = copies.of(diff_id).0.iter().find_map(|copy| copy.sources().blob) {
             let size = blob.bytes.size();
@@ -96,7 +99,8 @@ impl Archive<'_> {
             let descriptor = json!({ "mediaType": blob.media_type, "digest": blob.digest, "size": size });
             return Ok((descriptor, diff_id.clone()));
         }
-        let tree = copies.tree(diff_id)?;
+        let (tree, emptied) = copies.whole_tree(diff_id)?;
+        gaps.extend(emptied);
         let output = |error| FormatError::reading("temporary file", 0)(error);
         let mut summed = Summed { inner: scratch().map_err(output)?, sum: Sha256::new(), size: 0 };
         layer::pack(&tree, &mut summed)?;

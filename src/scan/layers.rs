@@ -315,7 +315,7 @@ mod tests {
             gaps: Vec::new(),
         };
         let contents = Contents { images: vec![image], ..Contents::default() };
-        OpenStore { store: Box::new(One(snapshot, blob)), contents }
+        OpenStore { store: Box::new(One(snapshot, blob)), contents, volume: None }
     }
 
     #[test]

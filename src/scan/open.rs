@@ -63,6 +63,8 @@ pub struct OpenStore {
     pub store: Box<dyn Store>,
     /// What it holds.
     pub contents: Contents,
+    /// The volume that it lies on, if that is one and not a part of one.
+    pub volume: Option<String>,
 }
 
 /// A node, opened.
@@ -118,7 +120,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
     let machine = node::assemble(&file_systems, &recognised);
     gaps.extend(unread.iter().cloned());
     gaps.extend(machine.gaps.iter().cloned());
-    let (runtimes, stores) = stores::open(&machine, &mut gaps);
+    let (runtimes, stores) = stores::open(&machine, &file_systems, &mut gaps);
     Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, gaps, unread, counter })
 }
 

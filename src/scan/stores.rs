@@ -1,16 +1,22 @@
 //! The stores of a machine's runtimes, opened and read.
 
+use std::sync::Arc;
+
 use super::OpenStore;
 use crate::{
     Gap,
     gap::{Code, Scope},
-    node::{Machine, Runtime},
+    node::{Machine, NodeVolume, Runtime},
     report,
     store::{Store, containerd},
 };
 
 /// What the runtimes are, with whether each was read, and the stores of those that were.
-pub(super) fn open(machine: &Machine, gaps: &mut Vec<Gap>) -> (Vec<report::Runtime>, Vec<OpenStore>) {
+pub(super) fn open(
+    machine: &Machine,
+    volumes: &[NodeVolume],
+    gaps: &mut Vec<Gap>,
+) -> (Vec<report::Runtime>, Vec<OpenStore>) {
     let mut runtimes = Vec::new();
     let mut stores = Vec::new();
     for site in &machine.sites {
@@ -34,7 +40,9 @@ pub(super) fn open(machine: &Machine, gaps: &mut Vec<Gap>) -> (Vec<report::Runti
                     let partial = !contents.gaps.is_empty();
                     record.status = if partial { report::Status::Partial } else { report::Status::Complete };
                     gaps.extend(contents.gaps.iter().cloned());
-                    stores.push(OpenStore { store: Box::new(store), contents });
+                    let on = |volume: &&NodeVolume| Arc::ptr_eq(&volume.opened.fs, &site.dir.fs);
+                    let volume = volumes.iter().find(on).map(|volume| volume.volume.id.clone());
+                    stores.push(OpenStore { store: Box::new(store), contents, volume });
                 }
                 Ok(None) => {
                     let detail = "the state directory holds no meta.db";

@@ -1,6 +1,8 @@
 //! The files behind `ls`, `stat`, `cat`, `hash` and `export`: of the node, a volume, an image, a layer or a
 //! container.
 
+use std::cell::RefCell;
+
 use super::{OpenStore, OpenedNode, copies::Copies, images};
 use crate::{
     Digest, FormatError, Gap,
@@ -26,7 +28,32 @@ pub enum Where {
 }
 
 /// The tree of files that is asked for.
+///
+/// The files of a layer that was copied soon after it was unpacked may all be empty; see [`whole_view`].
 pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
+    tree(node, place, &|copies, diff_id| copies.tree(diff_id))
+}
+
+/// As [`view`], with layers whose files' data never reached the disk read from their blobs; where that cannot be, with
+/// a gap. This looks at the size of every file of the layers.
+pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), FormatError> {
+    let gaps = RefCell::new(Vec::new());
+    let root = tree(node, place, &|copies, diff_id| {
+        let (tree, gap) = copies.whole_tree(diff_id)?;
+        gaps.borrow_mut().extend(gap);
+        Ok(tree)
+    })?;
+    Ok((root, gaps.into_inner()))
+}
+
+/// Gives the files of a layer.
+type LayerTree<'a> = &'a dyn Fn(&Copies<'_>, &Digest) -> Result<Handle, FormatError>;
+
+fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, FormatError> {
+    let copies = Copies::new(&node.stores);
+    let trees = |image: &Image| -> Result<Vec<Handle>, FormatError> {
+        image.layers.iter().map(|of| layer(&copies, &of.diff_id)).collect()
+    };
     match place {
         Where::Node => {
             let alone = match node.file_systems.as_slice() {
@@ -42,12 +69,11 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
             let found = found.ok_or_else(|| missing(format!("no readable volume {id:?}")))?;
             Ok(Root::new(found.opened.fs.clone()))
         }
-        Where::Image(name) => Ok(Root::new(image::merge(&trees(node, find_image(node, name)?)?))),
+        Where::Image(name) => Ok(Root::new(image::merge(&trees(find_image(node, name)?)?))),
         Where::Layer(digest) => {
             let digest: Digest = digest.parse().map_err(|error| missing(format!("{error}")))?;
-            let copies = Copies::new(&node.stores);
             let diff_id = copies.named(&digest).ok_or_else(|| missing(format!("no layer {digest}")))?;
-            Ok(Root::below(&copies.tree(diff_id)?))
+            Ok(Root::below(&layer(&copies, diff_id)?))
         }
         Where::Container(id) => {
             let (store, container) = find_container(node, id)?;
@@ -57,7 +83,7 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
                 image.ok_or_else(|| missing(format!("the image of container {id} is not on the disk")))?;
             let upper = store.store.writable_layer(container)?;
             let upper = upper.ok_or_else(|| missing(format!("no writable layer of container {id}")))?;
-            let mut trees = trees(node, image)?;
+            let mut trees = trees(image)?;
             trees.push(upper);
             Ok(Root::new(image::merge(&trees)))
         }
@@ -66,26 +92,30 @@ pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
 
 /// What is known to be missing from the tree that is asked for.
 pub fn gaps(node: &OpenedNode, place: &Where) -> Vec<Gap> {
-    let of_image = |image: &Image| image.gaps.clone();
-    let of_volumes = |only: Option<&String>| {
-        let wanted = |gap: &&Gap| match gap.scope {
-            Scope::Disk => true,
-            Scope::Volume => only.is_none_or(|id| gap.subject == *id),
-            _ => false,
-        };
-        node.gaps.iter().filter(wanted).cloned().collect()
+    let is_of = |gap: &&Gap| match (gap.scope, place) {
+        (Scope::Disk, _) | (Scope::Volume, Where::Node) => true,
+        (Scope::Volume, Where::Volume(id)) => gap.subject == *id,
+        (Scope::Volume, _) => holds_stores(node, &gap.subject),
+        _ => false,
     };
+    let image = image_of(node, place).map(|image| image.gaps.as_slice()).unwrap_or_default();
+    node.gaps.iter().filter(is_of).chain(image).cloned().collect()
+}
+
+/// Whether layers may lie on a volume; of a store on a part of a volume it is not known which one.
+fn holds_stores(node: &OpenedNode, volume: &str) -> bool {
+    node.stores.iter().any(|store| store.volume.as_deref().is_none_or(|id| id == volume))
+}
+
+/// The image whose files show at a place.
+fn image_of<'a>(node: &'a OpenedNode, place: &Where) -> Option<&'a Image> {
     match place {
-        Where::Node => of_volumes(None),
-        Where::Volume(id) => of_volumes(Some(id)),
-        Where::Image(name) => find_image(node, name).map(of_image).unwrap_or_default(),
+        Where::Node | Where::Volume(_) | Where::Layer(_) => None,
+        Where::Image(name) => find_image(node, name).ok(),
         Where::Container(id) => {
-            let image = find_container(node, id).ok().and_then(|(store, container)| {
-                store.contents.images.iter().find(|image| Some(&image.id) == container.image.as_ref())
-            });
-            image.map(of_image).unwrap_or_default()
+            let (store, container) = find_container(node, id).ok()?;
+            store.contents.images.iter().find(|image| Some(&image.id) == container.image.as_ref())
         }
-        Where::Layer(_) => Vec::new(),
     }
 }
 
@@ -118,11 +148,6 @@ fn find_container<'a>(node: &'a OpenedNode, id: &str) -> Result<(&'a OpenStore, 
         (None, _) => Err(missing(format!("no container {id:?}"))),
         (Some(_), Some(_)) => Err(missing(format!("more than one container {id:?}"))),
     }
-}
-
-fn trees(node: &OpenedNode, image: &Image) -> Result<Vec<Handle>, FormatError> {
-    let copies = Copies::new(&node.stores);
-    image.layers.iter().map(|layer| copies.tree(&layer.diff_id)).collect()
 }
 
 fn missing(what: String) -> FormatError {

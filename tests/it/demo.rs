@@ -276,3 +276,21 @@ fn files_whose_data_never_reached_the_disk_are_read_from_blobs() {
     assert_eq!(codes, [("zero-length-files", "node")]);
     assert_eq!(crash.verdict.status, Status::Partial);
 }
+
+#[test]
+fn a_file_whose_data_never_reached_the_disk_is_shown_from_its_blob() {
+    let show = |disk: &str| {
+        let disk = fixture(disk);
+        let image = ["--image", "registry.example/shop/web:1.1"];
+        let run = |command: &str, path: &str| {
+            let args = [&[command][..], &image[..], &[disk.to_str().unwrap(), path][..]].concat();
+            let run = std::process::Command::new(env!("CARGO_BIN_EXE_icecore")).args(args).output().unwrap();
+            assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stderr));
+            run.stdout
+        };
+        (run("cat", "/etc/os-release"), run("hash", "/etc"))
+    };
+    let shown = show("crash.qcow2");
+    assert!(!shown.0.is_empty());
+    assert_eq!(shown, show("node.qcow2"));
+}
