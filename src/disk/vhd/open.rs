@@ -13,7 +13,7 @@ use crate::{
     disk::{
         Disk, Options,
         chain::{Chain, not_given},
-        no_snapshots,
+        is_partitioned, no_snapshots,
     },
     error::FormatError,
 };
@@ -21,6 +21,12 @@ use crate::{
 /// Opens a disk and everything that it lies on.
 pub(in crate::disk) fn open(source: Source, options: &Options<'_>) -> Result<Disk, FormatError> {
     no_snapshots("a VHD", options)?;
+    if footer::find(&source).is_ok_and(|(footer, ..)| footer.kind != Kind::Fixed) && is_partitioned(&source) {
+        // What can grow begins with a copy of its footer. A guest owns the last sector of a raw disk, too.
+        let problem = "it ends like a VHD and begins with a partition table: read as raw";
+        let note = FormatError::corrupt(footer::NAME, source.size().saturating_sub(512), problem);
+        return Ok(Disk { source, format: "raw", notes: vec![note] });
+    }
     let mut chain = Chain::new(options);
     let (_, source) = image(&mut chain, source)?;
     Ok(Disk { source, format: "vpc", notes: chain.notes })
@@ -31,8 +37,9 @@ fn image(chain: &mut Chain<'_>, file: Source) -> Result<(Footer, Source), Format
     chain.notes.extend(note);
     let size = footer.size;
     if footer.kind == Kind::Fixed {
-        if at < size {
-            let problem = format!("a disk of {size} bytes, but only {at} are before it");
+        if at != size {
+            // More than the disk has: a raw disk whose guest made its last sector a footer would lose its end.
+            let problem = format!("a disk of {size} bytes, but {at} are before it");
             chain.notes.push(FormatError::corrupt(footer::NAME, at, problem));
         }
         // What the file lacks must not be read from the footer.
@@ -195,7 +202,21 @@ mod tests {
         assert_eq!((read(&disk), disk.notes.len()), (vec![Some(5); 2], 0));
         let disk = opened(fixed(2048), &Files::default()).unwrap();
         assert_eq!((read(&disk), disk.notes.len()), (vec![Some(5), Some(5), None, None], 1));
+        let disk = opened(fixed(512), &Files::default()).unwrap();
+        assert_eq!((read(&disk), disk.notes.len()), (vec![Some(5)], 1), "what is left out is told");
         assert!(opened(fixed(3 << 40), &Files::default()).err().unwrap().detail().contains("2040 GiB"));
+    }
+
+    #[test]
+    fn a_raw_disk_that_ends_like_an_image_is_read_as_it_is() {
+        let mut bytes = dynamic();
+        bytes[..512].fill(0);
+        bytes[446 + 4] = 0x83;
+        bytes[446 + 12] = 1;
+        bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+        let size = bytes.len() as u64;
+        let disk = opened(bytes, &Files::default()).unwrap();
+        assert_eq!((disk.format, disk.source.size(), disk.notes.len()), ("raw", size, 1));
     }
 
     #[test]
