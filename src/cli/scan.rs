@@ -25,6 +25,10 @@ use super::{
 };
 
 pub(crate) fn scan(args: &ScanArgs) -> Done {
+    library::on_threads(args.threads, || scan_here(args))
+}
+
+fn scan_here(args: &ScanArgs) -> Done {
     let started = output::now();
     let place = if args.no_vulnerabilities { None } else { Some(db::place(args.db.as_ref())?) };
     let database = place.as_deref().map(db::open).transpose()?.map(Arc::new);
@@ -45,7 +49,6 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
         no_containers: args.no_containers,
         no_node: args.no_node,
         cache: args.cache.clone(),
-        threads: args.threads,
         reproducible: args.reproducible,
     };
     let bar = Bar::new(args.progress, args.quiet);
@@ -99,7 +102,7 @@ fn put(report: &Report, args: &ReportArgs) -> Result<(), Failure> {
 fn write(report: &Report, format: Format, to: &mut dyn Write) -> io::Result<()> {
     match format {
         Format::Json => {
-            report::json(report, to)?;
+            library::json(report, to)?;
             writeln!(to)
         }
         Format::Ndjson => report::ndjson(report, to),

@@ -132,6 +132,11 @@ impl PartialOrd for GuestPath {
 impl fmt::Display for GuestPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("/")?;
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+        // Nearly all paths are.
+        if self.0.iter().all(is_plain) {
+            return f.write_str(str::from_utf8(&self.0).unwrap_or_default());
+        }
         for chunk in self.0.utf8_chunks() {
             for c in chunk.valid().chars() {
                 match c {

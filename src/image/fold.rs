@@ -19,11 +19,11 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Located {
     /// The file that shows it.
-    pub path: GuestPath,
+    pub path: Arc<GuestPath>,
     /// The number of the layer that has this file, base 0.
     pub layer: usize,
     /// The package.
-    pub package: Package,
+    pub package: Arc<Package>,
 }
 
 /// What an image holds.
@@ -56,10 +56,11 @@ pub fn fold(
                 split.insert(file.path.0.clone(), (number, file.extractor.clone()));
                 continue;
             }
+            let path = Arc::new(file.path.0.clone());
             inventory.packages.extend(file.packages.iter().map(|package| Located {
-                path: file.path.0.clone(),
+                path: Arc::clone(&path),
                 layer: number,
-                package: package.clone(),
+                package: Arc::clone(package),
             }));
         }
     }
@@ -187,10 +188,11 @@ fn take(
             for error in &extraction.damage {
                 into.gaps.push(Gap::from_error(error, Scope::Image, subject, effect).at(path.to_string()));
             }
+            let path = Arc::new(path.clone());
             into.packages.extend(extraction.packages.into_iter().map(|package| Located {
-                path: path.clone(),
+                path: Arc::clone(&path),
                 layer: number,
-                package,
+                package: Arc::new(package),
             }));
         }
         Err(error) => {

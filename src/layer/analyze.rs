@@ -1,6 +1,6 @@
 //! A layer's tree, walked once: names first, then the files that an extractor wants, in disk order.
 
-use std::{cell::RefCell, collections::HashSet};
+use std::{cell::RefCell, collections::HashSet, sync::Arc};
 
 use super::{FileFacts, LayerFacts, OsFile, Paths, overlay};
 use crate::{
@@ -299,7 +299,7 @@ impl Walker<'_> {
                     let bound = limits::LAYER_PACKAGES;
                     return Err(FormatError::limit(format!("more than {bound} packages of one layer")));
                 }
-                facts.packages = extraction.packages;
+                facts.packages = extraction.packages.into_iter().map(Arc::new).collect();
                 for error in &extraction.damage {
                     self.gap(error, Some(path), "packages that these records show are missing");
                 }

@@ -1,5 +1,7 @@
 //! What is known of a layer once it was read: enough to fold an image without reading it again.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Paths, Shadow};
@@ -50,8 +52,8 @@ pub struct FileFacts {
     /// Names of neighbours that the extractor read or missed: the answer holds only while these come from
     /// the same layer.
     pub companions: Vec<String>,
-    /// Its packages.
-    pub packages: Vec<Package>,
+    /// Its packages, which every image with this layer shares.
+    pub packages: Vec<Arc<Package>>,
 }
 
 /// An os-release file.

@@ -4,7 +4,12 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+
+use super::{Image, Report};
+
+/// The depth of an image in a report: an element of a list of the document.
+const IMAGE_DEPTH: usize = 2;
 
 /// Writes a value on one line, without the end of it.
 pub(super) fn compact(value: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
@@ -13,7 +18,137 @@ pub(super) fn compact(value: &impl Serialize, to: &mut dyn Write) -> io::Result<
 
 /// Writes a value over many lines, without the end of the last.
 pub fn json(value: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
-    Ok(value.serialize(&mut Serializer::with_formatter(to, Shown(PrettyFormatter::new())))?)
+    at_depth(value, 0, to)
+}
+
+/// An image's text.
+pub type Rendered = io::Result<Vec<u8>>;
+
+/// Writes a report as [`json`] does. Images are most of it: `render` gives all of them, each as [`image`] does, on as
+/// many threads as it likes.
+pub fn document(
+    report: &Report,
+    render: &dyn Fn(&[Image]) -> Vec<Rendered>,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let Report { schema, run, verdict, node, images, containers, pods, gaps, stats } = report;
+    to.write_all(b"{")?;
+    field("schema", schema, to)?;
+    if let Some(run) = run {
+        to.write_all(b",")?;
+        field("run", run, to)?;
+    }
+    to.write_all(b",")?;
+    field("verdict", verdict, to)?;
+    to.write_all(b",")?;
+    field("node", node, to)?;
+    to.write_all(b",\n  \"images\": [")?;
+    for (number, image) in render(images).into_iter().enumerate() {
+        to.write_all(if number == 0 { b"\n    " } else { b",\n    " })?;
+        to.write_all(&image?)?;
+    }
+    to.write_all(if images.is_empty() { b"]," } else { b"\n  ]," })?;
+    field("containers", containers, to)?;
+    to.write_all(b",")?;
+    field("pods", pods, to)?;
+    to.write_all(b",")?;
+    field("gaps", gaps, to)?;
+    to.write_all(b",")?;
+    field("stats", stats, to)?;
+    to.write_all(b"\n}")
+}
+
+/// An image as it stands in a report.
+pub fn image(image: &Image) -> Rendered {
+    let mut text = Vec::new();
+    at_depth(image, IMAGE_DEPTH, &mut text)?;
+    Ok(text)
+}
+
+/// A field of a document.
+fn field(name: &str, value: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
+    write!(to, "\n  \"{name}\": ")?;
+    at_depth(value, 1, to)
+}
+
+fn at_depth(value: &impl Serialize, depth: usize, to: &mut dyn Write) -> io::Result<()> {
+    let indented = Shown(Indented { depth, has_value: false });
+    Ok(value.serialize(&mut Serializer::with_formatter(to, indented))?)
+}
+
+/// Each value on a line of its own, two blanks deeper than what it is in; begins at a depth of the whole.
+struct Indented {
+    depth: usize,
+    /// Whether the innermost list or object has something in it.
+    has_value: bool,
+}
+
+impl Indented {
+    fn begin<W: Write + ?Sized>(&mut self, to: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth = self.depth.saturating_add(1);
+        self.has_value = false;
+        to.write_all(bracket)
+    }
+
+    fn end<W: Write + ?Sized>(&mut self, to: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth = self.depth.saturating_sub(1);
+        if self.has_value {
+            self.line(to)?;
+        }
+        self.has_value = true;
+        to.write_all(bracket)
+    }
+
+    fn line<W: Write + ?Sized>(&self, to: &mut W) -> io::Result<()> {
+        const BLANKS: &[u8] = &[b' '; 64];
+        to.write_all(b"\n")?;
+        let mut left = self.depth.saturating_mul(2);
+        while left > 0 {
+            let some = BLANKS.get(..left).unwrap_or(BLANKS);
+            to.write_all(some)?;
+            left = left.saturating_sub(some.len());
+        }
+        Ok(())
+    }
+
+    fn next<W: Write + ?Sized>(&self, to: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            to.write_all(b",")?;
+        }
+        self.line(to)
+    }
+}
+
+impl Formatter for Indented {
+    fn begin_array<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.begin(to, b"[")
+    }
+    fn end_array<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.end(to, b"]")
+    }
+    fn begin_array_value<W: Write + ?Sized>(&mut self, to: &mut W, first: bool) -> io::Result<()> {
+        self.next(to, first)
+    }
+    fn end_array_value<W: Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
+    }
+    fn begin_object<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.begin(to, b"{")
+    }
+    fn end_object<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.end(to, b"}")
+    }
+    fn begin_object_key<W: Write + ?Sized>(&mut self, to: &mut W, first: bool) -> io::Result<()> {
+        self.next(to, first)
+    }
+    fn begin_object_value<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        to.write_all(b": ")
+    }
+    fn end_object_value<W: Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
+    }
 }
 
 /// Whether a character does more on a terminal than show: C0 and C1 controls, other ends of lines, and those that turn
@@ -85,7 +220,8 @@ mod tests {
             assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
         }
         let mut pretty = Vec::new();
-        json(&serde_json::json!({"a": [1, "b"]}), &mut pretty).unwrap();
-        assert_eq!(String::from_utf8(pretty).unwrap(), "{\n  \"a\": [\n    1,\n    \"b\"\n  ]\n}");
+        let value = serde_json::json!({"a": [1, "b", {}, [], {"c": [[2]]}], "d": {}});
+        json(&value, &mut pretty).unwrap();
+        assert_eq!(String::from_utf8(pretty).unwrap(), serde_json::to_string_pretty(&value).unwrap());
     }
 }

@@ -8,7 +8,7 @@ mod table;
 mod types;
 
 pub use findings::{Filter, Place};
-pub use json::json;
+pub use json::{Rendered, document, image, json};
 pub use ndjson::{Record, match_record, ndjson};
 pub use table::{Style, clean, table};
 pub use types::*;

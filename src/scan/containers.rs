@@ -108,10 +108,10 @@ fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examine
     record.changes = Some(stack.changes());
     let difference = stack.packages(&container.id);
     examined.gaps.extend(difference.gaps);
-    let layer_id = |number: usize| image.layers.get(number).map(|layer| layer.diff_id.to_string());
+    let layers: Vec<String> = image.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
     let os = difference.os;
-    record.packages_added = convert::packages(&difference.added, os.as_ref(), &layer_id);
-    record.packages_removed = convert::packages(&difference.removed, os.as_ref(), &layer_id);
+    record.packages_added = convert::packages(&difference.added, os.as_ref(), &layers);
+    record.packages_removed = convert::packages(&difference.removed, os.as_ref(), &layers);
     Examined { record, os, added: difference.added, ..examined }
 }
 

@@ -8,15 +8,12 @@ use crate::{
     report,
 };
 
-/// Packages as the report lists them: one entry for equal packages at several places.
-pub(super) fn packages(
-    located: &[Located],
-    os: Option<&Os>,
-    layer_id: &dyn Fn(usize) -> Option<String>,
-) -> Vec<report::Package> {
+/// Packages as the report lists them: one entry for equal packages at several places. `layers` are the DiffIDs of the
+/// layers, base first; a node has none.
+pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) -> Vec<report::Package> {
     let mut by_package: BTreeMap<&Package, Vec<report::Location>> = BTreeMap::new();
     for Located { path, layer, package } in located {
-        let location = report::Location { path: path.to_string(), layer: layer_id(*layer) };
+        let location = report::Location { path: path.to_string(), layer: layers.get(*layer).cloned() };
         by_package.entry(package).or_default().push(location);
     }
     by_package

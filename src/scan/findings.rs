@@ -30,8 +30,9 @@ impl<'a> Findings<'a> {
         inventories: impl Iterator<Item = (Option<&'a Os>, &'a [Located])>,
         progress: &dyn Progress,
     ) -> Self {
-        let keys: BTreeSet<Key<'a>> =
-            inventories.flat_map(|(os, all)| all.iter().map(move |located| (os, &located.package))).collect();
+        let keys: BTreeSet<Key<'a>> = inventories
+            .flat_map(|(os, all)| all.iter().map(move |located| (os, located.package.as_ref())))
+            .collect();
         progress.stage("packages", num::to_u64(keys.len()));
         let answers = keys.into_par_iter().map(|(os, package)| {
             let matches = database.matches(package, os);
@@ -52,7 +53,7 @@ impl<'a> Findings<'a> {
         let mut findings = Vec::new();
         let mut gaps = Vec::new();
         let mut uncovered: BTreeMap<(PackageKind, bool), usize> = BTreeMap::new();
-        let distinct: BTreeSet<&Package> = packages.iter().map(|located| &located.package).collect();
+        let distinct: BTreeSet<&Package> = packages.iter().map(|located| located.package.as_ref()).collect();
         for package in distinct {
             match self.0.get(&(os, package)) {
                 Some(Ok(matches)) => {

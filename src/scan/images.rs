@@ -61,7 +61,6 @@ pub(super) fn fold<'a>(
 /// The image as the report lists it, without findings.
 pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> report::Image {
     let Folded { image, inventory, .. } = folded;
-    let layer_id = |number: usize| image.layers.get(number).map(|layer| layer.diff_id.to_string());
     let rows: Vec<report::Layer> = image
         .layers
         .iter()
@@ -87,6 +86,7 @@ pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> r
     let whole = rows.iter().all(|row| row.status == report::Status::Complete)
         && image.gaps.is_empty()
         && inventory.gaps.is_empty();
+    let layers: Vec<String> = rows.iter().map(|row| row.diff_id.clone()).collect();
     report::Image {
         id: image.id.to_string(),
         manifests: image.manifests.iter().map(ToString::to_string).collect(),
@@ -104,7 +104,7 @@ pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> r
             () => report::Status::Partial,
         },
         os: inventory.os.clone(),
-        packages: convert::packages(&inventory.packages, inventory.os.as_ref(), &layer_id),
+        packages: convert::packages(&inventory.packages, inventory.os.as_ref(), &layers),
         findings: Vec::new(),
     }
 }

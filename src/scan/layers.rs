@@ -80,6 +80,11 @@ impl<'a> Layers<'a> {
         self.analyzed.get(diff_id)
     }
 
+    /// Frees them on all threads.
+    pub(super) fn free(self) {
+        self.analyzed.into_par_iter().for_each(drop);
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &Analyzed> {
         self.analyzed.values()
     }

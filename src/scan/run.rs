@@ -1,6 +1,11 @@
 //! The scan itself, top down.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 
@@ -32,8 +37,6 @@ pub struct Options {
     pub no_node: bool,
     /// Where facts of layers are kept between runs.
     pub cache: Option<PathBuf>,
-    /// Threads; as many as the host has if absent.
-    pub threads: Option<usize>,
     /// Without figures that differ between runs.
     pub reproducible: bool,
     /// What the caller knows of the node.
@@ -48,18 +51,27 @@ pub struct Outcome {
     pub report: Report,
 }
 
-/// Scans the disks of one node.
+/// Does something that scans on this many threads; as many as the host has if absent.
+pub fn on_threads<T: Send>(threads: Option<usize>, run: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build() {
+        Ok(pool) => pool.install(run),
+        // Without threads of its own it is slower, not wrong.
+        Err(_) => run(),
+    }
+}
+
+/// Writes a report as [`report::json`] does, on all threads.
+pub fn json(report: &Report, to: &mut dyn Write) -> io::Result<()> {
+    report::document(report, &|images| images.par_iter().map(report::image).collect(), to)
+}
+
+/// Scans the disks of one node, on the threads of [`on_threads`].
 pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
     let reasons = options.facts.reasons();
     if !reasons.is_empty() {
         return Ok(Outcome { report: skipped(reasons) });
     }
-    let threads = options.threads.unwrap_or(0);
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-        Ok(pool) => pool.install(|| scan_here(options, progress)),
-        // Without threads of its own the scan is slower, not wrong.
-        Err(_) => scan_here(options, progress),
-    }
+    scan_here(options, progress)
 }
 
 /// The report of a node of which not a byte was read.
@@ -111,7 +123,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
         }
     }
     report.gaps.extend(own.gaps.iter().cloned());
-    report.node.packages = convert::packages(&own.packages, report.node.os.as_ref(), &|_| None);
+    report.node.packages = convert::packages(&own.packages, report.node.os.as_ref(), &[]);
     if let Some(database) = &options.database {
         let images = folded.iter().map(|f| (f.inventory.os.as_ref(), f.inventory.packages.as_slice()));
         let containers = examined.iter().map(|container| (container.os.as_ref(), container.added.as_slice()));
@@ -122,6 +134,9 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
     }
     report.stats = stats(&node, &report, &layers, own.seen, options.reproducible);
     finish(&mut report);
+    // What has many parts takes a while to be freed.
+    folded.into_par_iter().for_each(drop);
+    layers.free();
     Ok(Outcome { report })
 }
 

@@ -107,7 +107,7 @@ fn facts(top: &Handle) -> Arc<layer::LayerFacts> {
 fn inventory(layers: &[Handle]) -> (image::Inventory, Vec<(GuestPath, icecore::inventory::Package)>) {
     let facts: Vec<_> = layers.iter().map(facts).collect();
     let inventory = image::fold(&facts, "test", &|| Ok(layers.to_vec()));
-    let packages = inventory.packages.iter().map(|l| (l.path.clone(), l.package.clone())).collect();
+    let packages = inventory.packages.iter().map(|l| ((*l.path).clone(), (*l.package).clone())).collect();
     (inventory, packages)
 }
 
