@@ -44,7 +44,8 @@ ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_XFS=$suit
 say "fuzz targets, some seconds each"
 CARGO_TARGET_DIR=$PWD/target/fuzz bash scripts/fuzz.sh "${ICECORE_FUZZ_SECONDS:-3}"
 
-say "real node disks"
+say "a corpus of hostile inputs in 256 MiB, real node disks"
 cargo build --quiet --release --locked
+python3 scripts/corpus.py target/release/icecore "$shared/data/corpus/corpus.tar.zst" > "$suites/corpus.log" || { tail -50 "$suites/corpus.log"; exit 1; }
 bash scripts/judge-nodes.sh "$shared" "$suites/nodes"
 say "done"
