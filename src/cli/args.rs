@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use icecore::{
     scan::{Inputs, Where},
     vuln::Severity,
@@ -288,6 +288,10 @@ pub(crate) enum DbCommand {
     Info(InfoArgs),
 }
 
+fn feed() -> PossibleValuesParser {
+    PossibleValuesParser::new(icecore::vuln::feeds::FEEDS.iter().map(|feed| feed.name))
+}
+
 #[derive(Args)]
 pub(crate) struct BuildArgs {
     /// The directory with the feeds: folders, archives or files
@@ -297,7 +301,7 @@ pub(crate) struct BuildArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Only these feeds (comma-separated)
-    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "ICECORE_ONLY")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = feed(), env = "ICECORE_ONLY")]
     pub(crate) only: Vec<String>,
 }
 

@@ -6,7 +6,7 @@ use icecore::{
     FormatError,
     gap::Code,
     report::{Report, Status},
-    scan::OpenError,
+    scan::{OpenError, ViewError},
 };
 
 /// What a process ends with.
@@ -104,12 +104,20 @@ impl From<FormatError> for Failure {
     fn from(error: FormatError) -> Self {
         let exit = match &error {
             error if error.is_host_io() => Exit::Io,
-            FormatError::Read { .. } | FormatError::Corrupt { .. } => Exit::Partial,
             // What the disk lacks or holds too much of is no mistake of the caller's.
-            FormatError::Unsupported { code: Code::MissingDisk, .. } => Exit::Usage,
-            FormatError::Unsupported { .. } => Exit::Partial,
+            _ => Exit::Partial,
         };
         Self { exit, error: error.into() }
+    }
+}
+
+impl From<ViewError> for Failure {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Unknown(_) => Self::usage(error),
+            ViewError::Unreadable(error) => error.into(),
+            ViewError::Output(error) => Self::io(error),
+        }
     }
 }
 

@@ -58,12 +58,20 @@ pub(crate) fn complain(failure: &Failure) {
 }
 
 /// Writes a file that is whole or not there: it has no name until it is synced, so that whatever ends the process
-/// leaves nothing.
+/// leaves nothing. A device or pipe is written as it is, and what a link leads to is replaced, not the link.
+#[expect(clippy::disallowed_methods, reason = "the door to outputs that the caller named")]
 pub(crate) fn to_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let inner = || -> anyhow::Result<()> {
+        let known = std::fs::metadata(path).ok();
+        if known.as_ref().is_some_and(|known| !known.is_file()) {
+            let mut buffered = BufWriter::new(HostFile::options().write(true).open(path)?);
+            write(&mut buffered)?;
+            return Ok(buffered.flush()?);
+        }
+        let path = &if known.is_some() { path.canonicalize()? } else { path.to_owned() };
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = Unnamed::new(dir)?;
         let mut buffered = BufWriter::new(file.writer());
@@ -158,6 +166,20 @@ pub(crate) fn man() -> Done {
 #[expect(clippy::disallowed_methods, reason = "tests read their own files")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_are_written_and_links_followed() {
+        assert!(to_file(Path::new("/dev/full"), |to| to.write_all(b"x")).is_err());
+        to_file(Path::new("/dev/null"), |to| to.write_all(b"x")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        to_file(&link, |to| to.write_all(b"new")).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        assert!(to_file(dir.path(), |to| to.write_all(b"x")).is_err());
+    }
 
     #[test]
     fn a_file_is_whole_or_not_there() {

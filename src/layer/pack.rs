@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// Writes the tree below `top` as a layer tar.
-pub fn pack(top: &Handle, to: &mut dyn Write) -> Result<(), FormatError> {
+pub fn pack(top: &Handle, to: &mut dyn Write) -> io::Result<()> {
     let mut packer = Packer { tar: Builder::new(to), links: HashMap::new() };
     packer.directory(top, &GuestPath::ROOT)?;
-    packer.tar.finish().map_err(FormatError::reading("tar output", 0))
+    packer.tar.finish()
 }
 
 struct Packer<'a> {
@@ -32,13 +32,13 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    fn directory(&mut self, top: &Handle, at: &GuestPath) -> Result<(), FormatError> {
+    fn directory(&mut self, top: &Handle, at: &GuestPath) -> io::Result<()> {
         let mut todo = vec![(top.clone(), at.clone())];
         while let Some((dir, path)) = todo.pop() {
             let listing = dir.read_dir()?;
             // Half a directory would be another image.
             if let Some(error) = listing.damage.into_iter().next() {
-                return Err(error);
+                return Err(error.into());
             }
             let mut entries = listing.entries;
             entries.sort();
@@ -48,7 +48,9 @@ impl Packer<'_> {
                 if entry.kind == FileKind::Directory {
                     // A directory is its own ancestor only in a damaged tree.
                     if self.links.insert(entry.ino, here.clone()).is_some() {
-                        return Err(FormatError::corrupt("directory", 0, format!("{here} is reached twice")));
+                        return Err(
+                            FormatError::corrupt("directory", 0, format!("{here} is reached twice")).into()
+                        );
                     }
                     self.entry(&file, &here, EntryType::Directory, None)?;
                     todo.push((file, here));
@@ -60,7 +62,7 @@ impl Packer<'_> {
         Ok(())
     }
 
-    fn other(&mut self, file: &Handle, path: &GuestPath, kind: FileKind) -> Result<(), FormatError> {
+    fn other(&mut self, file: &Handle, path: &GuestPath, kind: FileKind) -> io::Result<()> {
         let stat = file.stat()?;
         if overlay::is_whiteout(&stat) {
             let marker = [b".wh.".as_slice(), path.name()].concat();
@@ -92,7 +94,7 @@ impl Packer<'_> {
         path: &GuestPath,
         kind: EntryType,
         target: Option<&[u8]>,
-    ) -> Result<(), FormatError> {
+    ) -> io::Result<()> {
         let stat = file.stat()?;
         let xattrs = if kind == EntryType::Link { Vec::new() } else { file.fs.xattrs(file.ino)? };
         let opaque = self.extensions(&xattrs)?;
@@ -106,14 +108,14 @@ impl Packer<'_> {
             }
             _ => self.tar.append_data(&mut header, name, io::empty()),
         };
-        written.map_err(FormatError::reading("file", 0))?;
+        written?;
         if opaque { self.marker(&path.join(b".wh..wh..opq")) } else { Ok(()) }
     }
 
     /// Writes the attributes that belong to the file; whether the overlay's own say that it is opaque.
-    fn extensions(&mut self, xattrs: &[Xattr]) -> Result<bool, FormatError> {
+    fn extensions(&mut self, xattrs: &[Xattr]) -> io::Result<bool> {
         if let Some(error) = overlay::indirection(xattrs) {
-            return Err(error);
+            return Err(error.into());
         }
         let name = |x: &Xattr| format!("SCHILY.xattr.{}", String::from_utf8_lossy(&x.name));
         let own: Vec<(String, &[u8])> = xattrs
@@ -123,12 +125,12 @@ impl Packer<'_> {
             .collect();
         if !own.is_empty() {
             let records = own.iter().map(|(name, value)| (name.as_str(), *value));
-            self.tar.append_pax_extensions(records).map_err(FormatError::reading("tar output", 0))?;
+            self.tar.append_pax_extensions(records)?;
         }
         Ok(overlay::is_opaque(xattrs))
     }
 
-    fn marker(&mut self, path: &GuestPath) -> Result<(), FormatError> {
+    fn marker(&mut self, path: &GuestPath) -> io::Result<()> {
         let mut header = Header::new_gnu();
         header.set_entry_type(EntryType::Regular);
         header.set_mode(0);
@@ -137,7 +139,7 @@ impl Packer<'_> {
         header.set_mtime(0);
         header.set_size(0);
         let name = Path::new(OsStr::from_bytes(path.as_bytes()));
-        self.tar.append_data(&mut header, name, io::empty()).map_err(FormatError::reading("tar output", 0))
+        self.tar.append_data(&mut header, name, io::empty())
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{OpenedNode, copies::Copies, view};
+use super::{OpenedNode, ViewError, copies::Copies, view};
 use crate::{Digest, FormatError, Gap, block::Stream, gap::Code, layer, store::Image};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -27,7 +27,7 @@ pub fn export(
     name: &str,
     to: &mut dyn Write,
     scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
-) -> Result<Vec<Gap>, FormatError> {
+) -> Result<Vec<Gap>, ViewError> {
     let image = view::find_image(node, name)?;
     let mut gaps = image.gaps.clone();
     let copies = Copies::new(&node.stores);
@@ -49,7 +49,7 @@ pub fn export(
     archive
         .file("index.json", to_json(&json!({ "schemaVersion": 2, "manifests": [manifest] }))?.as_slice())?;
     archive.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    archive.tar.finish().map_err(FormatError::reading("archive output", 0))?;
+    archive.tar.finish()?;
     Ok(gaps)
 }
 
@@ -69,8 +69,8 @@ fn config(image: &Image, diff_ids: &[Digest]) -> Value {
     config
 }
 
-fn to_json(value: &Value) -> Result<Vec<u8>, FormatError> {
-    serde_json::to_vec(value).map_err(|error| FormatError::corrupt("image document", 0, error.to_string()))
+fn to_json(value: &Value) -> io::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(value)?)
 }
 
 struct Archive<'a> {
@@ -85,7 +85,7 @@ impl Archive<'_> {
         diff_id: &Digest,
         scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
         gaps: &mut Vec<Gap>,
-    ) -> Result<(Value, Digest), FormatError> {
+    ) -> Result<(Value, Digest), ViewError> {
         if let Some(blob) = copies.of(diff_id).0.iter().find_map(|copy| copy.sources().blob) {
             let size = blob.bytes.size();
             let name = format!("blobs/sha256/{}", blob.digest.hex());
@@ -94,39 +94,38 @@ impl Archive<'_> {
             let actual = Digest::from_bytes(from.sum.finalize().into());
             if actual != blob.digest {
                 let what = format!("layer blob {} has digest {actual}", blob.digest);
-                return Err(FormatError::Unsupported { code: Code::BlobDigestMismatch, what });
+                return Err(FormatError::Unsupported { code: Code::BlobDigestMismatch, what }.into());
             }
             let descriptor = json!({ "mediaType": blob.media_type, "digest": blob.digest, "size": size });
             return Ok((descriptor, diff_id.clone()));
         }
         let (tree, emptied) = copies.whole_tree(diff_id)?;
         gaps.extend(emptied);
-        let output = |error| FormatError::reading("temporary file", 0)(error);
-        let mut summed = Summed { inner: scratch().map_err(output)?, sum: Sha256::new(), size: 0 };
+        let mut summed = Summed { inner: scratch()?, sum: Sha256::new(), size: 0 };
         layer::pack(&tree, &mut summed)?;
         let Summed { mut inner, sum, size } = summed;
         let digest = Digest::from_bytes(sum.finalize().into());
-        inner.seek(SeekFrom::Start(0)).map_err(output)?;
+        inner.seek(SeekFrom::Start(0))?;
         self.append(&format!("blobs/sha256/{}", digest.hex()), size, &mut inner)?;
         Ok((json!({ "mediaType": LAYER, "digest": digest, "size": size }), digest))
     }
 
-    fn blob(&mut self, value: &Value, media_type: &str) -> Result<Value, FormatError> {
+    fn blob(&mut self, value: &Value, media_type: &str) -> io::Result<Value> {
         let bytes = to_json(value)?;
         let digest = Digest::of(&bytes);
         self.file(&format!("blobs/sha256/{}", digest.hex()), &bytes)?;
         Ok(json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() }))
     }
 
-    fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), FormatError> {
+    fn file(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.append(name, crate::num::to_u64(bytes.len()), &mut &*bytes)
     }
 
-    fn append(&mut self, name: &str, size: u64, from: &mut dyn Read) -> Result<(), FormatError> {
+    fn append(&mut self, name: &str, size: u64, from: &mut dyn Read) -> io::Result<()> {
         let mut header = tar::Header::new_gnu();
         header.set_size(size);
         header.set_mode(0o644);
-        self.tar.append_data(&mut header, name, from).map_err(FormatError::reading("archive output", 0))
+        self.tar.append_data(&mut header, name, from)
     }
 }
 

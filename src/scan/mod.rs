@@ -17,7 +17,7 @@ mod volumes;
 pub use export::{Scratch, export};
 pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};
 pub use run::{Options, Outcome, inspect, json, on_threads, scan};
-pub use view::{Where, gaps, view, whole_view};
+pub use view::{ViewError, Where, gaps, view, whole_view};
 
 /// Told what a scan is doing, for a progress display. All methods may be called from many threads.
 pub trait Progress: Sync {

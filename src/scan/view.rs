@@ -1,13 +1,15 @@
 //! The files behind `ls`, `stat`, `cat`, `hash` and `export`: of the node, a volume, an image, a layer or a
 //! container.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, io};
+
+use thiserror::Error;
 
 use super::{OpenStore, OpenedNode, copies::Copies, images};
 use crate::{
     Digest, FormatError, Gap,
     fs::{Handle, Root},
-    gap::{Code, Scope},
+    gap::Scope,
     image,
     store::{Container, Image},
 };
@@ -27,16 +29,37 @@ pub enum Where {
     Container(String),
 }
 
+/// Why what is asked for cannot be shown.
+#[derive(Debug, Error)]
+pub enum ViewError {
+    /// Nothing on the disks is called so, or several things are.
+    #[error("{0}")]
+    Unknown(String),
+    /// It is there and cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] FormatError),
+    /// It cannot be written where it goes.
+    #[error("the output cannot be written: {0}")]
+    Output(io::Error),
+}
+
+/// An error of a copy: the reader's own, or else the writer's.
+impl From<io::Error> for ViewError {
+    fn from(error: io::Error) -> Self {
+        error.downcast::<FormatError>().map_or_else(Self::Output, Self::Unreadable)
+    }
+}
+
 /// The tree of files that is asked for.
 ///
 /// The files of a layer that was copied soon after it was unpacked may all be empty; see [`whole_view`].
-pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, FormatError> {
+pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, ViewError> {
     tree(node, place, &|copies, diff_id| copies.tree(diff_id))
 }
 
 /// As [`view`], with layers whose files' data never reached the disk read from their blobs; where that cannot be, with
 /// a gap. This looks at the size of every file of the layers.
-pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), FormatError> {
+pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), ViewError> {
     let gaps = RefCell::new(Vec::new());
     let root = tree(node, place, &|copies, diff_id| {
         let (tree, gap) = copies.whole_tree(diff_id)?;
@@ -49,7 +72,7 @@ pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), 
 /// Gives the files of a layer.
 type LayerTree<'a> = &'a dyn Fn(&Copies<'_>, &Digest) -> Result<Handle, FormatError>;
 
-fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, FormatError> {
+fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, ViewError> {
     let copies = Copies::new(&node.stores);
     let trees = |image: &Image| -> Result<Vec<Handle>, FormatError> {
         image.layers.iter().map(|of| layer(&copies, &of.diff_id)).collect()
@@ -61,28 +84,33 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
                 _ => None,
             };
             node.machine.root.clone().or(alone).ok_or_else(|| {
-                missing("no volume holds an operating system; name a volume with --volume".to_owned())
+                ViewError::Unknown(
+                    "no volume holds an operating system; name a volume with --volume".to_owned(),
+                )
             })
         }
         Where::Volume(id) => {
             let found = node.file_systems.iter().find(|volume| volume.volume.id == *id);
-            let found = found.ok_or_else(|| missing(format!("no readable volume {id:?}")))?;
+            let found = found.ok_or_else(|| ViewError::Unknown(format!("no readable volume {id:?}")))?;
             Ok(Root::new(found.opened.fs.clone()))
         }
         Where::Image(name) => Ok(Root::new(image::merge(&trees(find_image(node, name)?)?))),
         Where::Layer(digest) => {
-            let digest: Digest = digest.parse().map_err(|error| missing(format!("{error}")))?;
-            let diff_id = copies.named(&digest).ok_or_else(|| missing(format!("no layer {digest}")))?;
+            let digest: Digest = digest.parse().map_err(|error| ViewError::Unknown(format!("{error}")))?;
+            let diff_id =
+                copies.named(&digest).ok_or_else(|| ViewError::Unknown(format!("no layer {digest}")))?;
             Ok(Root::below(&layer(&copies, diff_id)?))
         }
         Where::Container(id) => {
             let (store, container) = find_container(node, id)?;
             let image =
                 store.contents.images.iter().find(|image| Some(&image.id) == container.image.as_ref());
-            let image =
-                image.ok_or_else(|| missing(format!("the image of container {id} is not on the disk")))?;
+            let image = image.ok_or_else(|| {
+                ViewError::Unknown(format!("the image of container {id} is not on the disk"))
+            })?;
             let upper = store.store.writable_layer(container)?;
-            let upper = upper.ok_or_else(|| missing(format!("no writable layer of container {id}")))?;
+            let upper =
+                upper.ok_or_else(|| ViewError::Unknown(format!("no writable layer of container {id}")))?;
             let mut trees = trees(image)?;
             trees.push(upper);
             Ok(Root::new(image::merge(&trees)))
@@ -119,7 +147,7 @@ fn image_of<'a>(node: &'a OpenedNode, place: &Where) -> Option<&'a Image> {
     }
 }
 
-pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Image, FormatError> {
+pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Image, ViewError> {
     let exact = |image: &&Image| {
         let short = |reference: &String| reference.rsplit('/').next() == Some(name);
         image.references.contains(name) || image.references.iter().any(short) || images::fits(image, name)
@@ -133,23 +161,21 @@ pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Ima
     let mut found: Vec<&Image> = all().filter(exact).collect();
     found.dedup_by(|a, b| a.id == b.id);
     match found.as_slice() {
-        [] => Err(missing(format!("no image {name:?}"))),
+        [] => Err(ViewError::Unknown(format!("no image {name:?}"))),
         [first, rest @ ..] if rest.iter().all(|other| other.id == first.id) => Ok(*first),
-        several => Err(missing(format!("{} images are called {name:?}: name one in full", several.len()))),
+        several => {
+            Err(ViewError::Unknown(format!("{} images are called {name:?}: name one in full", several.len())))
+        }
     }
 }
 
 /// By the id or an unambiguous beginning of it.
-fn find_container<'a>(node: &'a OpenedNode, id: &str) -> Result<(&'a OpenStore, &'a Container), FormatError> {
+fn find_container<'a>(node: &'a OpenedNode, id: &str) -> Result<(&'a OpenStore, &'a Container), ViewError> {
     let all = node.stores.iter().flat_map(|store| store.contents.containers.iter().map(move |c| (store, c)));
     let mut found = all.filter(|(_, container)| container.id.starts_with(id) || container.name == id);
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only),
-        (None, _) => Err(missing(format!("no container {id:?}"))),
-        (Some(_), Some(_)) => Err(missing(format!("more than one container {id:?}"))),
+        (None, _) => Err(ViewError::Unknown(format!("no container {id:?}"))),
+        (Some(_), Some(_)) => Err(ViewError::Unknown(format!("more than one container {id:?}"))),
     }
-}
-
-fn missing(what: String) -> FormatError {
-    FormatError::Unsupported { code: Code::MissingDisk, what }
 }
