@@ -9,6 +9,7 @@ pub mod btrfs;
 pub mod ext4;
 mod handle;
 pub mod host;
+mod lzo;
 mod map;
 pub mod memory;
 mod path;
