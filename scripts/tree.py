@@ -256,6 +256,34 @@ class Fill:
         self.file("deleted", self.bytes(100000))
         os.unlink(self.at("deleted"))
 
+    def packed(self):
+        """Content for file systems that compress: text, zeros, noise, changes between them, the same content twice, ends of every size."""
+        os.mkdir(self.at("packed"))
+        words = [self.bytes(self.random.randrange(2, 9)).hex().encode() for _ in range(700)]
+        text = lambda n: b" ".join(self.random.choice(words) for _ in range(n // 4))[:n]
+        for n in (10, 511, 513, 4000, 4095, 4096, 4097, 8193, 40000, 131071, 131072, 131073, 500000):
+            self.file("packed/text%d" % n, text(n))
+        self.file("packed/zeros", bytes(2500000))
+        self.file("packed/letter", b"a" * 300001)
+        self.file("packed/noise", self.bytes(300001))
+        parts = [f(self.random.randrange(1, 30000)) for _ in range(60) for f in (text, self.bytes, bytes)]
+        self.random.shuffle(parts)
+        self.file("packed/mixed", b"".join(parts))
+        same = text(200000)
+        for i, shift in enumerate((0, 0, 1, 100, 4096, 5000)):
+            self.file("packed/same%d" % i, text(shift) + same + text(i * 100))
+        self.file("packed/noise-same", self.bytes(3000) + same[:90000] + self.bytes(50000) + same[:70000])
+        os.mkdir(self.at("packed/ends"))
+        for i in range(80):
+            self.file("packed/ends/%d" % i, text(self.random.randrange(1, 12000)) if i % 3 else self.bytes(i * 50))
+        self.file("packed/large", text(6000000) + self.bytes(100000) + text(1000000))
+        os.mkdir(self.at("packed/attributes"))
+        for i in range(40):
+            self.file("packed/attributes/%d" % i, b"x" * i)
+            self.may(os.setxattr, self.at("packed/attributes/%d" % i), "user.shared", b"the same for many")
+            self.may(os.setxattr, self.at("packed/attributes/%d" % i), "security.selinux", b"system_u:object_r:t%d_t:s0" % (i % 3))
+            self.may(os.setxattr, self.at("packed/attributes/%d" % i), "trusted.overlay.redirect", b"r%d" % i)
+
     def large(self):
         self.std()
         os.mkdir(self.at("fifty-thousand"))

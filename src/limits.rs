@@ -180,6 +180,18 @@ pub const BTRFS_XATTR_BYTES: u64 = 16 << 20;
 pub const BTRFS_LOG_BYTES: usize = 256 << 20;
 /// Names, references or attributes of one inode that are looked through at once when a btrfs log is replayed.
 pub const BTRFS_REPLAY_ITEMS: usize = 1 << 20;
+/// Bytes of metadata that an EROFS reader keeps.
+pub const EROFS_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of a compressed EROFS extent when unpacked: the kernel's own bound.
+pub const EROFS_UNPACKED_BYTES: u64 = 12 << 20;
+/// Bytes of a compressed EROFS extent: the kernel's own bound.
+pub const EROFS_PACKED_BYTES: u64 = 1 << 20;
+/// Bytes of unpacked extents that an EROFS reader keeps.
+pub const EROFS_UNPACKED_CACHE_BYTES: usize = 32 << 20;
+/// Bytes of all extended attributes of one EROFS inode.
+pub const EROFS_XATTR_BYTES: usize = 16 << 20;
+/// The largest window of an LZMA or xz stream of a file system: the kernel's bound for EROFS is 8 MiB.
+pub const LZMA_WINDOW_BYTES: u64 = 16 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.

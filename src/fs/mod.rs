@@ -6,14 +6,17 @@
 
 mod blocks;
 pub mod btrfs;
+pub mod erofs;
 pub mod ext4;
 mod handle;
 pub mod host;
+mod lz4;
 mod lzo;
 mod map;
 pub mod memory;
 mod path;
 mod root;
+mod unpack;
 pub mod xfs;
 
 use std::{collections::HashSet, sync::Arc};
@@ -300,6 +303,7 @@ pub static FILE_SYSTEMS: &[Driver] = &[
         open: btrfs::open,
         spans: Some(Spans { member: btrfs::member, open: btrfs::open_devices }),
     },
+    Driver { name: "erofs", probe: erofs::probe, open: erofs::open, spans: None },
 ];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning

@@ -19,6 +19,7 @@ mod cli;
 mod corpus;
 mod demo;
 mod disk;
+mod erofs;
 mod export;
 mod ext4;
 mod fold;
