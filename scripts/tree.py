@@ -2,7 +2,7 @@
 """tree.py list DIR: a line for each path under DIR, as the kernel shows it.
 tree.py PROFILE[+PROFILE…] DIR [IMAGE COPY]: fills DIR, a mounted file system, with the files of a profile (a method of
 Fill); then, while it is mounted and files are open, copies IMAGE, the bytes that lie under it, to COPY."""
-import ctypes, fcntl, hashlib, os, random, socket, stat, struct, subprocess, sys, time
+import ctypes, errno, fcntl, hashlib, os, random, socket, stat, struct, subprocess, sys, time
 
 MAGIC = bytes.fromhex("c03b3998")
 SAMPLE = 64 << 10
@@ -37,6 +37,15 @@ def encrypted(path):
         os.close(fd)
 
 
+def attributes(path):
+    try:
+        return sorted(os.listxattr(path, follow_symlinks=False))
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:  # a squashfs image without any
+            raise
+        return []
+
+
 def listing(root):
     root = os.fsencode(root)
     todo = [root]
@@ -45,7 +54,7 @@ def listing(root):
         st = os.lstat(path)
         kind = {stat.S_IFREG: "-", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFCHR: "c",
                 stat.S_IFBLK: "b", stat.S_IFIFO: "p", stat.S_IFSOCK: "s"}[stat.S_IFMT(st.st_mode)]
-        names = sorted(os.listxattr(path, follow_symlinks=False))
+        names = attributes(path)
         xattrs = ",".join(
             text(os.fsencode(n)) + "=" + os.getxattr(path, n, follow_symlinks=False).hex() for n in names) or "-"
         content = "-"

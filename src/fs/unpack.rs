@@ -4,21 +4,32 @@
 use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
-use lzma_rust2::LzmaReader;
+use lzma_rust2::{LzmaReader, XzReader};
 use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, get_error_name};
 
-use super::lz4;
+use super::{lz4, lzo};
 use crate::limits;
+
+/// Bytes of LZMA's probabilities, beside its window.
+const LZMA_SLACK_KIB: u32 = 1024;
 
 /// How a block is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::fs) enum Codec {
     /// One LZ4 block.
     Lz4,
+    /// One LZO1X stream.
+    Lzo,
+    /// Deflate with zlib's header and checksum (RFC 1950).
+    Zlib,
     /// Raw deflate (RFC 1951).
     Deflate,
     /// A Zstandard frame.
     Zstd,
+    /// An xz stream, also with its filters for machine code.
+    Xz,
+    /// LZMA with the header of `.lzma` files.
+    Lzma,
     /// LZMA whose first byte is the complement of its properties in place of the encoder's first, which is always 0.
     MicroLzma,
 }
@@ -28,8 +39,18 @@ impl Codec {
     pub(in crate::fs) fn unpack(self, packed: &[u8], out: &mut [u8]) -> Result<usize, String> {
         match self {
             Self::Lz4 => lz4::unpack(packed, out).ok_or_else(|| "damaged LZ4".to_owned()),
+            Self::Lzo => {
+                let mut unpacked = Vec::with_capacity(out.len());
+                lzo::unpack(packed, &mut unpacked, out.len()).ok_or("damaged LZO")?;
+                let to = out.get_mut(..unpacked.len()).ok_or("more LZO than there is room for")?;
+                to.copy_from_slice(&unpacked);
+                Ok(unpacked.len())
+            }
+            Self::Zlib => inflate(Decompress::new(true), packed, out, true),
             Self::Deflate => inflate(Decompress::new(false), packed, out, false),
             Self::Zstd => zstd(packed, out),
+            Self::Xz => read(XzReader::new_mem_limit(packed, false, window_kib()), out),
+            Self::Lzma => read(LzmaReader::new_mem_limit(packed, window_kib(), None).map_err(text)?, out),
             Self::MicroLzma => {
                 let (properties, rest) = packed.split_first().ok_or("no bytes")?;
                 let stream = [0u8].as_slice().chain(rest);
@@ -45,6 +66,11 @@ impl Codec {
 
 fn text(error: io::Error) -> String {
     error.to_string()
+}
+
+/// Kibibytes that LZMA may use.
+fn window_kib() -> u32 {
+    u32::try_from(limits::LZMA_WINDOW_BYTES >> 10).unwrap_or(u32::MAX).saturating_add(LZMA_SLACK_KIB)
 }
 
 /// With `to_end`, the stream must end where the output does: only then its checksum was compared.

@@ -47,7 +47,7 @@ const TABLE: &[Row] = &[
     row(82, b"FAT32   ", "FAT32", FILE_SYSTEM),
     row(54, b"FAT16   ", "FAT16", FILE_SYSTEM),
     row(54, b"FAT12   ", "FAT12", FILE_SYSTEM),
-    row(0, b"hsqs", "squashfs", FILE_SYSTEM),
+    row(0, b"sqsh", "squashfs (big-endian, before 4.0)", FILE_SYSTEM),
     row(32_769, b"CD001", "ISO 9660", FILE_SYSTEM),
     row(1024, b"\x10\x20\xf5\xf2", "F2FS", FILE_SYSTEM),
     row(3, b"\0\0\0\0ReFS", "ReFS", FILE_SYSTEM),

@@ -30,6 +30,7 @@ mod matching;
 mod md;
 mod rooms;
 mod shared;
+mod squashfs;
 mod tree;
 mod versions;
 mod volume;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::FormatError,
-    fs::{Device, FileKind, Ino, Stat, Timestamp},
+    fs::{Device, FileKind, Ino, Stat, Timestamp, device_number},
     num,
 };
 
@@ -225,11 +225,6 @@ fn layout(superblock: &Superblock, number: u64, fields: &Fields) -> Result<Layou
     })
 }
 
-/// Linux's own form: 12 bits of the driver between 8 and 12 of the device.
-pub(in crate::fs) fn device_number(raw: u32) -> Device {
-    Device { major: raw >> 8 & 0xfff, minor: raw & 0xff | raw >> 12 & 0xf_ff00 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,13 +262,5 @@ mod tests {
             let inode = parse(4 << 1, 1 << bit);
             assert_eq!(inode.is_ok(), bit < 6, "{bit}");
         }
-    }
-
-    #[test]
-    fn device_numbers() {
-        assert_eq!(device_number(0), Device::default(), "an overlay whiteout");
-        assert_eq!(device_number(0x0000_0801), Device { major: 8, minor: 1 });
-        assert_eq!(device_number(0x1111_0370), Device { major: 259, minor: 70_000 });
-        assert_eq!(device_number(0xffff_ffff), Device { major: 0xfff, minor: 0xf_ffff });
     }
 }

@@ -7,19 +7,13 @@ use super::{
 };
 use crate::{
     error::{self, FormatError},
-    fs::{FileKind, Ino, Listing, in_batches},
+    fs::{FileKind, Ino, Listing, in_disk_order},
     limits, num,
 };
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
-    in_batches(dirs, |batch| {
-        let mut order: Vec<(Ino, usize)> = batch.iter().copied().zip(0..).collect();
-        order.sort_unstable();
-        let mut listings: Vec<_> = order.into_iter().map(|(ino, at)| (at, read_one(volume, ino))).collect();
-        listings.sort_unstable_by_key(|(at, _)| *at);
-        listings.into_iter().map(|(_, listing)| listing).collect()
-    })
+    in_disk_order(dirs, |dir| read_one(volume, dir))
 }
 
 /// One directory.
