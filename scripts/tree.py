@@ -2,7 +2,7 @@
 """tree.py list DIR: a line for each path under DIR, as the kernel shows it.
 tree.py PROFILE[+PROFILE…] DIR [IMAGE COPY]: fills DIR, a mounted file system, with the files of a profile (a method of
 Fill); then, while it is mounted and files are open, copies IMAGE, the bytes that lie under it, to COPY."""
-import ctypes, fcntl, hashlib, os, random, socket, stat, struct, subprocess, sys, time
+import ctypes, errno, fcntl, hashlib, os, random, socket, stat, struct, subprocess, sys, time
 
 MAGIC = bytes.fromhex("c03b3998")
 SAMPLE = 64 << 10
@@ -37,6 +37,15 @@ def encrypted(path):
         os.close(fd)
 
 
+def attributes(path):
+    try:
+        return sorted(os.listxattr(path, follow_symlinks=False))
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:  # a squashfs image without any
+            raise
+        return []
+
+
 def listing(root):
     root = os.fsencode(root)
     todo = [root]
@@ -45,7 +54,7 @@ def listing(root):
         st = os.lstat(path)
         kind = {stat.S_IFREG: "-", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFCHR: "c",
                 stat.S_IFBLK: "b", stat.S_IFIFO: "p", stat.S_IFSOCK: "s"}[stat.S_IFMT(st.st_mode)]
-        names = sorted(os.listxattr(path, follow_symlinks=False))
+        names = attributes(path)
         xattrs = ",".join(
             text(os.fsencode(n)) + "=" + os.getxattr(path, n, follow_symlinks=False).hex() for n in names) or "-"
         content = "-"
@@ -255,6 +264,34 @@ class Fill:
             os.unlink(self.at("indexed/some-longer-file-name-%06d" % i))
         self.file("deleted", self.bytes(100000))
         os.unlink(self.at("deleted"))
+
+    def packed(self):
+        """Content for file systems that compress: text, zeros, noise, changes between them, the same content twice, ends of every size."""
+        os.mkdir(self.at("packed"))
+        words = [self.bytes(self.random.randrange(2, 9)).hex().encode() for _ in range(700)]
+        text = lambda n: b" ".join(self.random.choice(words) for _ in range(n // 4))[:n]
+        for n in (10, 511, 513, 4000, 4095, 4096, 4097, 8193, 40000, 131071, 131072, 131073, 500000):
+            self.file("packed/text%d" % n, text(n))
+        self.file("packed/zeros", bytes(2500000))
+        self.file("packed/letter", b"a" * 300001)
+        self.file("packed/noise", self.bytes(300001))
+        parts = [f(self.random.randrange(1, 30000)) for _ in range(60) for f in (text, self.bytes, bytes)]
+        self.random.shuffle(parts)
+        self.file("packed/mixed", b"".join(parts))
+        same = text(200000)
+        for i, shift in enumerate((0, 0, 1, 100, 4096, 5000)):
+            self.file("packed/same%d" % i, text(shift) + same + text(i * 100))
+        self.file("packed/noise-same", self.bytes(3000) + same[:90000] + self.bytes(50000) + same[:70000])
+        os.mkdir(self.at("packed/ends"))
+        for i in range(80):
+            self.file("packed/ends/%d" % i, text(self.random.randrange(1, 12000)) if i % 3 else self.bytes(i * 50))
+        self.file("packed/large", text(6000000) + self.bytes(100000) + text(1000000))
+        os.mkdir(self.at("packed/attributes"))
+        for i in range(40):
+            self.file("packed/attributes/%d" % i, b"x" * i)
+            self.may(os.setxattr, self.at("packed/attributes/%d" % i), "user.shared", b"the same for many")
+            self.may(os.setxattr, self.at("packed/attributes/%d" % i), "security.selinux", b"system_u:object_r:t%d_t:s0" % (i % 3))
+            self.may(os.setxattr, self.at("packed/attributes/%d" % i), "trusted.overlay.redirect", b"r%d" % i)
 
     def large(self):
         self.std()

@@ -180,6 +180,28 @@ pub const BTRFS_XATTR_BYTES: u64 = 16 << 20;
 pub const BTRFS_LOG_BYTES: usize = 256 << 20;
 /// Names, references or attributes of one inode that are looked through at once when a btrfs log is replayed.
 pub const BTRFS_REPLAY_ITEMS: usize = 1 << 20;
+/// Bytes of metadata that an EROFS reader keeps.
+pub const EROFS_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of a compressed EROFS extent when unpacked: the kernel's own bound.
+pub const EROFS_UNPACKED_BYTES: u64 = 12 << 20;
+/// Bytes of a compressed EROFS extent: the kernel's own bound.
+pub const EROFS_PACKED_BYTES: u64 = 1 << 20;
+/// Bytes of unpacked extents that an EROFS reader keeps.
+pub const EROFS_UNPACKED_CACHE_BYTES: usize = 32 << 20;
+/// Bytes of all extended attributes of one EROFS inode.
+pub const EROFS_XATTR_BYTES: usize = 16 << 20;
+/// Bytes of packed metadata that a squashfs reader keeps, …
+pub const SQUASHFS_CACHE_BYTES: usize = 4 << 20;
+/// … of metadata when unpacked, …
+pub const SQUASHFS_METADATA_CACHE_BYTES: usize = 16 << 20;
+/// … and of blocks of data and fragments when unpacked.
+pub const SQUASHFS_DATA_CACHE_BYTES: usize = 32 << 20;
+/// Blocks of a squashfs file: 512 GiB in blocks of the usual 128 KiB.
+pub const SQUASHFS_FILE_BLOCKS: u64 = 4 << 20;
+/// Bytes of all extended attributes of one squashfs inode.
+pub const SQUASHFS_XATTR_BYTES: usize = 16 << 20;
+/// The largest window of an LZMA or xz stream of a file system: the kernel's bound for EROFS is 8 MiB.
+pub const LZMA_WINDOW_BYTES: u64 = 16 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.

@@ -3,6 +3,7 @@
 //! A source is never written to, has no cursor and is not mapped into memory (a file that shrinks under a
 //! mapping is a signal, under a read it is an error).
 
+mod bounded;
 mod cache;
 mod count;
 pub mod fault;
@@ -13,6 +14,7 @@ mod slice;
 
 use std::{io, sync::Arc};
 
+pub(crate) use bounded::{Cache, Key};
 pub use cache::Cached;
 pub use count::{Counted, Counter};
 pub use file::{open, open_no_follow};

@@ -2,8 +2,13 @@
 
 use std::{io, sync::Arc};
 
-use super::{Options, Siblings, cache::Cache, pages::Pages};
-use crate::{block::Source, error::FormatError, gap::Code, limits};
+use super::{Options, Siblings, pages::Pages};
+use crate::{
+    block::{Cache, Source},
+    error::FormatError,
+    gap::Code,
+    limits,
+};
 
 /// The way to the files that an image refers to, the bounded memory for all of them, and what is to be told.
 pub(super) struct Chain<'a> {

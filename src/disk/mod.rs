@@ -3,7 +3,6 @@
 //! What an image refers to (a backing file, an extent, a parent) is opened through [`Siblings`], which
 //! refuses everything that the caller did not name.
 
-mod cache;
 mod chain;
 mod guid;
 mod inflate;

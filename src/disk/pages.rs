@@ -3,9 +3,8 @@
 
 use std::{io, sync::Arc};
 
-use super::cache::{Cache, Key};
 use crate::{
-    block::{ReadAt, Source, read_vec},
+    block::{Cache, Key, ReadAt, Source, read_vec},
     error::FormatError,
     num,
 };

@@ -6,14 +6,19 @@
 
 mod blocks;
 pub mod btrfs;
+pub mod erofs;
 pub mod ext4;
 mod handle;
 pub mod host;
 mod kinds;
+mod lz4;
+mod lzo;
 mod map;
 pub mod memory;
 mod path;
 mod root;
+pub mod squashfs;
+mod unpack;
 pub mod xfs;
 
 use std::{collections::HashSet, sync::Arc};
@@ -240,6 +245,23 @@ fn in_batches(
     listings
 }
 
+/// Lists directories in the order of their numbers, for formats where that is the order of the disk.
+fn in_disk_order(
+    dirs: &[Ino],
+    read: impl Fn(Ino) -> Result<Listing, FormatError>,
+) -> Vec<Result<Listing, FormatError>> {
+    let mut order: Vec<(Ino, usize)> = dirs.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    let mut listings: Vec<_> = order.into_iter().map(|(dir, at)| (at, read(dir))).collect();
+    listings.sort_unstable_by_key(|(at, _)| *at);
+    listings.into_iter().map(|(_, listing)| listing).collect()
+}
+
+/// Linux's own form: 12 bits of the driver between 8 and 12 of the device.
+fn device_number(raw: u32) -> Device {
+    Device { major: raw >> 8 & 0xfff, minor: raw & 0xff | raw >> 12 & 0xf_ff00 }
+}
+
 /// A UUID in its usual spelling, `None` for one that was never set.
 fn uuid_text(uuid: &[u8; 16]) -> Option<String> {
     let hex: Vec<String> = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -303,6 +325,8 @@ pub static FILE_SYSTEMS: &[Driver] = &[
         open: btrfs::open,
         spans: Some(Spans { member: btrfs::member, open: btrfs::open_devices }),
     },
+    Driver { name: "erofs", probe: erofs::probe, open: erofs::open, spans: None },
+    Driver { name: "squashfs", probe: squashfs::probe, open: squashfs::open, spans: None },
 ];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning
@@ -341,6 +365,14 @@ mod tests {
         },
         gap::Code,
     };
+
+    #[test]
+    fn device_numbers() {
+        assert_eq!(device_number(0), Device::default(), "an overlay whiteout");
+        assert_eq!(device_number(0x0000_0801), Device { major: 8, minor: 1 });
+        assert_eq!(device_number(0x1111_0370), Device { major: 259, minor: 70_000 });
+        assert_eq!(device_number(0xffff_ffff), Device { major: 0xfff, minor: 0xf_ffff });
+    }
 
     #[test]
     fn storage_that_fails_is_not_an_unknown_file_system() {

@@ -8,12 +8,8 @@ use super::{
     tables::Tables,
 };
 use crate::{
-    block::{ReadAt, Source, check_range},
-    disk::{
-        cache::{Cache, Key},
-        inflate::Inflater,
-        runs,
-    },
+    block::{Cache, Key, ReadAt, Source, check_range},
+    disk::{inflate::Inflater, runs},
     error::FormatError,
     limits, num,
 };

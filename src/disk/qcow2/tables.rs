@@ -9,8 +9,7 @@ use super::{
     header::Table,
 };
 use crate::{
-    block::{ReadAt, Source, read_vec},
-    disk::cache::{Cache, Key},
+    block::{Cache, Key, ReadAt, Source, read_vec},
     error::FormatError,
     num,
 };

@@ -10,9 +10,8 @@ use super::{
     tables::Tables,
 };
 use crate::{
-    block::{ReadAt, Source},
+    block::{Cache, Key, ReadAt, Source},
     disk::{
-        cache::{Cache, Key},
         inflate::{Decoder, Inflater},
         runs::{self, Place},
     },

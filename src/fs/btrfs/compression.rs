@@ -2,8 +2,7 @@
 
 use std::io::Read;
 
-use super::lzo;
-use crate::{error::FormatError, limits, num};
+use crate::{error::FormatError, fs::lzo, limits, num};
 
 const STRUCTURE: &str = "btrfs compressed extent";
 

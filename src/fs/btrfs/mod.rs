@@ -16,7 +16,6 @@ mod format;
 mod inode;
 mod key;
 mod listing;
-mod lzo;
 mod node;
 mod nodes;
 mod reader;

@@ -1,4 +1,5 @@
-//! A bounded cache of byte blocks (tables, decompressed clusters), shared by the images of a backing chain.
+//! A bounded cache of byte blocks that were made from what was read: tables and decompressed clusters of the images of a
+//! backing chain, unpacked blocks of a file system.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,18 +11,18 @@ use crate::num;
 /// Shards, so that threads seldom wait for each other: 2 to the power of this.
 const SHARD_BITS: u32 = 4;
 
-/// Which block: what is unique within one image, and the image's number in its chain.
+/// Which block: what is unique within one image or table, and which of them it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    /// The image's number in its chain.
-    pub(super) image: u64,
+pub(crate) struct Key {
+    /// The image's number in its chain, or another number that tells blocks of one place apart.
+    pub(crate) image: u64,
     /// The block's offset or descriptor.
-    pub(super) block: u64,
+    pub(crate) block: u64,
 }
 
 /// Blocks of bytes up to a capacity. Eviction is second-chance first-in first-out, as in
 /// [`crate::block::Cached`].
-pub(super) struct Cache {
+pub(crate) struct Cache {
     shards: Vec<Mutex<Shard>>,
     per_shard: usize,
 }
@@ -35,13 +36,13 @@ struct Shard {
 
 impl Cache {
     /// Keeps at most `capacity` bytes, or one block in each shard.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         let shards = (0..1u32.unbounded_shl(SHARD_BITS)).map(|_| Mutex::default()).collect();
         Self { shards, per_shard: capacity.unbounded_shr(SHARD_BITS) }
     }
 
     /// The block, if it is kept.
-    pub(super) fn find(&self, key: Key) -> Option<Arc<Vec<u8>>> {
+    pub(crate) fn find(&self, key: Key) -> Option<Arc<Vec<u8>>> {
         let mut shard = self.shard(key)?;
         let (bytes, hit) = shard.blocks.get_mut(&key)?;
         *hit = true;
@@ -50,7 +51,7 @@ impl Cache {
 
     /// Keeps a block that was read without the lock: two threads may read the same one, neither waits.
     /// Gives a buffer that was evicted and is used by nobody, for the next block.
-    pub(super) fn keep(&self, key: Key, bytes: Arc<Vec<u8>>) -> Option<Vec<u8>> {
+    pub(crate) fn keep(&self, key: Key, bytes: Arc<Vec<u8>>) -> Option<Vec<u8>> {
         let mut shard = self.shard(key)?;
         let mut free = None;
         while shard.bytes.saturating_add(bytes.len()) > self.per_shard {

@@ -1,0 +1,49 @@
+//! Directories, listed many at a time in the order of the disk, and single names in them.
+
+use super::{directory, inode::Inode, volume::Volume};
+use crate::{
+    error::{self, FormatError},
+    fs::{Ino, Listing, in_disk_order},
+    limits,
+};
+
+/// Several directories, each in its place.
+pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
+    in_disk_order(dirs, |dir| read_one(volume, dir))
+}
+
+/// One directory. What is behind a damaged place is lost: nothing says where the next entry begins.
+pub(super) fn read_one(volume: &Volume, dir: Ino) -> Result<Listing, FormatError> {
+    let inode = Inode::read(volume, dir.0)?;
+    let mut listing = Listing::default();
+    let mut too_many = false;
+    let end = directory::entries(volume, &inode, |entry| {
+        listing.entries.push(entry);
+        too_many = listing.entries.len() >= limits::DIRECTORY_ENTRIES;
+        too_many
+    });
+    if too_many {
+        let what = format!("more than {} entries", limits::DIRECTORY_ENTRIES);
+        error::note(&mut listing.damage, FormatError::limit(what));
+    }
+    match end {
+        Err(error) if listing.entries.is_empty() => Err(error),
+        Err(error) => {
+            error::note(&mut listing.damage, error);
+            Ok(listing)
+        }
+        Ok(()) => Ok(listing),
+    }
+}
+
+/// The inode of one name. If it was not found before a damaged place, the damage is the answer.
+pub(super) fn look_up(volume: &Volume, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError> {
+    let mut found = None;
+    directory::entries(volume, &Inode::read(volume, dir.0)?, |entry| {
+        if entry.name == name {
+            found = Some(entry.ino);
+        }
+        found.is_some()
+    })?;
+    Ok(found)
+}

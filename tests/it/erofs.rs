@@ -1,0 +1,146 @@
+//! EROFS against the kernel's own listings.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use icecore::{block::Memory, fs::FileKind, gap::Code};
+use proptest::prelude::*;
+
+use crate::tree::{self, differences, image, open};
+
+/// Where the superblock begins, and its fields.
+const SUPERBLOCK: usize = 1024;
+const COMPAT: usize = SUPERBLOCK + 8;
+const INCOMPAT: usize = SUPERBLOCK + 80;
+
+/// Makes the checksum of the superblock anew.
+fn seal(image: &mut [u8]) {
+    let block = 1usize << image[SUPERBLOCK + 12];
+    let length = if block > SUPERBLOCK { block - SUPERBLOCK } else { block };
+    image[SUPERBLOCK + 4..SUPERBLOCK + 8].fill(0);
+    let sum = !crc32c::crc32c(&image[SUPERBLOCK..SUPERBLOCK + length]);
+    image[SUPERBLOCK + 4..SUPERBLOCK + 8].copy_from_slice(&sum.to_le_bytes());
+}
+
+#[test]
+fn images_read_as_the_kernel_shows_them() {
+    tree::check_matrix("ICECORE_EROFS", 30);
+}
+
+#[test]
+fn small_images_read_as_the_kernel_shows_them() {
+    tree::check_small("erofs", 8);
+}
+
+#[test]
+fn every_name_is_found_by_look_up() {
+    tree::check_look_up("erofs");
+}
+
+#[test]
+fn a_failed_read_loses_only_what_it_hit() {
+    tree::check_failed_reads("erofs");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_mutation_panics_or_hangs(which in any::<usize>(), changes in tree::changes()) {
+        tree::check_mutation("erofs", which, &changes);
+    }
+}
+
+/// Every bit is either refused by its name, or changes nothing that is shown.
+#[test]
+fn every_bit_of_features_is_known_or_refused_by_name() {
+    let mut refused = 0;
+    for name in ["erofs-plain", "erofs-chunks-512", "erofs-legacy", "erofs-fragments"] {
+        let (image, listing) = image("erofs", name);
+        for (word, bit) in [COMPAT, INCOMPAT].into_iter().flat_map(|word| (0..32).map(move |bit| (word, bit)))
+        {
+            let mut bytes = image.clone();
+            if bytes[word + bit / 8] >> (bit % 8) & 1 == 1 {
+                continue;
+            }
+            bytes[word + bit / 8] |= 1 << (bit % 8);
+            seal(&mut bytes);
+            match open(Arc::new(Memory::new(bytes.clone()))) {
+                Err(error) => {
+                    assert_eq!(error.code(), Code::UnsupportedFeature, "{name} {bit}: {}", error.detail());
+                    assert!(error.detail().starts_with("EROFS feature "), "{}", error.detail());
+                    assert!(word == INCOMPAT && bit > 6, "{name}: {bit}");
+                    refused += 1;
+                }
+                Ok(_) => {
+                    assert!(word == COMPAT || bit <= 6, "{name}: {bit}");
+                    let differences = differences(name, Arc::new(Memory::new(bytes)), &listing);
+                    assert!(
+                        differences.iter().all(|line| !line.contains("ours:")),
+                        "{name}: {bit}: {differences:?}"
+                    );
+                }
+            }
+        }
+    }
+    assert_eq!(refused, 4 * 25);
+}
+
+#[test]
+fn a_damaged_superblock_is_noticed() {
+    let (image, _) = image("erofs", "erofs-plain");
+    for at in (SUPERBLOCK + 4..4096).step_by(7) {
+        let mut bytes = image.clone();
+        bytes[at] ^= 0x10;
+        // Without its bit the checksum is not looked at.
+        let is_bit = at == COMPAT;
+        let Err(error) = open(Arc::new(Memory::new(bytes))) else {
+            assert!(is_bit, "{at}");
+            continue;
+        };
+        assert_eq!(error.code(), Code::CorruptStructure, "{at}: {}", error.detail());
+    }
+}
+
+#[test]
+fn a_volume_that_is_cut_is_told() {
+    let (image, _) = image("erofs", "erofs-plain");
+    let opened = open(Arc::new(Memory::new(image[..image.len() / 2].to_vec()))).unwrap();
+    assert_eq!(opened.notes.iter().map(icecore::FormatError::code).collect::<Vec<_>>(), [Code::Truncated]);
+}
+
+/// Without the blob that has the data, everything but the data is shown, and each file says what it lacks.
+#[test]
+fn data_on_another_device_is_named() {
+    let (image, listing) = image("erofs/devices", "blob");
+    let opened = open(Arc::new(Memory::new(image))).unwrap();
+    assert_eq!(opened.notes.iter().map(icecore::FormatError::code).collect::<Vec<_>>(), [Code::MissingDisk]);
+    let (mut missing, mut read) = (0, 0);
+    let lines: BTreeMap<&str, &str> =
+        listing.lines().map(|line| (line.split('\t').next().unwrap(), line)).collect();
+    let mut todo = vec![(String::new(), opened.fs.root())];
+    while let Some((path, dir)) = todo.pop() {
+        for entry in opened.fs.read_dir(dir).unwrap().entries {
+            let path = format!("{path}/{}", tree::text(&entry.name));
+            let stat = opened.fs.stat(entry.ino).unwrap();
+            let fields: Vec<&str> = lines[path.as_str()].split('\t').collect();
+            assert_eq!(fields[5], stat.size.to_string(), "{path}");
+            match entry.kind {
+                FileKind::Directory => todo.push((path, entry.ino)),
+                FileKind::Regular if stat.size > 0 => {
+                    let mut bytes = vec![0; usize::try_from(stat.size).unwrap()];
+                    match opened.fs.open(entry.ino).unwrap().read_at(&mut bytes, 0) {
+                        // Holes and what is in the inode.
+                        Ok(()) => read += 1,
+                        Err(error) => {
+                            let error = icecore::FormatError::reading("file", 0)(error);
+                            assert_eq!(error.code(), Code::MissingDisk, "{path}: {}", error.detail());
+                            missing += 1;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(missing > 10, "{missing} missing, {read} read");
+}
