@@ -19,6 +19,12 @@ pub const XATTR_BYTES: u64 = 1 << 20;
 pub const TEXT_FILE_BYTES: u64 = 16 << 20;
 /// Disks given as one node.
 pub const DISKS: usize = 64;
+/// Bytes of a remote disk that are kept in memory.
+pub const HTTP_CACHE_BYTES: usize = 64 << 20;
+/// Bytes of a document about a remote disk.
+pub const HTTP_DOCUMENT_BYTES: u64 = 16 << 20;
+/// Ranges of a remote disk that were written: 1 TiB with a gap in each MiB. Of a disk with more all is read.
+pub const HTTP_RANGES: usize = 1 << 20;
 /// Partitions of one disk.
 pub const PARTITIONS: usize = 1024;
 /// Mounts of one node: what a machine's fstab names is a few dozen at most.

@@ -16,6 +16,8 @@ use crate::num;
 pub struct Counter {
     bytes: AtomicU64,
     reads: AtomicU64,
+    requests: AtomicU64,
+    transferred: AtomicU64,
 }
 
 impl Counter {
@@ -27,6 +29,24 @@ impl Counter {
     /// Reads made so far.
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Requests made to servers so far, and the bytes of their answers; `None` if there were none.
+    pub fn network(&self) -> Option<(u64, u64)> {
+        let requests = self.requests.load(Ordering::Relaxed);
+        (requests > 0).then(|| (requests, self.transferred.load(Ordering::Relaxed)))
+    }
+
+    /// Counts a request.
+    #[cfg(feature = "http")]
+    pub(super) fn requested(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of an answer.
+    #[cfg(feature = "http")]
+    pub(super) fn transferred(&self, bytes: u64) {
+        self.transferred.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

@@ -8,9 +8,12 @@ mod cache;
 mod count;
 pub mod fault;
 mod file;
+#[cfg(feature = "http")]
+mod http;
 mod memory;
 mod probe;
 mod slice;
+mod url;
 
 use std::{io, sync::Arc};
 
@@ -21,6 +24,7 @@ pub use file::{open, open_no_follow};
 pub use memory::Memory;
 pub use probe::Probed;
 pub use slice::Slice;
+pub use url::{file_name, shown, shown_word, url};
 
 use crate::{error::FormatError, num};
 
@@ -49,6 +53,20 @@ impl<T: ReadAt + ?Sized> ReadAt for Arc<T> {
     }
     fn will_need(&self, offset: u64, length: u64) {
         (**self).will_need(offset, length);
+    }
+}
+
+/// Opens what the caller named: a host's file or device, or what a URL names. `counter` gets what is asked of servers.
+pub fn open_place(place: &std::path::Path, counter: &Arc<Counter>) -> io::Result<Source> {
+    match url(place) {
+        None => open(place),
+        #[cfg(feature = "http")]
+        Some(url) => http::open(url, counter),
+        #[cfg(not(feature = "http"))]
+        Some(_) => {
+            let _ = counter;
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "built without support for URLs"))
+        }
     }
 }
 

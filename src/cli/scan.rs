@@ -63,7 +63,7 @@ fn scan_here(args: &ScanArgs) -> Done {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started,
             finished: output::now(),
-            command: env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+            command: env::args_os().map(|word| block::shown_word(&word.to_string_lossy())).collect(),
             database: place.map(|place| place.display().to_string()),
         });
     }

@@ -391,6 +391,12 @@ pub struct Stats {
     /// Reads made; left out of reproducible reports.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reads: Option<u64>,
+    /// Requests made to servers; left out of reproducible reports, and of those without disks behind URLs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub requests: Option<u64>,
+    /// Bytes that these servers sent; left out as the requests are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes_received: Option<u64>,
     /// Names seen in directories.
     pub files_seen: u64,
     /// Files opened.

@@ -24,7 +24,7 @@ use crate::{
 /// What the caller gives: the disks of one node, and how to read them.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// Disk images, block devices or directories.
+    /// Disk images, block devices, directories, or URLs of disk images.
     pub disks: Vec<PathBuf>,
     /// The format that all images have; detected if absent.
     pub format: Option<String>,
@@ -166,7 +166,7 @@ impl Opening<'_> {
     fn disk(&mut self, number: usize, path: &Path) -> Result<(), OpenError> {
         let id = format!("disk{number}");
         let source = self.source(path)?;
-        let beside = path.parent().filter(|_| self.inputs.siblings);
+        let beside = path.parent().filter(|_| self.inputs.siblings && block::url(path).is_none());
         let siblings = Named { backing: &self.inputs.backing, beside, opening: self };
         let options = disk::Options { siblings: &siblings, snapshot: self.inputs.snapshot.as_deref() };
         let disk = match disk::open(Arc::clone(&source), self.inputs.format.as_deref(), &options) {
@@ -186,7 +186,7 @@ impl Opening<'_> {
             Ok(table) => {
                 if disk.format == "raw" && table.scheme == "none" && is_no_disk(&disk.source) {
                     let problem = format!("{size} bytes of no known format");
-                    return Err(OpenError::NotADisk { path: path.display().to_string(), problem });
+                    return Err(OpenError::NotADisk { path: block::shown(path), problem });
                 }
                 self.disks.push(self.described(number, path, disk.format, size, table.scheme));
                 for note in &table.notes {
@@ -209,8 +209,8 @@ impl Opening<'_> {
     }
 
     fn source(&self, path: &Path) -> Result<Source, OpenError> {
-        let spelled = || path.display().to_string();
-        let source = block::open(path).map_err(|error| match error.kind() {
+        let spelled = || block::shown(path);
+        let source = block::open_place(path, &self.counter).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied => {
                 OpenError::NotADisk { path: spelled(), problem: error.to_string() }
             }
@@ -230,7 +230,7 @@ impl Opening<'_> {
     fn host_failed(&self, path: &Path, error: &FormatError) -> Result<(), OpenError> {
         if error.is_host_io() {
             let source = io::Error::other(error.detail());
-            return Err(OpenError::Io { path: path.display().to_string(), source });
+            return Err(OpenError::Io { path: block::shown(path), source });
         }
         Ok(())
     }
@@ -238,7 +238,7 @@ impl Opening<'_> {
     fn described(&self, number: usize, path: &Path, format: &str, size: u64, table: &str) -> report::Disk {
         report::Disk {
             id: format!("disk{number}"),
-            name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            name: block::file_name(path).unwrap_or_else(|| path.into()).to_string_lossy().into_owned(),
             format: format.to_owned(),
             size,
             partition_table: table.to_owned(),
@@ -263,7 +263,7 @@ struct Named<'a> {
 impl disk::Siblings for Named<'_> {
     fn open(&self, name: &str) -> io::Result<Source> {
         let wanted = Path::new(name).file_name();
-        if let Some(path) = self.backing.iter().find(|path| path.file_name() == wanted) {
+        if let Some(path) = self.backing.iter().find(|path| block::file_name(path).as_deref() == wanted) {
             return self.opening.source(path).map_err(io::Error::other);
         }
         match (self.beside, wanted) {

@@ -274,6 +274,8 @@ fn stats(
     Stats {
         bytes_read: figure(node.counter.bytes()),
         reads: figure(node.counter.reads()),
+        requests: node.counter.network().and_then(|(requests, _)| figure(requests)),
+        bytes_received: node.counter.network().and_then(|(_, bytes)| figure(bytes)),
         files_seen: sum(|facts| facts.entries).saturating_add(node_seen),
         files_opened: sum(|facts| facts.opened),
         layers: num::to_u64(layers.all().count()),

@@ -24,6 +24,8 @@ mod export;
 mod ext4;
 mod fold;
 mod hostile;
+#[cfg(feature = "http")]
+mod http;
 mod inventory;
 mod lvm;
 mod matching;

@@ -1,0 +1,88 @@
+//! Which ranges of an Azure page blob were ever written ("Get Page Ranges"): the rest is zeros that need not be asked for.
+
+use std::ops::Range;
+
+use quick_xml::{Reader, events::Event};
+
+use super::client::Client;
+use crate::limits;
+
+/// The ranges in order; `None` if the server does not tell them, and all of the blob is to be read.
+pub(super) fn of_page_blob(client: &Client) -> Option<Vec<Range<u64>>> {
+    let mut ranges = Vec::new();
+    let mut marker = String::new();
+    loop {
+        let next = if marker.is_empty() { String::new() } else { format!("&marker={marker}") };
+        let page = parse(&client.document(&format!("comp=pagelist{next}")).ok()?)?;
+        ranges.extend(page.ranges);
+        if ranges.len() > limits::HTTP_RANGES {
+            return None;
+        }
+        match page.next {
+            Some(next) if next != marker => marker = next,
+            Some(_) => return None,
+            None => break,
+        }
+    }
+    let is_ordered = |pair: &[Range<u64>]| matches!(pair, [a, b] if a.end <= b.start);
+    (ranges.iter().all(|range| range.start < range.end) && ranges.windows(2).all(is_ordered))
+        .then_some(ranges)
+}
+
+/// One page of the list.
+#[derive(Debug, PartialEq, Eq)]
+struct Page {
+    ranges: Vec<Range<u64>>,
+    /// What to ask for the next page with.
+    next: Option<String>,
+}
+
+fn parse(text: &[u8]) -> Option<Page> {
+    let mut reader = Reader::from_reader(text);
+    let mut page = Page { ranges: Vec::new(), next: None };
+    let (mut element, mut start, mut is_list) = (String::new(), None, false);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) => {
+                element = tag.name().as_ref().to_owned();
+                is_list |= element == "PageList";
+            }
+            Event::Text(text) => {
+                let text = text.as_ref().trim().to_owned();
+                match element.as_str() {
+                    "Start" => start = Some(text.parse().ok()?),
+                    "End" => {
+                        let last: u64 = text.parse().ok()?;
+                        page.ranges.push(start.take()?..last.checked_add(1)?);
+                    }
+                    "NextMarker" if !text.is_empty() => page.next = Some(text),
+                    _ => {}
+                }
+            }
+            Event::End(_) => element.clear(),
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    is_list.then_some(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_pages_is_read_or_nothing_is_believed() {
+        let text = b"<?xml version=\"1.0\"?><PageList><PageRange><Start>0</Start><End>511</End></PageRange>\
+            <PageRange><Start>4096</Start><End>8191</End></PageRange><NextMarker>abc</NextMarker></PageList>";
+        let page = Page { ranges: vec![0..512, 4096..8192], next: Some("abc".to_owned()) };
+        assert_eq!(parse(text), Some(page));
+        let empty = b"<PageList><NextMarker/></PageList>";
+        assert_eq!(parse(empty), Some(Page { ranges: vec![], next: None }));
+        for wrong in
+            [&b"<html>no</html>"[..], b"", b"<PageList><PageRange><End>5</End></PageRange></PageList>"]
+        {
+            assert_eq!(parse(wrong), None);
+        }
+    }
+}
