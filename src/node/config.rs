@@ -1,5 +1,5 @@
 //! Where runtimes are configured to keep their state: containerd's `config.toml` with its imports, Docker's
-//! `daemon.json`, containers/storage's `storage.conf`.
+//! `daemon.json`, containers/storage's `storage.conf`, CRI-O's `crio.conf`, and the data directories of k3s and RKE2.
 
 use std::collections::BTreeSet;
 
@@ -59,6 +59,18 @@ struct Storage {
     graphroot: Option<String>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct CrioConfig {
+    crio: Crio,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Crio {
+    root: Option<String>,
+}
+
 /// The configured state directories, and the configuration files that could not be read.
 pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError)>) {
     let mut reader =
@@ -73,6 +85,16 @@ pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError
         if let Some(config) = reader.toml::<StorageConfig>(&GuestPath::new(file)) {
             reader.add(Runtime::ContainersStorage, config.storage.graphroot, file);
         }
+    }
+    let mut crio = reader.imported(&GuestPath::new("etc/crio/crio.conf"), "crio.conf.d/*");
+    crio.insert(0, GuestPath::new("etc/crio/crio.conf"));
+    for file in crio {
+        if let Some(config) = reader.toml::<CrioConfig>(&file) {
+            reader.add(Runtime::ContainersStorage, config.crio.root, &file.to_string());
+        }
+    }
+    for name in ["k3s", "rke2"] {
+        reader.rancher(&GuestPath::new(format!("etc/rancher/{name}/config.yaml")));
     }
     (reader.found, reader.damage)
 }
@@ -111,6 +133,22 @@ impl Reader<'_> {
             for path in self.imported(file, &import) {
                 self.containerd(&path, depth.saturating_add(1));
             }
+        }
+    }
+
+    /// The data directory that k3s or RKE2 is told to use. Of YAML only `data-dir: PATH` at the beginning of a line is read,
+    /// as their documentation spells it.
+    fn rancher(&mut self, file: &GuestPath) {
+        let mut files = self.imported(file, "config.yaml.d/*.yaml");
+        files.insert(0, file.clone());
+        for file in files {
+            let text = self.text(&file).unwrap_or_default();
+            let value = text.lines().find_map(|line| line.strip_prefix("data-dir:"));
+            let Some(value) = value.and_then(|value| value.split(" #").next()) else { continue };
+            let data = GuestPath::new(value.trim().trim_matches(['"', '\'']));
+            self.containerd(&data.join(b"agent/etc/containerd/config.toml"), 0);
+            let path = data.join(b"agent/containerd").to_string();
+            self.add(Runtime::Containerd, Some(path), &file.to_string());
         }
     }
 
@@ -200,6 +238,12 @@ mod tests {
         tree.file("etc/containerd/conf.d/README", "root = \"/no\"\n");
         tree.file("etc/docker/daemon.json", "{\"data-root\": \"/mnt/docker\"}");
         tree.file("etc/containers/storage.conf", "[storage]\ngraphroot = \"/srv/containers\"\n");
+        tree.file("etc/crio/crio.conf", "[crio]\nlog_dir = \"/var/log/crio/pods\"\n[crio.runtime]\n");
+        tree.file("etc/crio/crio.conf.d/01-root.conf", "[crio]\nroot = \"/srv/crio\"\n");
+        tree.file(
+            "etc/rancher/rke2/config.yaml",
+            "token: x\n  data-dir: /no\ndata-dir: '/srv/rke2' # here\n",
+        );
         let (found, damage) = read(&Root::new(tree.build()));
         assert!(damage.is_empty());
         let shown: Vec<_> =
@@ -211,6 +255,8 @@ mod tests {
                 row(Runtime::Containerd, "/mnt/data/containerd", "/etc/containerd/conf.d/10-root.toml"),
                 row(Runtime::Docker, "/mnt/docker", "/etc/docker/daemon.json"),
                 row(Runtime::ContainersStorage, "/srv/containers", "/etc/containers/storage.conf"),
+                row(Runtime::ContainersStorage, "/srv/crio", "/etc/crio/crio.conf.d/01-root.conf"),
+                row(Runtime::Containerd, "/srv/rke2/agent/containerd", "/etc/rancher/rke2/config.yaml"),
             ]
         );
     }

@@ -1,10 +1,12 @@
-//! `/etc/fstab` (fstab(5)): what is mounted where.
+//! What is mounted where, as `/etc/fstab` says it (fstab(5)).
 
 use crate::fs::{GuestPath, Subvolume};
 
-/// One line of it.
+/// One line of it, or what says the same elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
+    /// Which file says so, or what else.
+    pub(super) from: String,
     /// What: `UUID=…`, `LABEL=…`, a device, or a directory for a bind mount.
     pub(super) spec: String,
     /// Where.
@@ -23,6 +25,11 @@ impl Line {
             ("subvolid", id) => id.parse().ok().map(Subvolume::Id),
             _ => None,
         })
+    }
+
+    /// In words.
+    pub(super) fn text(&self) -> String {
+        format!("{} mounts {} at {}", self.from, self.spec, self.at)
     }
 
     /// Whether it shows a directory at a second place. The root is mounted before fstab is read.
@@ -50,7 +57,8 @@ pub(super) fn parse(text: &str) -> Vec<Line> {
         let mut fields = line.split_ascii_whitespace().map(unescape);
         let (spec, at, kind) = (fields.next()?, fields.next()?, fields.next()?);
         let options = fields.next().unwrap_or_default().split(',').map(str::to_owned).collect();
-        at.starts_with('/').then(|| Line { spec, at: GuestPath::new(&at), kind, options })
+        let from = "/etc/fstab".to_owned();
+        at.starts_with('/').then(|| Line { from, spec, at: GuestPath::new(&at), kind, options })
     });
     parsed.collect()
 }

@@ -6,8 +6,13 @@ mod devices;
 mod facts;
 mod fstab;
 mod machine;
+mod mounting;
+mod ostree;
 mod roots;
 mod sites;
+mod slots;
+mod systems;
+mod units;
 mod verdict;
 
 pub use facts::{DiskFacts, NodeFacts};

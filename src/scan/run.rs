@@ -52,7 +52,7 @@ pub struct Outcome {
 pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
     let reasons = options.facts.reasons();
     if !reasons.is_empty() {
-        return Ok(Outcome { report: skipped(reasons) });
+        return Ok(Outcome { report: skipped(reasons, options.reproducible) });
     }
     let threads = options.threads.unwrap_or(0);
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
@@ -63,7 +63,8 @@ pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenE
 }
 
 /// The report of a node of which not a byte was read.
-fn skipped(reasons: Vec<node::Reason>) -> Report {
+fn skipped(reasons: Vec<node::Reason>, reproducible: bool) -> Report {
+    let nothing = (!reproducible).then_some(0);
     Report {
         schema: report::SCHEMA.to_owned(),
         run: None,
@@ -73,7 +74,7 @@ fn skipped(reasons: Vec<node::Reason>) -> Report {
         containers: Vec::new(),
         pods: Vec::new(),
         gaps: Vec::new(),
-        stats: Stats::default(),
+        stats: Stats { bytes_read: nothing, reads: nothing, layers_cached: nothing, ..Stats::default() },
     }
 }
 
@@ -180,6 +181,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     }
     report.stats = stats(&node, &report, &layers, 0, true);
     finish(&mut report);
+    report.node.tree = report::tree(&report.node);
     Ok(report)
 }
 
@@ -209,6 +211,7 @@ fn inspected(node: &OpenedNode) -> Report {
             disks: node.disks.clone(),
             volumes: node.volumes.clone(),
             mounts: mounts.collect(),
+            tree: Vec::new(),
             os: machine.os.clone(),
             hostname: machine.hostname.clone(),
             runtimes: node.runtimes.clone(),

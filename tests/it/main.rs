@@ -27,6 +27,7 @@ mod inventory;
 mod lvm;
 mod matching;
 mod md;
+mod node;
 mod rooms;
 mod shared;
 mod tree;

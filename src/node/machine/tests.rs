@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     block,
-    fs::{Ino, Listing, Stat, Subvolume, Xattr, memory::Tree},
+    fs::{FileSystem, Ino, Listing, Stat, Subvolume, Xattr, memory::Tree},
+    gap::Code,
 };
 
 fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
