@@ -10,16 +10,18 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [ "${1:-}" != inside ]; then
   missing=()
   for pair in qemu-img:qemu-utils qemu-io:qemu-utils mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.vfat:dosfstools mkswap:util-linux \
-    sgdisk:gdisk lvm:lvm2 cryptsetup:cryptsetup-bin veritysetup:cryptsetup-bin ostree:ostree containerd:containerd runc:runc drbdmeta:drbd-utils make-bcache:bcache-tools zstd:zstd; do
+    sgdisk:gdisk lvm:lvm2 cryptsetup:cryptsetup-bin veritysetup:cryptsetup-bin ostree:ostree containerd:containerd runc:runc drbdmeta:drbd-utils make-bcache:bcache-tools mkapfs:apfsprogs zfs-fuse:zfs-fuse zstd:zstd; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
   done
   if [ ${#missing[@]} -gt 0 ]; then
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   fi
-  exec unshare --mount --pid --fork --mount-proc --kill-child -- "$0" inside "${1:?usage: make-nodes.sh OUT_DIR}"
+  # Namespaces of its own: what it mounts and starts ends with it.
+  work=$(mktemp -d); trap 'rmdir "$work"' EXIT
+  unshare --mount --pid --fork --mount-proc --kill-child -- "$0" inside "${1:?usage: make-nodes.sh OUT_DIR}" "$work"
+  exit
 fi
-out=$(realpath -m "$2"); rm -rf "$out"; mkdir -p "$out"
-work=$(mktemp -d); mount -t tmpfs tmpfs "$work"; cd "$work"
+out=$(realpath -m "$2") work=$3; rm -rf "$out"; mkdir -p "$out"; mount -t tmpfs tmpfs "$work"; cd "$work"
 export LVM_SUPPRESS_FD_WARNINGS=1 LVM_SYSTEM_DIR=$work SOURCE_DATE_EPOCH=1767225600
 
 # --- a store that a real containerd wrote ------------------------------------------------------------------------
@@ -46,15 +48,18 @@ store() { mkdir -p "$1"; cp -a containerd/root/. "$1"; } # store DIR
 
 # --- file systems, partitions, disks --------------------------------------------------------------------------------
 uuid() { printf '%08d-1111-4222-8333-444444444444' "$1"; }
+made=0
 # fs FILE KIND SIZE OPTIONS… : a file system with what lies in tree/, which is empty afterwards
 fs() {
   local file=$1 kind=$2 size=$3; shift 3
+  made=$((made + 1))
   rm -f "$file"; truncate -s "$size" "$file"
   case $kind in
-    ext4) mkfs.ext4 -q -b 1024 -m 0 -O ^has_journal,^resize_inode -N 512 "$@" "$file";;
-    ext2) mkfs.ext2 -q -b 1024 -m 0 -O ^resize_inode -N 512 "$@" "$file";;
-    xfs) TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1 mkfs.xfs -q -b size=1024 -d agcount=1 "$@" "$file" 2> >(grep -v "^$" >&2);;
-    btrfs) mkfs.btrfs -q --mixed "$@" "$file";;
+    ext4) mkfs.ext4 -q -b 1024 -m 0 -O ^has_journal,^resize_inode -N 512 -U "$(uuid $((500 + made)))" "$@" "$file";;
+    ext2) mkfs.ext2 -q -b 1024 -m 0 -O ^resize_inode -N 512 -U "$(uuid $((500 + made)))" "$@" "$file";;
+    xfs)
+      case "$*" in *uuid=*) ;; *) set -- -m "uuid=$(uuid $((500 + made)))" "$@";; esac
+      TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1 mkfs.xfs -q -b size=1024 -d agcount=1 "$@" "$file" 2> >(grep -v "^$" >&2);;
   esac
   mount -o loop "$file" mnt
   cp -a tree/. mnt/
@@ -132,6 +137,16 @@ X
 expect aks-temp-given <<'X'
 { "disks": ["aks-temp", "aks-temp-resource"], "exit": 0, "status": "complete", "os": "ubuntu", "hostname": "aks-temp-0",
   "mounts": [["/", "disk0p1"]], "runtimes": [["containerd", "disk1p1", "/aks/containers"]] }
+X
+
+# The image of the node brought a store in the usual place, which is no longer the node's.
+aks aks-temp-1 kubernetes.azure.com/storageprofile=managed,
+printf 'version = 2\nroot = "/mnt/aks/containers"\n' > tree/etc/containerd/config.toml; store tree/var/lib/containerd
+fs root.fs ext4 8M -L cloudimg-rootfs; azure aks-temp-left
+expect aks-temp-left <<'X'
+{ "disks": ["aks-temp-left"], "exit": 4, "status": "skipped", "os": "ubuntu", "hostname": "aks-temp-1",
+  "reasons": [["ephemeral-os-disk", "/etc/containerd/config.toml says /mnt/aks/containers"]],
+  "mounts": [["/", "disk0p1"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
 X
 
 # --- managed Kubernetes: EKS, with the state on an instance store by mount units ------------------------------------------
@@ -390,6 +405,16 @@ expect k3s-data <<'X'
   "mounts": [["/", "disk0p1"]], "runtimes": [["containerd", null, "/srv/k3s/agent/containerd"]] }
 X
 
+# Told on the command lines of their services.
+node flags-0 "UUID=$(uuid 1) / ext4 defaults 0 1\n"; units=tree/etc/systemd/system; mkdir -p $units/containerd.service.d tree/usr/lib/systemd/system
+printf '[Service]\nExecStartPre=-/sbin/modprobe overlay\nExecStart=/usr/bin/containerd\n' > tree/usr/lib/systemd/system/containerd.service
+printf '[Service]\nExecStart=\nExecStart=/usr/bin/containerd --config /etc/ctrd.toml \\\n  --root=/srv/ctrd\n' > $units/containerd.service.d/10-root.conf
+store tree/srv/ctrd; fs root.fs ext4 4M -U "$(uuid 1)"; disk flags "root.fs|1"
+expect flags <<'X'
+{ "disks": ["flags"], "exit": 0, "status": "complete", "os": "debian", "hostname": "flags-0",
+  "mounts": [["/", "disk0p1"]], "runtimes": [["containerd", null, "/srv/ctrd"]] }
+X
+
 # --- other runtimes, none, and nothing that can be read --------------------------------------------------------------------------------
 node docker-0 "UUID=$(uuid 1) / ext4 defaults 0 1\n"; mkdir -p tree/var/lib/docker/image/overlay2/imagedb tree/var/lib/docker/containers; echo '{"Repositories":{}}' > tree/var/lib/docker/image/overlay2/repositories.json
 fs root.fs ext4 1M -U "$(uuid 1)"; disk docker "root.fs|1"
@@ -418,6 +443,14 @@ expect luks <<'X'
   "gaps": [["encrypted-volume", "disk0p2", "LUKS"]], "runtimes": [] }
 X
 
+node luks-var-0 "UUID=$(uuid 1) / ext4 defaults 0 1\n/dev/mapper/var /var ext4 defaults 0 2\n"; printf 'var UUID=%s none luks\n' "$(uuid 50)" > tree/etc/crypttab
+fs root.fs ext4 1M -U "$(uuid 1)"; disk luks-var "root.fs|1" "luks-head.img|2|8309"
+expect luks-var <<'X'
+{ "disks": ["luks-var"], "exit": 4, "status": "skipped", "os": "debian", "hostname": "luks-var-0", "mounts": [["/", "disk0p1"]],
+  "reasons": [["missing-disk", "/etc/fstab mounts /dev/mapper/var at /var"], ["encrypted-volume", "disk0p2: the volume holds LUKS"]],
+  "gaps": [["encrypted-volume", "disk0p2", "LUKS"], ["missing-disk", "disk0p1", "/dev/mapper/var at /var"]], "runtimes": [] }
+X
+
 # --- what other tools leave on a volume, the first and last bytes of it: tests/it/node.rs names each ------------------------------------
 mkdir "$out/signatures"
 signature() { zstd -q --ultra -22 "$2" -o "$out/signatures/$1.zst"; } # signature NAME FILE
@@ -429,6 +462,10 @@ for version in v08 v09; do
   echo yes | drbdmeta --force 0 $version "$loop" internal create-md $([ $version = v09 ] && echo 1) > drbd.log 2>&1 || { cat drbd.log >&2; exit 1; }
   losetup -d "$loop"; signature drbd-$version drbd.img; rm drbd.img
 done
+truncate -s 600M apfs.img; mkapfs -U "$(uuid 62)" apfs.img; truncate -s 1M apfs.img; signature apfs apfs.img
+truncate -s 64M zfs.img; mkdir -p /var/run/zfs /var/lock/zfs; zfs-fuse --no-daemon > zfs.log 2>&1 & daemon=$!
+for _ in $(seq 50); do zpool list > /dev/null 2>&1 && break; sleep .1; done
+zpool create -f -m none tank "$work/zfs.img"; zpool export tank; kill "$daemon"; wait "$daemon" 2>/dev/null || true; signature zfs zfs.img
 # A node's data disk that DRBD replicates: the file system begins where the device does.
 truncate -s 8M drbd.img; loop=$(losetup -f --show drbd.img); echo yes | drbdmeta --force 0 v09 "$loop" internal create-md 1 > drbd.log 2>&1; losetup -d "$loop"
 store tree; fs data.fs ext4 4M; dd if=data.fs of=drbd.img conv=notrunc,sparse status=none; whole drbd drbd.img

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::Runtime;
+use super::{
+    Runtime,
+    services::{self, Flag},
+};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath, Root},
@@ -96,6 +99,7 @@ pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError
     for name in ["k3s", "rke2"] {
         reader.rancher(&GuestPath::new(format!("etc/rancher/{name}/config.yaml")));
     }
+    reader.services();
     (reader.found, reader.damage)
 }
 
@@ -152,6 +156,27 @@ impl Reader<'_> {
         }
     }
 
+    /// What the command lines of the runtimes' services say.
+    fn services(&mut self) {
+        for service in services::ALL {
+            let mut files = Vec::new();
+            for dir in services::DIRECTORIES {
+                let unit = GuestPath::new(dir).join(service.unit.as_bytes());
+                files.extend(self.imported(&unit, &format!("{}.d/*.conf", service.unit)));
+                files.push(unit);
+            }
+            for file in files {
+                let text = self.text(&file).unwrap_or_default();
+                for flag in service.told(&text) {
+                    match flag {
+                        Flag::Config(path) => self.containerd(&GuestPath::new(path), 0),
+                        Flag::State(path) => self.add(service.runtime, Some(path), &file.to_string()),
+                    }
+                }
+            }
+        }
+    }
+
     /// Tells once that imports are not followed further.
     fn cut(&mut self, file: &GuestPath) {
         if !std::mem::replace(&mut self.cut, true) {
@@ -189,8 +214,10 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, runtime: Runtime, path: Option<String>, file: &str) {
-        if let Some(path) = path.filter(|path| path.starts_with('/')) {
-            self.found.push(Configured { runtime, path: GuestPath::new(path), file: GuestPath::new(file) });
+        let Some(path) = path.filter(|path| path.starts_with('/')).map(GuestPath::new) else { return };
+        // Several files may say the same.
+        if self.found.iter().all(|known| known.runtime != runtime || known.path != path) {
+            self.found.push(Configured { runtime, path, file: GuestPath::new(file) });
         }
     }
 

@@ -44,7 +44,9 @@ impl Line {
         const MEDIA: [&str; 4] = ["/dev/sr", "/dev/cdrom", "/dev/fd", "/dev/floppy"];
         let is_device = self.spec.contains('=') || self.spec.starts_with("/dev/");
         let is_media = MEDIA.iter().any(|drive| self.spec.starts_with(drive));
-        let on_demand = self.options.iter().any(|option| option == "noauto");
+        // An automount is there as soon as somebody looks.
+        let has = |wanted: &str| self.options.iter().any(|option| option == wanted);
+        let on_demand = has("noauto") && !has("x-systemd.automount");
         let is_own = is_device && !is_media && !on_demand && self.kind != "swap";
         !self.is_bind() && is_own && self.at != GuestPath::ROOT
     }
@@ -76,6 +78,7 @@ mod tests {
     fn what_is_not_mounted_when_the_node_starts_is_no_disk_of_it() {
         let lines = parse("/dev/sr0 /media/cdrom0 udf,iso9660 user 0 0\nUUID=x /backup ext4 noauto 0 0\n");
         assert_eq!(lines.iter().filter(|line| line.is_disk()).count(), 0);
+        assert!(parse("UUID=x /data ext4 noauto,x-systemd.automount 0 0\n")[0].is_disk());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     Gap,
     error::FormatError,
     fs::{GuestPath, Opened, Root},
-    gap::Scope,
+    gap::{Code, Scope},
     inventory::Os,
     volume::{Signature, Volume},
 };
@@ -158,8 +158,8 @@ impl Machine {
         found
     }
 
-    /// What speaks against an analysis. What is configured and not there does only if nothing else was found: it
-    /// is a gap then, unless it is a usual place, where a runtime that never ran leaves nothing.
+    /// What speaks against an analysis. What is configured and not there does only if nothing else was found: else it
+    /// is a gap, unless it is a usual place, where a runtime that never ran leaves nothing.
     fn judge(&mut self, unread: &[(Volume, Signature)], missing: &[Configured], absent: &[Absent]) {
         let Some(root) = self.root.clone() else {
             self.reasons.extend(verdict::windows(unread));
@@ -169,7 +169,10 @@ impl Machine {
         for configured in missing {
             let elsewhere = verdict::elsewhere(configured);
             let is_usual = PLACES.iter().any(|(_, place)| GuestPath::new(place) == configured.path);
-            if self.sites.is_empty() {
+            // What a runtime left in its usual place before it was told to use a temporary disk is not the node's.
+            let is_left = |site: &Site| site.runtime == configured.runtime && site.volume.is_none();
+            let is_temporary = elsewhere.code == Code::EphemeralOsDisk;
+            if self.sites.is_empty() || is_temporary && self.sites.iter().all(is_left) {
                 self.reasons.push(elsewhere);
             } else if !is_usual {
                 let detail = format!("{} ({})", elsewhere.detail, elsewhere.evidence);

@@ -9,6 +9,7 @@ mod machine;
 mod mounting;
 mod ostree;
 mod roots;
+mod services;
 mod sites;
 mod slots;
 mod systems;

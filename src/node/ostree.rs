@@ -23,6 +23,8 @@ pub(super) struct Deployment {
     pub(super) boot: Option<usize>,
     /// What names it: the kernel's argument, or its path.
     pub(super) spec: String,
+    /// Whether a boot loader's entry names it.
+    pub(super) has_entry: bool,
     /// What is not certain about it.
     pub(super) notes: Vec<FormatError>,
 }
@@ -37,6 +39,7 @@ pub(super) fn booted(
     let Some(top) = root.find(DEPLOYMENTS.as_bytes())? else { return Ok(None) };
     let mut notes = Vec::new();
     let entry = entries(&root, fs, volumes, &mut notes).into_iter().max_by_key(|entry| entry.version);
+    let has_entry = entry.is_some();
     let (dir, spec, boot) = match entry {
         Some(entry) => (entry.dir, entry.spec, entry.boot),
         None => match newest(&root, &top, &mut notes)? {
@@ -49,7 +52,7 @@ pub(super) fn booted(
     }
     let name = dir.path.components().nth(2).unwrap_or_default().to_vec();
     let var = root.find(GuestPath::new(DEPLOYMENTS).join(&name).join(b"var").as_bytes())?;
-    Ok(Some(Deployment { dir, var, boot, spec, notes }))
+    Ok(Some(Deployment { dir, var, boot, spec, has_entry, notes }))
 }
 
 /// An entry that names a deployment which is there.

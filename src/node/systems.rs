@@ -107,11 +107,14 @@ fn on<'a>(
     gaps: &mut Vec<Gap>,
 ) -> Result<Option<System<'a>>, FormatError> {
     let fs = &volume.opened.fs;
-    if let Some(tree) = root_of(fs)? {
+    let deployment = ostree::booted(fs, volumes)?;
+    if !deployment.as_ref().is_some_and(|deployment| deployment.has_entry)
+        && let Some(tree) = root_of(fs)?
+    {
         let (root, spec) = (Root::new(tree), Some("root".to_owned()));
         return Ok(Some(System { volume, root, spec, placed: Vec::new(), os: None }));
     }
-    let Some(deployment) = ostree::booted(fs, volumes)? else { return Ok(None) };
+    let Some(deployment) = deployment else { return Ok(None) };
     for note in &deployment.notes {
         let effect = "the node's own system may be another one";
         gaps.push(Gap::from_error(note, Scope::Volume, &volume.volume.id, effect));

@@ -19,9 +19,9 @@ use super::{
 pub enum BranchKind {
     /// A disk.
     Disk,
-    /// A part of a disk or array, or all of one that has no partition table.
+    /// A part of a disk.
     Partition,
-    /// A volume that others make: a logical volume, an array.
+    /// A volume that others make: a logical volume, an array or a part of one.
     Volume,
     /// What a volume holds: a file system, or another format.
     Content,
@@ -254,12 +254,11 @@ mod tests {
              └─ disk0p2  a name\\u{1b}[2J · 5.0 MiB\n   \
                 └─ swap\n\
              disk1  disk1.raw · raw · 10.0 MiB · gpt\n\
-             └─ disk1  5.0 MiB\n   \
-                └─ LVM2 physical volume\n      \
-                   ├─ vg/root  5.0 MiB · see above\n      \
-                   └─ vg/var  5.0 MiB\n         \
-                      └─ ext4  1111-2222\n            \
-                         └─ /var  UUID=1111-2222\n\
+             └─ LVM2 physical volume\n   \
+                ├─ vg/root  5.0 MiB · see above\n   \
+                └─ vg/var  5.0 MiB\n      \
+                   └─ ext4  1111-2222\n         \
+                      └─ /var  UUID=1111-2222\n\
              disk10  disk10.raw · raw · 10.0 MiB · gpt\n\
              md/lost  5.0 MiB\n\
              └─ xfs\n"
@@ -271,6 +270,8 @@ mod tests {
         let narrow = drawn(24);
         assert!(narrow.lines().all(|line| line.chars().count() <= 27), "{narrow}");
         assert!(narrow.starts_with("disk0  disk0.raw · raw …\n"), "{narrow}");
-        assert!(narrow.contains("└─ /var …\n") || narrow.contains("└─ /var\n"), "{narrow}");
+        assert!(narrow.contains("         └─ /var …\n"), "{narrow}");
+        let wider = drawn(32);
+        assert!(wider.contains("         └─ /var  …ID=1111-2222\n"), "{wider}");
     }
 }

@@ -229,8 +229,8 @@ fn inspected(node: &OpenedNode) -> Report {
 /// Why the node is not analyzed, if it is not.
 fn reasons(node: &OpenedNode) -> Vec<report::Reason> {
     let mut reasons: Vec<report::Reason> = node.machine.reasons.iter().cloned().map(reason).collect();
-    if reasons.is_empty() && node.runtimes.is_empty() {
-        // A volume that could not be read may hold what was not found.
+    if reasons.iter().all(|reason| reason.code == Code::MissingDisk) && node.runtimes.is_empty() {
+        // A volume that could not be read may hold what was not found, or be what seems to be missing.
         reasons.extend(node.unread.iter().map(|gap| report::Reason {
             code: gap.code,
             detail: "no container runtime's state was found, and a volume could not be read".to_owned(),

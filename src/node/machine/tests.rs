@@ -4,7 +4,6 @@ use super::*;
 use crate::{
     block,
     fs::{FileSystem, Ino, Listing, Stat, Subvolume, Xattr, memory::Tree},
-    gap::Code,
 };
 
 fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
