@@ -277,6 +277,25 @@ expect cos <<'X'
   "runtimes": [["containerd", null, "/var/lib/containerd"]] }
 X
 
+# GKE's local SSDs hold the state: what the image brought is in its usual place still.
+os cos 117 "Container-Optimized OS from Google"; mkdir -p tree/mnt/stateful_partition tree/home; fs root-a.fs ext2 1M
+store tree/var/lib/containerd; mkdir -p tree/kube-ephemeral-ssd; fs stateful.fs ext4 4M -L STATE
+disk cos-local-ssd "stateful.fs|1|8300|STATE" "kernel.bin|2|$KERNEL|KERN-A||48,56" "root-a.fs|3|$ROOTFS|ROOT-A"
+expect cos-local-ssd <<'X'
+{ "disks": ["cos-local-ssd"], "exit": 4, "status": "skipped", "os": "cos", "os_version": "117",
+  "reasons": [["ephemeral-os-disk", "Container-Optimized OS mounts /dev/md0 at /mnt/stateful_partition/kube-ephemeral-ssd"]],
+  "gaps": [["missing-disk", "disk0p3", "kube-ephemeral-ssd"]],
+  "mounts": [["/", "disk0p3"], ["/mnt/stateful_partition", "disk0p1"], ["/var", "disk0p1"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
+X
+# Two copies, and nothing that says which is booted.
+disk cos-unsure "root-a.fs|3|$ROOTFS|ROOT-A" "root-b.fs|5|$ROOTFS|ROOT-B" "stateful.fs|1|8300|STATE"
+expect cos-unsure <<'X'
+{ "disks": ["cos-unsure"], "exit": 4, "status": "skipped", "os": "cos", "os_version": "117",
+  "reasons": [["ephemeral-os-disk", "Container-Optimized OS mounts /dev/md0 at /mnt/stateful_partition/kube-ephemeral-ssd"]],
+  "gaps": [["missing-disk", "disk0p3", "kube-ephemeral-ssd"], ["missing-disk", "disk0p5", "disk0p3 is taken for the node's"]],
+  "mounts": [["/", "disk0p3"], ["/mnt/stateful_partition", "disk0p1"], ["/var", "disk0p1"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
+X
+
 # --- Bottlerocket: two disks; mount units in the image; the slot by its boot partition ---------------------------------------------
 BOOT=6b636168-7420-6568-2070-6c616e657421 ROOT=5526016a-1a97-4ea4-b39a-b7c8c6ca4502 HASH=598f10af-c955-4456-6a99-7720068a6cea
 RESERVED=0c5d99a5-d331-4147-baef-08e2b855bdc9 PRIVATE=440408bb-eb0b-4328-a6e5-a29038fad706 DATA=626f7474-6c65-6474-6861-726d61726b73

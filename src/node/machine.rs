@@ -167,7 +167,7 @@ impl Machine {
         };
         self.reasons.extend(verdict::ephemeral(&root));
         for configured in missing {
-            let elsewhere = verdict::elsewhere(configured);
+            let elsewhere = verdict::elsewhere(configured, absent);
             let is_usual = PLACES.iter().any(|(_, place)| GuestPath::new(place) == configured.path);
             // What a runtime left in its usual place before it was told to use a temporary disk is not the node's.
             let is_left = |site: &Site| site.runtime == configured.runtime && site.volume.is_none();

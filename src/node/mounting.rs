@@ -7,7 +7,7 @@ use super::{
     fstab::{self, Line},
     machine::{Machine, MountPoint, NodeVolume},
     sites::PLACES,
-    systems::{self, Placed, System},
+    systems::{self, IF_THERE, Placed, System},
     units,
 };
 use crate::{
@@ -26,6 +26,13 @@ pub(super) struct Absent {
     pub(super) places: Vec<GuestPath>,
     /// Whether something is lost without it.
     pub(super) is_needed: bool,
+}
+
+impl Absent {
+    /// Whether a path leads to the disk: what is found there without it is what the disk would hide.
+    fn hides(&self, path: &GuestPath) -> bool {
+        !does_without(&self.line) && path.starts_with(&self.line.at)
+    }
 }
 
 /// The tree of a volume that a line mounts.
@@ -64,6 +71,9 @@ impl Machine {
             self.lines(&root, &id).into_iter().partition(Line::is_disk);
         let mut absent: Vec<Absent> = Vec::new();
         for line in disks {
+            if line.options.iter().any(|option| option == IF_THERE) && !is_there(&root, &line.at) {
+                continue;
+            }
             match self.volume_of(&line, &id, volumes, rest).map(|found| (found, tree(found, &line))) {
                 Some((found, Ok(fs))) => {
                     let mount = Mount { at: canonical(&root, &line.at), ino: fs.root(), fs };
@@ -79,7 +89,7 @@ impl Machine {
         }
         root = self.bind(root, binds, &id, &mut absent);
         for one in absent.iter().filter(|one| one.is_needed) {
-            let detail = format!("{}, and no given volume is that", one.line.text());
+            let detail = format!("{}, and no given volume is known to be that", one.line.text());
             let effect = "what it holds is not examined";
             self.gaps
                 .push(Gap::new(Code::MissingDisk, Scope::Volume, &id, detail, effect).at(&one.line.from));
@@ -138,19 +148,30 @@ impl Machine {
             self.lost(&FormatError::corrupt("fstab", 0, problem), id, &line.from);
         }
         let free = fitting.first().map(|at| rest.remove(*at));
-        // One volume may be mounted many times: its subvolumes, or what ostree mounted already.
-        let is_mounted = |one: &&NodeVolume| self.mounts.iter().any(|mount| mount.volume == one.volume.id);
-        free.or_else(|| volumes.iter().filter(is_mounted).find(|candidate| is_on(candidate, line)))
+        // Of one volume many subvolumes may be mounted, and what is mounted from the start is often named again.
+        let is_there = |one: &&NodeVolume| {
+            let id = &one.volume.id;
+            self.mounts.iter().any(|mount| mount.path == line.at && mount.volume == *id)
+        };
+        let again = |one: &&NodeVolume| is_on(one, line) && (line.subvolume().is_some() || is_there(one));
+        free.or_else(|| volumes.iter().find(again))
     }
 
-    /// Shows directories at second places. One that is not there may be on what a later line shows, or on a disk that was
-    /// not given; else it is as on the machine: what is not there is not mounted.
+    /// Shows directories at second places, each after what it may be seen through. One that is not there may be on a disk
+    /// that was not given; else it is as on the machine: what is not there is not mounted.
     fn bind(&mut self, mut root: Root, mut lines: Vec<Line>, id: &str, absent: &mut [Absent]) -> Root {
-        for _ in 0..limits::BIND_ROUNDS {
+        let mut in_order = true;
+        for round in 1..=limits::BIND_ROUNDS {
+            let places: Vec<GuestPath> = lines.iter().map(|line| line.at.clone()).collect();
             let mut later = Vec::new();
-            let before = lines.len();
             for line in lines {
-                match root.find(line.spec.as_bytes()) {
+                let source = GuestPath::new(&line.spec);
+                let waits = places.iter().any(|place| *place != line.at && source.starts_with(place));
+                if waits && in_order || absent.iter().any(|one| one.hides(&source)) {
+                    later.push(line);
+                    continue;
+                }
+                match root.find(source.as_bytes()) {
                     Ok(Some(dir)) => {
                         let at = canonical(&root, &line.at);
                         let volume = self.holds(&dir);
@@ -162,9 +183,16 @@ impl Machine {
                     Err(error) => self.lost(&error, id, &line.spec),
                 }
             }
+            let is_done = later.len() == places.len();
             lines = later;
-            if lines.is_empty() || lines.len() == before {
+            if is_done && !in_order {
                 break;
+            }
+            // Those that wait for each other, or for what is not there, are shown as they are found.
+            in_order = !is_done;
+            if round == limits::BIND_ROUNDS && !lines.is_empty() && in_order {
+                let what = format!("directories shown at second places in more than {round} steps");
+                self.lost(&FormatError::limit(what), id, "/etc/fstab");
             }
         }
         for line in lines {
@@ -185,6 +213,7 @@ impl Machine {
         self.mounts.retain(|other| other.path != mount.at);
         self.mounts.push(MountPoint { path: mount.at.clone(), volume, spec, shows });
         let mut mounts = root.mounts().to_vec();
+        mounts.retain(|other| other.at != mount.at);
         mounts.push(mount);
         root.with_mounts(mounts)
     }
@@ -194,6 +223,10 @@ impl Machine {
         let above = self.mounts.iter().filter(|mount| dir.path.starts_with(&mount.path));
         above.max_by_key(|mount| mount.path.depth()).map(|mount| mount.volume.clone()).unwrap_or_default()
     }
+}
+
+fn is_there(root: &Root, path: &GuestPath) -> bool {
+    matches!(root.find(path.as_bytes()), Ok(Some(_)))
 }
 
 /// A mount point's path without links.
@@ -214,6 +247,10 @@ fn holds_state(path: &GuestPath) -> bool {
 /// `nofail`: it matters only where a runtime's usual places lie on it. No runtime keeps its state on a FAT.
 fn is_needed(line: &Line) -> bool {
     const NO_STATE: [&str; 6] = ["vfat", "msdos", "exfat", "ntfs", "iso9660", "udf"];
-    let does_without = line.options.iter().any(|option| option == "nofail");
-    !NO_STATE.contains(&line.kind.as_str()) && (!does_without || holds_state(&line.at))
+    !NO_STATE.contains(&line.kind.as_str()) && (!does_without(line) || holds_state(&line.at))
+}
+
+/// Whether the machine starts without the disk of a line.
+fn does_without(line: &Line) -> bool {
+    line.options.iter().any(|option| option == "nofail")
 }

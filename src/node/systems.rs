@@ -77,25 +77,30 @@ pub(super) fn own<'a>(
         }
     }
     let all = || volumes.iter().map(|volume| &volume.volume).chain(unread.iter().map(|(volume, _)| volume));
-    let named = systems.iter().position(|system| is_its_root(system.volume, &system.root));
     let Some(first) = systems.first() else {
         return split(volumes, all).or_else(|| in_memory(volumes, all));
     };
     let disk = first.volume.volume.disk;
     let active = slots::active(all(), disk);
-    let is_active = |system: &System<'_>| {
-        let slot = system.volume.volume.partition.as_ref().and_then(slots::of);
-        active.is_some() && system.volume.volume.disk == disk && slot == active
+    let slot = |system: &System<'_>| {
+        let on_disk = Some(&system.volume.volume).filter(|volume| volume.disk == disk);
+        on_disk.and_then(|volume| volume.partition.as_ref()).and_then(slots::of)
     };
-    let booted = systems.iter().position(is_active);
+    let is_named = |system: &System<'_>| is_its_root(system.volume, &system.root);
+    let named = systems.iter().position(is_named);
+    let booted = systems.iter().position(|system| active.is_some() && slot(system) == active);
     let system = systems.swap_remove(named.or(booted).unwrap_or(0));
     // A system for updates lies beside the one that runs; one on another disk may be anybody's.
     let (own, disk) = (&system.volume.volume.id, system.volume.volume.disk);
-    let others = systems.iter().map(|other| &other.volume.volume).filter(|other| other.disk != disk);
-    for other in others.filter(|_| named.is_none()) {
-        let detail = format!("it holds an operating system too, and {own} is taken for the node's");
-        let effect = "its own packages are not reported";
-        gaps.push(Gap::new(Code::MissingDisk, Scope::Volume, &other.id, detail, effect));
+    for other in &systems {
+        let is_foreign = named.is_none() && other.volume.volume.disk != disk;
+        let is_unsure = named.or(booted).is_none() && slot(other).is_some();
+        if is_foreign || is_unsure || is_named(other) {
+            let detail = format!("it holds an operating system too, and {own} is taken for the node's");
+            let effect = "its own packages are not reported";
+            let id = &other.volume.volume.id;
+            gaps.push(Gap::new(Code::MissingDisk, Scope::Volume, id, detail, effect));
+        }
     }
     Some(system)
 }
@@ -181,11 +186,16 @@ fn in_memory<'a, 'b, I: Iterator<Item = &'b Volume>>(
     Some(System { volume, root: Root::new(tree.build()), spec: None, placed, os: Some(os) })
 }
 
+/// An option of a line that counts only where its mount point is.
+pub(super) const IF_THERE: &str = "x-icecore.if-there";
+
 /// What a system mounts by its own programs, where neither an fstab nor a unit says so.
 pub(super) fn lines(os: Option<&Os>) -> Vec<Line> {
-    // Container-Optimized OS, Disks and file system overview.
+    // Container-Optimized OS, Disks and file system overview; on GKE local SSDs hold the state where there are some.
     const COS: &[(&str, &str, &str)] = &[
         ("PARTLABEL=STATE", "/mnt/stateful_partition", ""),
+        ("/dev/md0", "/mnt/stateful_partition/kube-ephemeral-ssd", IF_THERE),
+        ("/mnt/stateful_partition/kube-ephemeral-ssd/containerd", "/var/lib/containerd", "bind"),
         ("/mnt/stateful_partition/var", "/var", "bind"),
         ("/mnt/stateful_partition/home", "/home", "bind"),
     ];

@@ -103,12 +103,12 @@ pub fn tree(node: &Node) -> Vec<Branch> {
             let is_partition = number.is_some_and(|n| n.bytes().all(|digit| digit.is_ascii_digit()));
             volume.parts.is_empty() && (volume.id == disk.id || is_partition)
         };
-        let children = node
-            .volumes
-            .iter()
-            .filter(is_part)
-            .map(|volume| volume_branch(node, volume, &mut seen))
-            .collect();
+        let mut children = Vec::new();
+        for volume in node.volumes.iter().filter(is_part) {
+            let branch = volume_branch(node, volume, &mut seen);
+            // A disk without a partition table is its own only volume.
+            if volume.id == disk.id { children.extend(branch.children) } else { children.push(branch) }
+        }
         disks.push(Branch {
             file: Some(disk.name.clone()),
             format: Some(disk.format.clone()),
@@ -267,11 +267,11 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_loses_what_tells_least() {
-        let narrow = drawn(24);
+        let narrow = drawn(20);
         assert!(narrow.lines().all(|line| line.chars().count() <= 27), "{narrow}");
-        assert!(narrow.starts_with("disk0  disk0.raw · raw …\n"), "{narrow}");
+        assert!(narrow.starts_with("disk0  disk0.raw …\n"), "{narrow}");
         assert!(narrow.contains("         └─ /var …\n"), "{narrow}");
-        let wider = drawn(32);
+        let wider = drawn(31);
         assert!(wider.contains("         └─ /var  …ID=1111-2222\n"), "{wider}");
     }
 }
