@@ -10,7 +10,7 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [ "${1:-}" != inside ]; then
   missing=()
   for pair in qemu-img:qemu-utils qemu-io:qemu-utils mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.vfat:dosfstools mkswap:util-linux \
-    sgdisk:gdisk lvm:lvm2 cryptsetup:cryptsetup-bin veritysetup:cryptsetup-bin ostree:ostree containerd:containerd runc:runc drbdmeta:drbd-utils make-bcache:bcache-tools mkapfs:apfsprogs zfs-fuse:zfs-fuse zstd:zstd; do
+    sgdisk:gdisk lvm:lvm2 cryptsetup:cryptsetup-bin veritysetup:cryptsetup-bin ostree:ostree containerd:containerd runc:runc drbdmeta:drbd-utils make-bcache:bcache-tools mkapfs:apfsprogs makefs:makefs zfs-fuse:zfs-fuse zstd:zstd; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
   done
   if [ ${#missing[@]} -gt 0 ]; then
@@ -21,7 +21,7 @@ if [ "${1:-}" != inside ]; then
   unshare --mount --pid --fork --mount-proc --kill-child -- "$0" inside "${1:?usage: make-nodes.sh OUT_DIR}" "$work"
   exit
 fi
-out=$(realpath -m "$2") work=$3; rm -rf "$out"; mkdir -p "$out"; mount -t tmpfs tmpfs "$work"; cd "$work"
+out=$(realpath -m "$2") work=$3; mkdir -p "$out/signatures"; rm -f "$out"/*.qcow2 "$out"/*.json "$out"/signatures/*; mount -t tmpfs tmpfs "$work"; cd "$work"
 export LVM_SUPPRESS_FD_WARNINGS=1 LVM_SYSTEM_DIR=$work SOURCE_DATE_EPOCH=1767225600
 
 # --- a store that a real containerd wrote ------------------------------------------------------------------------
@@ -471,9 +471,10 @@ expect luks-var <<'X'
 X
 
 # --- what other tools leave on a volume, the first and last bytes of it: tests/it/node.rs names each ------------------------------------
-mkdir "$out/signatures"
 signature() { zstd -q --ultra -22 "$2" -o "$out/signatures/$1.zst"; } # signature NAME FILE
 truncate -s 4M swap.img; mkswap -q -U "$(uuid 60)" swap.img > /dev/null; signature swap swap.img
+truncate -s 4M swap.img; mkswap -q -p 16384 -U "$(uuid 60)" swap.img > /dev/null 2>&1; signature swap-16k swap.img
+mkdir ffs; echo here > ffs/file; for version in 1 2; do makefs -t ffs -o version=$version -s 2m ufs.img ffs > /dev/null; signature ufs$version ufs.img; done
 truncate -s 4M data.img; fs data.fs ext4 1M; rm -f hash.img; veritysetup format data.fs hash.img --salt=00 --uuid="$(uuid 61)" > /dev/null; signature dm-verity hash.img
 truncate -s 8M bcache.img; loop=$(losetup -f --show bcache.img); make-bcache -B "$loop" > /dev/null; losetup -d "$loop"; signature bcache bcache.img
 for version in v08 v09; do

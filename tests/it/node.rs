@@ -283,6 +283,9 @@ fn what_other_tools_made_is_called_by_its_name() {
     let volume = Some(Code::UnsupportedVolume);
     for (name, expected) in [
         ("swap", ("swap", None)),
+        ("swap-16k", ("swap", None)),
+        ("ufs1", ("UFS", Some(Code::UnsupportedFileSystem))),
+        ("ufs2", ("UFS", Some(Code::UnsupportedFileSystem))),
         ("dm-verity", ("dm-verity hash device", volume)),
         ("bcache", ("bcache", volume)),
         ("zfs", ("ZFS member", volume)),
