@@ -27,6 +27,11 @@ impl Line {
         })
     }
 
+    /// The file that says so; what a system does on its own is known by its name.
+    pub(super) fn file(&self) -> &str {
+        if self.from.starts_with('/') { &self.from } else { "/etc/os-release" }
+    }
+
     /// In words.
     pub(super) fn text(&self) -> String {
         format!("{} mounts {} at {}", self.from, self.spec, self.at)

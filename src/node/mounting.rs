@@ -80,7 +80,7 @@ impl Machine {
                     let volume = found.volume.id.clone();
                     root = self.place(root, Placed { mount, volume, spec: line.spec, shows: None });
                 }
-                Some((found, Err(error))) => self.lost(&error, &found.volume.id, &line.from),
+                Some((found, Err(error))) => self.lost(&error, &found.volume.id, line.file()),
                 None => {
                     let (places, is_needed) = (vec![line.at.clone()], is_needed(&line));
                     absent.push(Absent { line, places, is_needed });
@@ -91,8 +91,8 @@ impl Machine {
         for one in absent.iter().filter(|one| one.is_needed) {
             let detail = format!("{}, and no given volume is known to be that", one.line.text());
             let effect = "what it holds is not examined";
-            self.gaps
-                .push(Gap::new(Code::MissingDisk, Scope::Volume, &id, detail, effect).at(&one.line.from));
+            let gap = Gap::new(Code::MissingDisk, Scope::Volume, &id, detail, effect);
+            self.gaps.push(gap.at(one.line.file()));
         }
         // What is mounted may name the system, as /usr does.
         if self.os.is_none() {
@@ -145,7 +145,7 @@ impl Machine {
             let ids = fitting.iter().filter_map(|at| rest.get(*at)).map(|one| one.volume.id.as_str());
             let ids = ids.collect::<Vec<_>>().join(", ");
             let problem = format!("{} is each of {ids}; the first is mounted", line.spec);
-            self.lost(&FormatError::corrupt("fstab", 0, problem), id, &line.from);
+            self.lost(&FormatError::corrupt("fstab", 0, problem), id, line.file());
         }
         let free = fitting.first().map(|at| rest.remove(*at));
         // Of one volume many subvolumes may be mounted, and what is mounted from the start is often named again.
