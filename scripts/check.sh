@@ -38,10 +38,11 @@ unshare -m bash scripts/make-btrfs.sh "$suites/btrfs" > "$suites/btrfs.log" 2>&1
 unshare -m bash scripts/make-erofs.sh "$suites/erofs" > "$suites/erofs.log" 2>&1 || { tail -5 "$suites/erofs.log"; exit 1; }
 unshare -m bash scripts/make-squashfs.sh "$suites/squashfs" > "$suites/squashfs.log" 2>&1 || { tail -5 "$suites/squashfs.log"; exit 1; }
 python3 scripts/make-md.py "$suites/md" > "$suites/md.log" 2>&1 || { tail -5 "$suites/md.log"; exit 1; }
+bash scripts/make-nodes.sh "$suites/nodes-made" > "$suites/nodes.log" 2>&1 || { tail -5 "$suites/nodes.log"; exit 1; }
 bash scripts/make-disks.sh "$suites/disks" > "$suites/disks.log" 2>&1 || { tail -5 "$suites/disks.log"; exit 1; }
 
 say "the larger suites"
-ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_XFS=$suites/xfs ICECORE_BTRFS=$suites/btrfs ICECORE_EROFS=$suites/erofs ICECORE_SQUASHFS=$suites/squashfs ICECORE_DISKS=$suites/disks ICECORE_MD=$suites/md cargo test --quiet --locked --test it
+ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_XFS=$suites/xfs ICECORE_BTRFS=$suites/btrfs ICECORE_EROFS=$suites/erofs ICECORE_SQUASHFS=$suites/squashfs ICECORE_DISKS=$suites/disks ICECORE_MD=$suites/md ICECORE_NODES=$suites/nodes-made cargo test --quiet --locked --test it
 
 say "fuzz targets, some seconds each"
 CARGO_TARGET_DIR=$PWD/target/fuzz bash scripts/fuzz.sh "${ICECORE_FUZZ_SECONDS:-3}"

@@ -48,6 +48,7 @@ codes! {
     UnsupportedMediaType "unsupported-media-type" "An image or layer of a media type that is not read."
     MissingDisk "missing-disk" "The node refers to a disk or volume that was not given."
     BackingFileNotGiven "backing-file-not-given" "A disk image refers to another file that was not named."
+    DiskSnapshotMissing "disk-snapshot-missing" "A disk has no internal snapshot of the name that the caller gave; it was read as it is."
     SnapshotMissing "snapshot-missing" "An unpacked layer that the runtime's metadata names is not there."
     LayerMissing "layer-missing" "Neither snapshot nor blob of a layer is there."
     BlobMissing "blob-missing" "A manifest, configuration or other blob that an image needs is not there."

@@ -31,6 +31,10 @@ pub const PARTITIONS: usize = 1024;
 pub const MOUNTS: usize = 1024;
 /// Subvolumes at the top of a file system that are looked at for an operating system.
 pub const ROOT_SUBVOLUMES: usize = 256;
+/// Entries of a boot loader, or deployments of ostree, of one node.
+pub const BOOT_ENTRIES: usize = 256;
+/// Rounds in which directories are shown at second places, each of which may need those of the round before.
+pub const BIND_ROUNDS: usize = 8;
 /// Nesting of imports in a runtime's configuration.
 pub const CONFIG_IMPORTS: usize = 16;
 /// Files of a runtime's configuration with all that they import, and imports that it names.

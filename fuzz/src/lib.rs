@@ -5,8 +5,10 @@ use std::{collections::HashSet, sync::Arc};
 use icecore::{
     FormatError,
     block::{Memory, ReadAt, Source},
-    fs::{FileKind, FileSystem, GuestPath, Ino, Opened},
+    fs::{FileKind, FileSystem, GuestPath, Ino, Opened, memory::Tree},
     inventory::{EXTRACTORS, File},
+    node::{self, NodeVolume},
+    volume::{Partition, Volume},
 };
 
 /// Paths that are looked at: a hostile tree has no end.
@@ -32,6 +34,59 @@ pub fn volume(data: &[u8], probe: fn(&dyn ReadAt) -> bool, open: fn(Source) -> R
     }
     if let Ok(opened) = open(source) {
         walk(&*opened.fs);
+    }
+}
+
+/// The files of a machine that say what is mounted and where runtimes keep their state.
+const MACHINE: &[&str] = &[
+    "etc/fstab",
+    "etc/systemd/system/var.mount",
+    "usr/lib/systemd/system/local.mount",
+    "etc/containerd/config.toml",
+    "etc/containerd/conf.d/1.toml",
+    "etc/crio/crio.conf",
+    "etc/docker/daemon.json",
+    "etc/rancher/k3s/config.yaml",
+    "etc/systemd/system/containerd.service",
+    "etc/default/kubelet",
+    "usr/lib/os-release",
+    "boot/loader/entries/1.conf",
+];
+
+/// Puts a machine together whose files `data` holds, one after the other with a NUL between, after a byte that says what its
+/// volumes look like.
+pub fn machine(data: &[u8]) {
+    let Some((shape, data)) = data.split_first() else { return };
+    let (mut root, mut other) = (Tree::default(), Tree::default());
+    let below = if shape & 1 == 0 { "" } else { "ostree/deploy/a/deploy/b.0/" };
+    for (path, text) in MACHINE.iter().zip(data.split(|byte| *byte == 0)) {
+        let below = if path.starts_with("boot/") { "" } else { below };
+        root.file(&format!("{below}{path}"), text);
+    }
+    root.link("ostree/boot.1", "deploy/a/deploy/b.0");
+    root.file("srv/x", "");
+    let state = ["", "lib/containerd/", "containerd/", "lib/os-release/"][usize::from(shape >> 1 & 3)];
+    other.file(&format!("{state}io.containerd.metadata.v1.bolt/meta.db"), "x");
+    let volume = |number: u32, name: &str, tree: Tree| {
+        let partition = Partition {
+            number,
+            kind: "5DFBF5F4-2848-4BAC-AA5E-0D9A20B745A6".to_owned(),
+            name: Some(name.to_owned()),
+            attributes: u64::from(*shape) << 48,
+            ..Partition::default()
+        };
+        let (names, parts) = (Vec::new(), Vec::new());
+        let id = format!("disk0p{number}");
+        let volume =
+            Volume { id, disk: 0, start: 0, source: source(b""), partition: Some(partition), names, parts };
+        let (uuid, label) = (Some("b".to_owned()), Some("b".to_owned()));
+        NodeVolume { volume, opened: Opened { fs: tree.build(), kind: "memory", uuid, label, notes: Vec::new() } }
+    };
+    let machine = node::assemble(&[volume(1, "STATE", root), volume(2, "EPHEMERAL", other)], &[]);
+    if let Some(root) = &machine.root {
+        for path in ["var/lib/containerd", "srv/x", "etc/os-release"] {
+            let _ = root.find(path.as_bytes());
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Report the packages, vulnerabilities and gaps of a node's disks
     Scan(ScanArgs),
-    /// Show what is on the disks: volumes, file systems, OS, runtimes, images, containers
+    /// Show what is on the disks: a tree of volumes, file systems and mounts, OS, runtimes, images, containers
     Inspect(InspectArgs),
     /// List a directory
     Ls(LsArgs),
@@ -65,7 +65,8 @@ pub(crate) struct FormatArgs {
     /// The format of the disk images, where it is not to be detected
     #[arg(long, value_name = "FORMAT", env = "ICECORE_DISK_FORMAT")]
     disk_format: Option<String>,
-    /// The internal snapshot of the disk image to read, by id or name
+    /// The internal snapshot to read, by id or name, of the disk images that have it; another disk is read as it is, which
+    /// the report tells
     #[arg(long, value_name = "NAME", env = "ICECORE_DISK_SNAPSHOT")]
     disk_snapshot: Option<String>,
     /// A file that a disk image may refer to (backing file, extent, parent); repeatable

@@ -116,6 +116,7 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
         let problem =
             format!("it begins like a {} image and holds a partition table: read as raw", driver.name);
         let note = FormatError::corrupt("disk image", 0, problem);
+        no_snapshots("a raw disk", options)?;
         return Ok(Disk { source, format: "raw", notes: vec![note] });
     }
     if let Some(driver) = driver {
@@ -156,9 +157,13 @@ fn refused(source: &dyn ReadAt) -> Option<&'static str> {
 /// An internal snapshot cannot be read of what has none.
 fn no_snapshots(what: &str, options: &Options<'_>) -> Result<(), FormatError> {
     match options.snapshot {
-        Some(wanted) => Err(FormatError::unsupported(format!("no snapshot {wanted:?}: {what} has none"))),
+        Some(wanted) => Err(snapshot_missing(format!("no snapshot {wanted:?}: {what} has none"))),
         None => Ok(()),
     }
+}
+
+fn snapshot_missing(what: String) -> FormatError {
+    FormatError::Unsupported { code: Code::DiskSnapshotMissing, what }
 }
 
 fn begins(source: &dyn ReadAt, magic: &[u8], at: u64) -> bool {

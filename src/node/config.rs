@@ -1,11 +1,14 @@
 //! Where runtimes are configured to keep their state: containerd's `config.toml` with its imports, Docker's
-//! `daemon.json`, containers/storage's `storage.conf`.
+//! `daemon.json`, containers/storage's `storage.conf`, CRI-O's `crio.conf`, and the data directories of k3s and RKE2.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::Runtime;
+use super::{
+    Runtime,
+    services::{self, Flag},
+};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath, Root},
@@ -59,6 +62,18 @@ struct Storage {
     graphroot: Option<String>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct CrioConfig {
+    crio: Crio,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Crio {
+    root: Option<String>,
+}
+
 /// The configured state directories, and the configuration files that could not be read.
 pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError)>) {
     let mut reader =
@@ -74,6 +89,17 @@ pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError
             reader.add(Runtime::ContainersStorage, config.storage.graphroot, file);
         }
     }
+    let mut crio = reader.imported(&GuestPath::new("etc/crio/crio.conf"), "crio.conf.d/*");
+    crio.insert(0, GuestPath::new("etc/crio/crio.conf"));
+    for file in crio {
+        if let Some(config) = reader.toml::<CrioConfig>(&file) {
+            reader.add(Runtime::ContainersStorage, config.crio.root, &file.to_string());
+        }
+    }
+    for name in ["k3s", "rke2"] {
+        reader.rancher(&GuestPath::new(format!("etc/rancher/{name}/config.yaml")));
+    }
+    reader.services();
     (reader.found, reader.damage)
 }
 
@@ -110,6 +136,43 @@ impl Reader<'_> {
             }
             for path in self.imported(file, &import) {
                 self.containerd(&path, depth.saturating_add(1));
+            }
+        }
+    }
+
+    /// The data directory that k3s or RKE2 is told to use. Of YAML only `data-dir: PATH` at the beginning of a line is read,
+    /// as their documentation spells it.
+    fn rancher(&mut self, file: &GuestPath) {
+        let mut files = self.imported(file, "config.yaml.d/*.yaml");
+        files.insert(0, file.clone());
+        for file in files {
+            let text = self.text(&file).unwrap_or_default();
+            let value = text.lines().find_map(|line| line.strip_prefix("data-dir:"));
+            let Some(value) = value.and_then(|value| value.split(" #").next()) else { continue };
+            let data = GuestPath::new(value.trim().trim_matches(['"', '\'']));
+            self.containerd(&data.join(b"agent/etc/containerd/config.toml"), 0);
+            let path = data.join(b"agent/containerd").to_string();
+            self.add(Runtime::Containerd, Some(path), &file.to_string());
+        }
+    }
+
+    /// What the command lines of the runtimes' services say.
+    fn services(&mut self) {
+        for service in services::ALL {
+            let mut files = Vec::new();
+            for dir in services::DIRECTORIES {
+                let unit = GuestPath::new(dir).join(service.unit.as_bytes());
+                files.extend(self.imported(&unit, &format!("{}.d/*.conf", service.unit)));
+                files.push(unit);
+            }
+            for file in files {
+                let text = self.text(&file).unwrap_or_default();
+                for flag in service.told(&text) {
+                    match flag {
+                        Flag::Config(path) => self.containerd(&GuestPath::new(path), 0),
+                        Flag::State(path) => self.add(service.runtime, Some(path), &file.to_string()),
+                    }
+                }
             }
         }
     }
@@ -151,8 +214,10 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, runtime: Runtime, path: Option<String>, file: &str) {
-        if let Some(path) = path.filter(|path| path.starts_with('/')) {
-            self.found.push(Configured { runtime, path: GuestPath::new(path), file: GuestPath::new(file) });
+        let Some(path) = path.filter(|path| path.starts_with('/')).map(GuestPath::new) else { return };
+        // Several files may say the same.
+        if self.found.iter().all(|known| known.runtime != runtime || known.path != path) {
+            self.found.push(Configured { runtime, path, file: GuestPath::new(file) });
         }
     }
 
@@ -200,6 +265,12 @@ mod tests {
         tree.file("etc/containerd/conf.d/README", "root = \"/no\"\n");
         tree.file("etc/docker/daemon.json", "{\"data-root\": \"/mnt/docker\"}");
         tree.file("etc/containers/storage.conf", "[storage]\ngraphroot = \"/srv/containers\"\n");
+        tree.file("etc/crio/crio.conf", "[crio]\nlog_dir = \"/var/log/crio/pods\"\n[crio.runtime]\n");
+        tree.file("etc/crio/crio.conf.d/01-root.conf", "[crio]\nroot = \"/srv/crio\"\n");
+        tree.file(
+            "etc/rancher/rke2/config.yaml",
+            "token: x\n  data-dir: /no\ndata-dir: '/srv/rke2' # here\n",
+        );
         let (found, damage) = read(&Root::new(tree.build()));
         assert!(damage.is_empty());
         let shown: Vec<_> =
@@ -211,6 +282,8 @@ mod tests {
                 row(Runtime::Containerd, "/mnt/data/containerd", "/etc/containerd/conf.d/10-root.toml"),
                 row(Runtime::Docker, "/mnt/docker", "/etc/docker/daemon.json"),
                 row(Runtime::ContainersStorage, "/srv/containers", "/etc/containers/storage.conf"),
+                row(Runtime::ContainersStorage, "/srv/crio", "/etc/crio/crio.conf.d/01-root.conf"),
+                row(Runtime::Containerd, "/srv/rke2/agent/containerd", "/etc/rancher/rke2/config.yaml"),
             ]
         );
     }

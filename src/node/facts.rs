@@ -1,13 +1,13 @@
 //! What the caller knows of a node from its cloud's API, so that a node of a kind that is not analyzed is
 //! skipped before a byte is read.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::Error as _};
 
 use super::Reason;
 use crate::gap::Code;
 
-/// Facts about a node (`--node-facts FILE`). Every field may be absent; unknown fields are refused, so that a
-/// slip of the pen does not pass for a fact.
+/// Facts about a node (`--node-facts FILE`). Every field may be absent; unknown fields, and unknown words in the fields
+/// that decide, are refused, so that a slip of the pen does not pass for a fact.
 ///
 /// ```json
 /// { "os_type": "linux", "os_disk_type": "managed", "power_state": "running",
@@ -16,7 +16,7 @@ use crate::gap::Code;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeFacts {
-    /// `linux` or `windows`.
+    /// `linux` or `windows`; nodes of other systems are not analyzed.
     pub os_type: Option<String>,
     /// `managed` (a disk that can be snapshotted) or `ephemeral`.
     pub os_disk_type: Option<String>,
@@ -38,14 +38,24 @@ pub struct DiskFacts {
     pub sku: Option<String>,
     /// Its size.
     pub size_gib: Option<u64>,
-    /// `platform`, `customer`, or `guest` for encryption inside the virtual machine.
+    /// `none`, `platform`, `customer`, or `guest` for encryption inside the virtual machine.
     pub encryption: Option<String>,
 }
 
 impl NodeFacts {
     /// Reads the file's text.
     pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(text)
+        // A list would do for the fields in their order.
+        if text.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+            return Err(serde_json::Error::custom("expected an object"));
+        }
+        let facts: Self = serde_json::from_slice(text)?;
+        known("os_disk_type", &facts.os_disk_type, &["managed", "ephemeral"])?;
+        for disk in &facts.disks {
+            known("role", &disk.role, &["os", "data", "temporary"])?;
+            known("encryption", &disk.encryption, &["none", "platform", "customer", "guest"])?;
+        }
+        Ok(facts)
     }
 
     /// Why the node is not analyzed, as far as these facts tell.
@@ -58,6 +68,12 @@ impl NodeFacts {
         };
         if is(&self.os_type, "windows") {
             add(Code::WindowsNode, "the node runs Windows", "node facts: os_type is windows".to_owned());
+        }
+        if let Some(other) =
+            self.os_type.as_ref().filter(|_| !is(&self.os_type, "windows") && !is(&self.os_type, "linux"))
+        {
+            let evidence = format!("node facts: os_type is {other}");
+            add(Code::UnsupportedNode, "the node's operating system is not analyzed", evidence);
         }
         if is(&self.os_disk_type, "ephemeral") {
             let evidence = "node facts: os_disk_type is ephemeral".to_owned();
@@ -76,6 +92,17 @@ impl NodeFacts {
     }
 }
 
+/// Refuses a word that is none of those a field may have.
+fn known(field: &str, value: &Option<String>, words: &[&str]) -> Result<(), serde_json::Error> {
+    match value {
+        Some(value) if !words.iter().any(|word| word.eq_ignore_ascii_case(value)) => {
+            let problem = format!("{field} is {value:?}, expected one of {}", words.join(", "));
+            Err(serde_json::Error::custom(problem))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,11 +113,22 @@ mod tests {
             (r#"{"os_type":"Windows"}"#, Some(Code::WindowsNode)),
             (r#"{"os_disk_type":"ephemeral","os_type":"linux"}"#, Some(Code::EphemeralOsDisk)),
             (r#"{"disks":[{"name":"a","role":"os","encryption":"guest"}]}"#, Some(Code::EncryptedVolume)),
+            (r#"{"os_type":"freebsd"}"#, Some(Code::UnsupportedNode)),
+            (r#"{"os_disk_type":"Managed","power_state":"deallocated"}"#, None),
             (r#"{"os_type":"linux","disks":[{"name":"a","role":"data","encryption":"guest"}]}"#, None),
         ] {
             let reasons = NodeFacts::parse(text.as_bytes()).unwrap().reasons();
             assert_eq!(reasons.first().map(|reason| reason.code), code, "{text}");
         }
-        assert!(NodeFacts::parse(br#"{"osType":"windows"}"#).is_err(), "a misspelled fact is no fact");
+        for slip in [
+            r#"{"osType":"windows"}"#,
+            r#"{"os_disk_type":"Ephemerl"}"#,
+            r#"{"disks":[{"role":"boot"}]}"#,
+            "{",
+            "[]",
+            "",
+        ] {
+            assert!(NodeFacts::parse(slip.as_bytes()).is_err(), "a misspelled fact is no fact: {slip}");
+        }
     }
 }

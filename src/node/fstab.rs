@@ -1,10 +1,12 @@
-//! `/etc/fstab` (fstab(5)): what is mounted where.
+//! What is mounted where, as `/etc/fstab` says it (fstab(5)).
 
 use crate::fs::{GuestPath, Subvolume};
 
-/// One line of it.
+/// One line of it, or what says the same elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
+    /// Which file says so, or what else.
+    pub(super) from: String,
     /// What: `UUID=…`, `LABEL=…`, a device, or a directory for a bind mount.
     pub(super) spec: String,
     /// Where.
@@ -25,6 +27,16 @@ impl Line {
         })
     }
 
+    /// The file that says so; what a system does on its own is known by its name.
+    pub(super) fn file(&self) -> &str {
+        if self.from.starts_with('/') { &self.from } else { "/etc/os-release" }
+    }
+
+    /// In words.
+    pub(super) fn text(&self) -> String {
+        format!("{} mounts {} at {}", self.from, self.spec, self.at)
+    }
+
     /// Whether it shows a directory at a second place. The root is mounted before fstab is read.
     pub(super) fn is_bind(&self) -> bool {
         let binds = self.options.iter().any(|option| option == "bind" || option == "rbind");
@@ -37,7 +49,9 @@ impl Line {
         const MEDIA: [&str; 4] = ["/dev/sr", "/dev/cdrom", "/dev/fd", "/dev/floppy"];
         let is_device = self.spec.contains('=') || self.spec.starts_with("/dev/");
         let is_media = MEDIA.iter().any(|drive| self.spec.starts_with(drive));
-        let on_demand = self.options.iter().any(|option| option == "noauto");
+        // An automount is there as soon as somebody looks.
+        let has = |wanted: &str| self.options.iter().any(|option| option == wanted);
+        let on_demand = has("noauto") && !has("x-systemd.automount");
         let is_own = is_device && !is_media && !on_demand && self.kind != "swap";
         !self.is_bind() && is_own && self.at != GuestPath::ROOT
     }
@@ -50,7 +64,8 @@ pub(super) fn parse(text: &str) -> Vec<Line> {
         let mut fields = line.split_ascii_whitespace().map(unescape);
         let (spec, at, kind) = (fields.next()?, fields.next()?, fields.next()?);
         let options = fields.next().unwrap_or_default().split(',').map(str::to_owned).collect();
-        at.starts_with('/').then(|| Line { spec, at: GuestPath::new(&at), kind, options })
+        let from = "/etc/fstab".to_owned();
+        at.starts_with('/').then(|| Line { from, spec, at: GuestPath::new(&at), kind, options })
     });
     parsed.collect()
 }
@@ -68,6 +83,7 @@ mod tests {
     fn what_is_not_mounted_when_the_node_starts_is_no_disk_of_it() {
         let lines = parse("/dev/sr0 /media/cdrom0 udf,iso9660 user 0 0\nUUID=x /backup ext4 noauto 0 0\n");
         assert_eq!(lines.iter().filter(|line| line.is_disk()).count(), 0);
+        assert!(parse("UUID=x /data ext4 noauto,x-systemd.automount 0 0\n")[0].is_disk());
     }
 
     #[test]

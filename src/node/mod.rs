@@ -6,8 +6,14 @@ mod devices;
 mod facts;
 mod fstab;
 mod machine;
+mod mounting;
+mod ostree;
 mod roots;
+mod services;
 mod sites;
+mod slots;
+mod systems;
+mod units;
 mod verdict;
 
 pub use facts::{DiskFacts, NodeFacts};

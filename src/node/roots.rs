@@ -17,9 +17,8 @@ use crate::{
 /// The number of the subvolume that all others are below.
 const TOP_SUBVOLUME: u64 = 5;
 
-/// Whether a file system is an operating system's root. What was found holds, whatever else cannot be read.
-fn holds_os(fs: &Arc<dyn FileSystem>) -> Result<bool, FormatError> {
-    let root = Root::new(Arc::clone(fs));
+/// Whether a tree is an operating system's root. What was found holds, whatever else cannot be read.
+pub(super) fn holds_os(root: &Root) -> Result<bool, FormatError> {
     let mut failure = None;
     let mut has = |path: &str| match root.find(path.as_bytes()) {
         Ok(found) => found.is_some(),
@@ -35,7 +34,7 @@ fn holds_os(fs: &Arc<dyn FileSystem>) -> Result<bool, FormatError> {
 /// The tree of a volume that is an operating system's root: the one that is mounted by default, or else one of the
 /// subvolumes at its top. Of several, that one which its own fstab calls the root.
 pub(super) fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
-    if holds_os(fs)? {
+    if holds_os(&Root::new(Arc::clone(fs)))? {
         return Ok(Some(Arc::clone(fs)));
     }
     let Some(top) = fs.subvolume(Subvolume::Id(TOP_SUBVOLUME))? else { return Ok(None) };
@@ -47,7 +46,7 @@ pub(super) fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSys
     }
     for entry in entries.into_iter().take(limits::ROOT_SUBVOLUMES) {
         let tree = fs.subvolume(Subvolume::Path(&entry.name)).and_then(|tree| match tree {
-            Some(tree) => Ok(holds_os(&tree)?.then_some(tree)),
+            Some(tree) => Ok(holds_os(&Root::new(Arc::clone(&tree)))?.then_some(tree)),
             None => Ok(None),
         });
         let tree = match tree {

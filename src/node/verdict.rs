@@ -1,16 +1,24 @@
 //! What on the disks speaks against an analysis: nodes whose runtime state is on no disk that can be
 //! snapshotted, and nodes that run Windows.
 
-use super::{Reason, config::Configured};
+use super::{Reason, Site, config::Configured, mounting::Absent};
 use crate::{
     fs::{GuestPath, Root},
     gap::Code,
     volume::{Signature, Volume},
 };
 
-/// Where clouds mount a disk that ends with the virtual machine: Azure's temporary disk, instance stores.
-const TEMPORARY: &[&str] =
-    &["mnt", "mnt/resource", "mnt/aks", "mnt/k8s-disks", "media/ephemeral0", "mnt/disks"];
+/// Where clouds mount a disk that ends with the virtual machine: Azure's temporary disk, instance stores, local SSDs.
+const TEMPORARY: &[&str] = &[
+    "mnt/resource",
+    "mnt/aks",
+    "mnt/k8s-disks",
+    "mnt/disks",
+    "mnt/stateful_partition/kube-ephemeral-ssd",
+    "media/ephemeral0",
+];
+/// Azure's, too. Other disks are mounted below it.
+const MNT: &str = "mnt";
 
 /// An AKS node tells in its kubelet's labels that its OS disk is ephemeral.
 pub(super) fn ephemeral(root: &Root) -> Option<Reason> {
@@ -32,10 +40,12 @@ pub(super) fn ephemeral(root: &Root) -> Option<Reason> {
 }
 
 /// A configured state directory that is not on the given disks: on a temporary disk, or on one that is missing.
-pub(super) fn elsewhere(configured: &Configured) -> Reason {
-    let is_temporary = |path: &&str| configured.path.starts_with(&GuestPath::new(path));
+pub(super) fn elsewhere(configured: &Configured, absent: &[Absent]) -> Reason {
     let evidence = format!("{} says {}", configured.file, configured.path);
-    if TEMPORARY.iter().any(is_temporary) {
+    let is_other =
+        absent.iter().any(|one| configured.path.starts_with(&one.line.at) && !is_temporary(&one.line.at));
+    let is_below = configured.path.starts_with(&GuestPath::new(MNT)) || is_temporary(&configured.path);
+    if is_below && !is_other {
         let detail =
             "a container runtime keeps its state on a temporary disk, which was not given".to_owned();
         return Reason { code: Code::EphemeralOsDisk, detail, evidence };
@@ -43,6 +53,32 @@ pub(super) fn elsewhere(configured: &Configured) -> Reason {
     let detail =
         "a container runtime keeps its state in a directory that is on none of the given disks".to_owned();
     Reason { code: Code::MissingDisk, detail, evidence }
+}
+
+/// Whether a disk that is mounted at a path is one that ends with the virtual machine.
+fn is_temporary(path: &GuestPath) -> bool {
+    *path == GuestPath::new(MNT) || TEMPORARY.iter().any(|place| path.starts_with(&GuestPath::new(place)))
+}
+
+/// A mount whose disk was not given, where no state was found that it does not hide: it may hold what was not found.
+/// Over a temporary disk's place only what was there before it is seen.
+pub(super) fn absent(absent: &Absent, sites: &[Site]) -> Option<Reason> {
+    let hides =
+        |site: &Site| site.volume.is_none() && absent.places.iter().any(|place| site.path.starts_with(place));
+    let is_temporary = is_temporary(&absent.line.at);
+    let is_hidden = || sites.iter().any(hides) && sites.iter().all(|site| site.volume.is_none());
+    if !(sites.is_empty() || is_temporary && is_hidden()) {
+        return None;
+    }
+    let (code, detail) = if is_temporary {
+        (
+            Code::EphemeralOsDisk,
+            "a container runtime keeps its state on a temporary disk, which was not given",
+        )
+    } else {
+        (Code::MissingDisk, "no container runtime's state was found, and a disk of the node was not given")
+    };
+    Some(Reason { code, detail: detail.to_owned(), evidence: absent.line.text() })
 }
 
 /// A Windows boot disk: NTFS on a disk that Windows partitioned, and no other operating system.

@@ -5,12 +5,14 @@ mod findings;
 mod json;
 mod ndjson;
 mod table;
+mod tree;
 mod types;
 
 pub use findings::{Filter, Place};
 pub use json::{Rendered, document, image, json};
 pub use ndjson::{Record, match_record, ndjson};
 pub use table::{Style, clean, table};
+pub use tree::{Branch, BranchKind, tree};
 pub use types::*;
 
 pub use crate::{Gap, vuln::Finding};

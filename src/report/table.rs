@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use super::{Finding, Image, Place, Report, Role, Status, json::steers};
+use super::{Finding, Image, Node, Place, Report, Role, Status, json::steers};
 use crate::vuln::Severity;
 
 /// How a table is drawn.
@@ -71,6 +71,22 @@ fn node(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
         format!(" · {critical} critical, {high} high")
     };
     writeln!(to, "node     {} · {} · {} packages{bad}", clean(name), clean(&os), node.packages.len())?;
+    if node.tree.is_empty() {
+        disks(node, to)?;
+    } else {
+        super::tree::draw(&node.tree, style, to)?;
+    }
+    for runtime in &node.runtimes {
+        let on = runtime.volume.as_ref().map(|volume| format!(" on {volume}")).unwrap_or_default();
+        let unread =
+            if runtime.status == Status::Failed { style.paint("33", " (not read)") } else { String::new() };
+        writeln!(to, "runtime  {} {}{on}{unread}", runtime.name, clean(&runtime.path))?;
+    }
+    Ok(())
+}
+
+/// A line a disk, and a line a volume.
+fn disks(node: &Node, to: &mut dyn Write) -> io::Result<()> {
     for disk in &node.disks {
         let table = &disk.partition_table;
         writeln!(
@@ -89,12 +105,6 @@ fn node(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
         let parts = [volume.content.as_str(), &bytes(volume.size), label, &at.join(" ")].map(clean);
         let shown: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         writeln!(to, "volume   {}  {}", clean(&volume.id), shown.join(" · "))?;
-    }
-    for runtime in &node.runtimes {
-        let on = runtime.volume.as_ref().map(|volume| format!(" on {volume}")).unwrap_or_default();
-        let unread =
-            if runtime.status == Status::Failed { style.paint("33", " (not read)") } else { String::new() };
-        writeln!(to, "runtime  {} {}{on}{unread}", runtime.name, clean(&runtime.path))?;
     }
     Ok(())
 }
@@ -242,7 +252,7 @@ fn columns<const N: usize>(
 }
 
 /// The end of a name tells more than its beginning.
-fn shorten(cell: &str, width: usize) -> String {
+pub(super) fn shorten(cell: &str, width: usize) -> String {
     let length = cell.chars().count();
     if length <= width {
         return cell.to_owned();
@@ -308,7 +318,7 @@ pub fn clean(text: &str) -> String {
     text.chars().flat_map(|c| if steers(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = count.saturating_mul(10);
     let mut unit = 0;

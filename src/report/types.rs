@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Branch;
 use crate::{
     Gap,
     gap::Code,
@@ -107,6 +108,9 @@ pub struct Node {
     pub volumes: Vec<Volume>,
     /// What is mounted where.
     pub mounts: Vec<Mount>,
+    /// The same as a tree from each disk to what is mounted, which `inspect` gives.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tree: Vec<Branch>,
     /// Its operating system.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub os: Option<Os>,
@@ -159,7 +163,7 @@ pub struct Volume {
     /// The partition's UUID.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub partition_uuid: Option<String>,
-    /// The volumes that it is made of, for a logical volume.
+    /// The volumes that it is made of, for a logical volume or an array.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub parts: Vec<String>,
 }
@@ -171,7 +175,7 @@ pub struct Mount {
     pub path: String,
     /// Which volume.
     pub volume: String,
-    /// By which line of fstab, or `root`.
+    /// By which line of fstab, by what takes its place, or `root`.
     pub spec: String,
 }
 

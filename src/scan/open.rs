@@ -13,7 +13,7 @@ use crate::{
     FormatError, Gap,
     block::{self, Counted, Counter, ReadAt, Source},
     disk, fs,
-    gap::Scope,
+    gap::{Code, Scope},
     limits,
     node::{self, Machine, NodeVolume},
     report,
@@ -32,7 +32,7 @@ pub struct Inputs {
     pub backing: Vec<PathBuf>,
     /// Whether it may refer to files that lie beside it, too.
     pub siblings: bool,
-    /// The internal snapshot to read.
+    /// The internal snapshot to read, of the disks that have it.
     pub snapshot: Option<String>,
 }
 
@@ -102,6 +102,8 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         recognised: Vec::new(),
         gaps: Vec::new(),
         unread: Vec::new(),
+        has_snapshot: false,
+        without_snapshot: Vec::new(),
     };
     if inputs.disks.len() > limits::DISKS {
         let problem = format!("{} disks, more than {}", inputs.disks.len(), limits::DISKS);
@@ -114,6 +116,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
             opening.disk(number, path)?;
         }
     }
+    opening.check_snapshot()?;
     opening.assemble();
     opening.spanning();
     let Opening { counter, disks, volumes, file_systems, recognised, mut gaps, unread, .. } = opening;
@@ -139,6 +142,10 @@ pub(super) struct Opening<'a> {
     pub(super) gaps: Vec<Gap>,
     /// Gaps that are whole disks or volumes.
     pub(super) unread: Vec<Gap>,
+    /// Whether a disk has the snapshot that the caller named.
+    has_snapshot: bool,
+    /// The disks that do not have it, and why.
+    without_snapshot: Vec<(String, FormatError)>,
 }
 
 const DISK_UNREAD: &str = "nothing on this disk is examined";
@@ -149,6 +156,11 @@ impl Opening<'_> {
         let fs = fs::host::open(path, Arc::clone(&self.counter));
         let fs = fs.map_err(|source| OpenError::Io { path: spelled, source })?;
         let id = format!("disk{number}");
+        if self.inputs.snapshot.is_some() {
+            let what = "a directory has no snapshots".to_owned();
+            let error = FormatError::Unsupported { code: Code::DiskSnapshotMissing, what };
+            self.without_snapshot.push((id.clone(), error));
+        }
         self.disks.push(self.described(number, path, "directory", 0, "none"));
         self.volumes.push(volumes::record(&id, 0, 0, "directory"));
         let source: Source = Arc::new(block::Memory::default());
@@ -166,10 +178,16 @@ impl Opening<'_> {
     fn disk(&mut self, number: usize, path: &Path) -> Result<(), OpenError> {
         let id = format!("disk{number}");
         let source = self.source(path)?;
-        let beside = path.parent().filter(|_| self.inputs.siblings && block::url(path).is_none());
-        let siblings = Named { backing: &self.inputs.backing, beside, opening: self };
-        let options = disk::Options { siblings: &siblings, snapshot: self.inputs.snapshot.as_deref() };
-        let disk = match disk::open(Arc::clone(&source), self.inputs.format.as_deref(), &options) {
+        let mut opened = self.image(path, &source, self.inputs.snapshot.as_deref());
+        match opened {
+            Err(error) if error.code() == Code::DiskSnapshotMissing => {
+                self.without_snapshot.push((id.clone(), error));
+                opened = self.image(path, &source, None);
+            }
+            Ok(_) => self.has_snapshot |= self.inputs.snapshot.is_some(),
+            Err(_) => {}
+        }
+        let disk = match opened {
             Ok(disk) => disk,
             Err(error) => {
                 self.host_failed(path, &error)?;
@@ -205,6 +223,26 @@ impl Opening<'_> {
                 self.unread.push(Gap::from_error(&error, Scope::Disk, &id, DISK_UNREAD));
             }
         }
+        Ok(())
+    }
+
+    /// The virtual disk of an image, at a snapshot.
+    fn image(&self, path: &Path, source: &Source, snapshot: Option<&str>) -> Result<disk::Disk, FormatError> {
+        let beside = path.parent().filter(|_| self.inputs.siblings && block::url(path).is_none());
+        let siblings = Named { backing: &self.inputs.backing, beside, opening: self };
+        let options = disk::Options { siblings: &siblings, snapshot };
+        disk::open(Arc::clone(source), self.inputs.format.as_deref(), &options)
+    }
+
+    /// A snapshot that no disk has is a mistake of the caller's; a disk that lacks one which others have is told.
+    fn check_snapshot(&mut self) -> Result<(), OpenError> {
+        if let Some((_, error)) = self.without_snapshot.first().filter(|_| !self.has_snapshot) {
+            let (path, problem) = ("--disk-snapshot".to_owned(), format!("of no disk; {}", error.detail()));
+            return Err(OpenError::NotADisk { path, problem });
+        }
+        let effect = "the disk is read as it is now, which may be of another time than the others";
+        let gap = |(id, error): &(String, FormatError)| Gap::from_error(error, Scope::Disk, id, effect);
+        self.gaps.extend(self.without_snapshot.iter().map(gap));
         Ok(())
     }
 

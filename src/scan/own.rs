@@ -8,6 +8,7 @@ use crate::{
     gap::{Code, Scope},
     image::{self, Located},
     layer::{self, Walk},
+    limits,
     node::{Machine, Runtime, Site},
 };
 
@@ -30,8 +31,11 @@ impl Own {
         for site in machine.sites.iter().filter(|site| site.volume.is_none()) {
             skip.extend(state_of(site));
         }
-        // A directory that is bound to a second place was walked in its first.
-        let mounts = root.mounts().iter().filter(|mount| mount.ino == mount.fs.root());
+        skip = skip.into_iter().flat_map(|path| aliases(path, machine)).collect();
+        // A directory that is shown at a second place is walked in its first.
+        let is_first =
+            |at: &GuestPath| machine.mounts.iter().any(|mount| mount.path == *at && mount.shows.is_none());
+        let mounts = root.mounts().iter().filter(|mount| is_first(&mount.at));
         let is_state = |at: &GuestPath| {
             machine.sites.iter().any(|site| site.volume.is_none() && at.starts_with(&site.path))
         };
@@ -59,6 +63,25 @@ impl Own {
         let seen = facts.iter().map(|facts| facts.entries).sum();
         Self { packages: inventory.packages, seen, gaps }
     }
+}
+
+/// A path, and the paths under which the same is seen where it was before it was shown at a second place.
+fn aliases(path: GuestPath, machine: &Machine) -> Vec<GuestPath> {
+    let mut all = vec![path];
+    let mut next = 0;
+    while let Some(path) = all.get(next).cloned() {
+        next = next.saturating_add(1);
+        for mount in &machine.mounts {
+            let below = mount.shows.as_ref().zip(path.strip(&mount.path));
+            if let Some(alias) = below.map(|(first, below)| first.concat(&below))
+                && !all.contains(&alias)
+                && all.len() < limits::MOUNTS
+            {
+                all.push(alias);
+            }
+        }
+    }
+    all
 }
 
 /// The directories of a runtime's state. Only what is the runtime's own is left out of the node: a configuration

@@ -69,13 +69,14 @@ pub fn json(report: &Report, to: &mut dyn Write) -> io::Result<()> {
 pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
     let reasons = options.facts.reasons();
     if !reasons.is_empty() {
-        return Ok(Outcome { report: skipped(reasons) });
+        return Ok(Outcome { report: skipped(reasons, options.reproducible) });
     }
     scan_here(options, progress)
 }
 
 /// The report of a node of which not a byte was read.
-fn skipped(reasons: Vec<node::Reason>) -> Report {
+fn skipped(reasons: Vec<node::Reason>, reproducible: bool) -> Report {
+    let nothing = (!reproducible).then_some(0);
     Report {
         schema: report::SCHEMA.to_owned(),
         run: None,
@@ -85,7 +86,7 @@ fn skipped(reasons: Vec<node::Reason>) -> Report {
         containers: Vec::new(),
         pods: Vec::new(),
         gaps: Vec::new(),
-        stats: Stats::default(),
+        stats: Stats { bytes_read: nothing, reads: nothing, layers_cached: nothing, ..Stats::default() },
     }
 }
 
@@ -195,6 +196,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     }
     report.stats = stats(&node, &report, &layers, 0, true);
     finish(&mut report);
+    report.node.tree = report::tree(&report.node);
     Ok(report)
 }
 
@@ -224,6 +226,7 @@ fn inspected(node: &OpenedNode) -> Report {
             disks: node.disks.clone(),
             volumes: node.volumes.clone(),
             mounts: mounts.collect(),
+            tree: Vec::new(),
             os: machine.os.clone(),
             hostname: machine.hostname.clone(),
             runtimes: node.runtimes.clone(),
@@ -241,8 +244,8 @@ fn inspected(node: &OpenedNode) -> Report {
 /// Why the node is not analyzed, if it is not.
 fn reasons(node: &OpenedNode) -> Vec<report::Reason> {
     let mut reasons: Vec<report::Reason> = node.machine.reasons.iter().cloned().map(reason).collect();
-    if reasons.is_empty() && node.runtimes.is_empty() {
-        // A volume that could not be read may hold what was not found.
+    if reasons.iter().all(|reason| reason.code == Code::MissingDisk) && node.runtimes.is_empty() {
+        // A volume that could not be read may hold what was not found, or be what seems to be missing.
         reasons.extend(node.unread.iter().map(|gap| report::Reason {
             code: gap.code,
             detail: "no container runtime's state was found, and a volume could not be read".to_owned(),

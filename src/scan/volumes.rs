@@ -47,8 +47,9 @@ impl Opening<'_> {
                 self.unread.push(Gap::from_error(&error, Scope::Volume, &volume.id, UNREAD));
             }
             None => {
-                let by_type = || volume::by_type(&volume.partition.as_ref()?.kind);
-                let found = volume::signature(&volume.source).or_else(by_type);
+                let signature = volume::signature(&volume.source);
+                let kind = volume.partition.as_ref().map(|partition| partition.kind.as_str());
+                let found = kind.and_then(|kind| volume::by_type(kind, signature)).or(signature);
                 if found.is_none() && holds_data(&volume) {
                     self.unread(
                         Code::UnsupportedFileSystem,
@@ -98,6 +99,11 @@ impl Opening<'_> {
     fn opened(&mut self, volume: volume::Volume, opened: fs::Opened) {
         let gap = |note| Gap::from_error(note, Scope::Volume, &volume.id, "the volume is read as it is");
         self.gaps.extend(opened.notes.iter().map(gap));
+        if volume::is_replicated(&volume.source) {
+            let effect = "the file system on it is read as it is here, which may be older than on its peers";
+            let what = "the volume is a device of DRBD";
+            self.gaps.push(Gap::new(Code::UnsupportedVolume, Scope::Volume, &volume.id, what, effect));
+        }
         self.file_systems.push(NodeVolume { volume, opened });
     }
 

@@ -191,6 +191,7 @@ fn extent(entry: &RawEntry, number: u32, sector: u64) -> Option<Extent> {
             kind: guid(&entry.partition_type_guid).to_ascii_uppercase(),
             uuid: Some(guid(&entry.unique_partition_guid)),
             name: (!name.is_empty()).then_some(name),
+            attributes: entry.attributes.get(),
         },
     })
 }

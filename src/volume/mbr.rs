@@ -149,6 +149,7 @@ fn extent(entry: &Entry, number: u32, id: u32) -> Extent {
             kind: format!("{:02x}", entry.kind),
             uuid: Some(format!("{id:08x}-{number:02x}")),
             name: None,
+            attributes: 0,
         },
     }
 }

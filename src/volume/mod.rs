@@ -1,5 +1,6 @@
 //! The disks of a node in, its volumes out: partitions, or the whole disk where there is no partition table.
 
+mod by_type;
 mod gpt;
 mod lvm;
 mod mapped;
@@ -11,7 +12,8 @@ mod whole;
 
 use std::sync::Arc;
 
-pub use signature::{Signature, by_type, signature};
+pub use by_type::by_type;
+pub use signature::{Signature, is_replicated, signature};
 
 use crate::{
     block::{ReadAt, Slice, Source},
@@ -50,6 +52,8 @@ pub struct Partition {
     pub uuid: Option<String>,
     /// GPT's name, what fstab calls `PARTLABEL`.
     pub name: Option<String>,
+    /// GPT's attribute bits; from bit 48 on they mean what the type says. 0 for MBR.
+    pub attributes: u64,
 }
 
 /// A disk's volumes.

@@ -50,14 +50,25 @@ const TABLE: &[Row] = &[
     row(0, b"sqsh", "squashfs (big-endian, before 4.0)", FILE_SYSTEM),
     row(32_769, b"CD001", "ISO 9660", FILE_SYSTEM),
     row(1024, b"\x10\x20\xf5\xf2", "F2FS", FILE_SYSTEM),
-    row(3, b"\0\0\0\0ReFS", "ReFS", FILE_SYSTEM),
+    row(3, b"ReFS\0\0\0\0", "ReFS", FILE_SYSTEM),
     row(32, b"NXSB", "APFS", FILE_SYSTEM),
+    row(4096 + 24, b"\xc6\x85\x73\xf6\x66\xce\x90\xa9", "bcachefs", FILE_SYSTEM),
+    // UFS 1, and UFS 2 in either of its usual places.
+    row(8192 + 1372, b"\x54\x19\x01\0", "UFS", FILE_SYSTEM),
+    row(8192 + 1372, b"\x19\x01\x54\x19", "UFS", FILE_SYSTEM),
+    row(65_536 + 1372, b"\x19\x01\x54\x19", "UFS", FILE_SYSTEM),
     row(0, b"verity\0\0", "dm-verity hash device", VOLUME),
-    row(4096, b"\xc6\x85\x73\xf6\x4e\x1a\x45\xca", "bcache", VOLUME),
+    row(0, b"integrt\0", "dm-integrity device", VOLUME),
+    row(4096 + 24, b"\xc6\x85\x73\xf6\x4e\x1a\x45\xca", "bcache", VOLUME),
     row(32, b"ORCLDISK", "Oracle ASM", VOLUME),
     row(4086, b"SWAPSPACE2", "swap", None),
     row(4086, b"SWAP-SPACE", "swap", None),
+    // On machines with larger pages; and with the memory of one that sleeps.
+    row(8182, b"SWAPSPACE2", "swap", None),
+    row(16_374, b"SWAPSPACE2", "swap", None),
+    row(32_758, b"SWAPSPACE2", "swap", None),
     row(65_526, b"SWAPSPACE2", "swap", None),
+    row(4086, b"S1SUSPEND", "swap", None),
     row(0x4000, LUKS2, "LUKS", ENCRYPTED),
     row(0x8000, LUKS2, "LUKS", ENCRYPTED),
     row(0x1_0000, LUKS2, "LUKS", ENCRYPTED),
@@ -79,16 +90,6 @@ pub fn signature(source: &dyn ReadAt) -> Option<Signature> {
     found.or_else(|| zfs(source)).or_else(|| at_end(source))
 }
 
-/// What a partition's type says that holds no files by design: a boot loader's code, Microsoft's reserve.
-pub fn by_type(kind: &str) -> Option<Signature> {
-    let name = match kind {
-        "21686148-6449-6E6F-744E-656564454649" => "BIOS boot",
-        "E3C9E316-0B5C-4DB8-817D-F92DF00215AE" => "Microsoft reserved",
-        _ => return None,
-    };
-    Some(Signature { name, code: None })
-}
-
 /// The first label of a ZFS member: 128 KiB of uberblocks from 128 KiB on, in the byte order of who wrote it. As
 /// for libblkid, four of them are enough.
 fn zfs(source: &dyn ReadAt) -> Option<Signature> {
@@ -100,26 +101,33 @@ fn zfs(source: &dyn ReadAt) -> Option<Signature> {
     (found.count() >= 4).then_some(Signature { name: "ZFS member", code: VOLUME })
 }
 
-/// MD metadata 0.90 and 1.0 lie near the end, aligned; DRBD's internal metadata in the last 4 KiB.
+/// MD metadata 0.90 and 1.0 lie near the end, aligned.
 fn at_end(source: &dyn ReadAt) -> Option<Signature> {
     const MD: [u8; 4] = [0xfc, 0x4e, 0x2b, 0xa9];
-    // Versions 8, 8.4 when in use, and 9; magic at byte 60 of the superblock (drbd_main.c, md_on_disk).
-    const DRBD: [[u8; 4]; 3] = [[0x83, 0x74, 0x02, 0x6b], [0x83, 0x74, 0x02, 0x6c], [0x83, 0x74, 0x02, 0x6d]];
     let size = source.size();
     let old = (size & !0xffff).checked_sub(0x1_0000)?;
     let one = (size & !0xfff).checked_sub(0x2000)?;
-    let drbd = (size & !0xfff).checked_sub(4096 - 60)?;
-    let at = |offset| {
-        let mut bytes = [0; 4];
-        source.read_at(&mut bytes, offset).ok().map(|()| bytes)
-    };
-    let name = match (at(old), at(one), at(drbd)) {
-        (Some(MD), ..) => "MD RAID 0.90",
-        (_, Some(MD), _) => "MD RAID 1.0",
-        (.., Some(magic)) if DRBD.contains(&magic) => "DRBD",
+    let name = match (bytes_at(source, old), bytes_at(source, one)) {
+        (Some(MD), _) => "MD RAID 0.90",
+        (_, Some(MD)) => "MD RAID 1.0",
+        _ if is_replicated(source) => "DRBD",
         _ => return None,
     };
     Some(Signature { name, code: VOLUME })
+}
+
+/// Whether DRBD's metadata lies in the last 4 KiB: what is before it begins where the device does, and may be a file
+/// system like any other.
+pub fn is_replicated(source: &dyn ReadAt) -> bool {
+    // Versions 8, 8.4 when in use, and 9; magic at byte 60 of the superblock (drbd_main.c, md_on_disk).
+    const DRBD: [[u8; 4]; 3] = [[0x83, 0x74, 0x02, 0x6b], [0x83, 0x74, 0x02, 0x6c], [0x83, 0x74, 0x02, 0x6d]];
+    let at = (source.size() & !0xfff).checked_sub(4096 - 60);
+    at.and_then(|at| bytes_at(source, at)).is_some_and(|magic| DRBD.contains(&magic))
+}
+
+fn bytes_at(source: &dyn ReadAt, offset: u64) -> Option<[u8; 4]> {
+    let mut bytes = [0; 4];
+    source.read_at(&mut bytes, offset).ok().map(|()| bytes)
 }
 
 #[cfg(test)]

@@ -8,3 +8,8 @@ fn command_line() {
         .env("COLUMNS", "110")
         .env("NO_COLOR", "1");
 }
+
+#[test]
+fn command_line_on_a_narrow_terminal() {
+    trycmd::TestCases::new().case("tests/cmd/narrow/*.trycmd").env("COLUMNS", "40").env("NO_COLOR", "1");
+}

@@ -30,6 +30,7 @@ mod inventory;
 mod lvm;
 mod matching;
 mod md;
+mod node;
 mod rooms;
 mod shared;
 mod squashfs;

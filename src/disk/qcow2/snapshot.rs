@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    disk::snapshot_missing,
     error::FormatError,
     limits, num,
 };
@@ -34,7 +35,7 @@ pub(super) fn find(
     wanted: &str,
 ) -> Result<Snapshot, FormatError> {
     if table.entries == 0 {
-        return Err(FormatError::unsupported(format!("no snapshot {wanted:?}: the image has none")));
+        return Err(snapshot_missing(format!("no snapshot {wanted:?}: the image has none")));
     }
     if geometry.within(table.offset) != 0 {
         return Err(FormatError::corrupt(NAME, table.offset, "not at the start of a cluster"));
@@ -46,7 +47,7 @@ pub(super) fn find(
     let Some(found) = by_id.or_else(|| all.iter().find(|snapshot| snapshot.name == wanted)) else {
         let names: Vec<String> = all.iter().map(|s| format!("{} ({:?})", s.id, s.name)).collect();
         let what = format!("no snapshot {wanted:?}; the image has {}", names.join(", "));
-        return Err(FormatError::unsupported(what));
+        return Err(snapshot_missing(what));
     };
     if let Some(size) = found.size {
         check_l1(geometry, found.l1, size, table.offset)?;

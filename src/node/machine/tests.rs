@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     block,
-    fs::{Ino, Listing, Stat, Subvolume, Xattr, memory::Tree},
+    fs::{FileSystem, Ino, Listing, Stat, Subvolume, Xattr, memory::Tree},
 };
 
 fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
@@ -71,6 +71,16 @@ fn state_that_is_on_no_given_disk_is_a_reason() {
     for (path, code) in [("/mnt/aks/containers", Code::EphemeralOsDisk), ("/data/ctrd", Code::MissingDisk)] {
         let machine = assemble(&[root("", &[("etc/containerd/config.toml", &config(path))])], &[]);
         assert_eq!(machine.reasons.iter().map(|r| r.code).collect::<Vec<_>>(), [code], "{path}");
+    }
+    // A disk of its own below the place of Azure's temporary disk is none that ends with the machine.
+    let files = [("etc/containerd/config.toml", "root = \"/mnt/data/ctrd\"\n")];
+    for (fstab, codes) in [
+        ("LABEL=data /mnt/data ext4 nofail\n", vec![Code::MissingDisk]),
+        ("LABEL=data /mnt/data ext4 defaults\n", vec![Code::MissingDisk, Code::MissingDisk]),
+        ("/dev/disk/cloud/azure_resource-part1 /mnt auto nofail\n", vec![Code::EphemeralOsDisk]),
+    ] {
+        let machine = assemble(&[root(fstab, &files)], &[]);
+        assert_eq!(machine.reasons.iter().map(|r| r.code).collect::<Vec<_>>(), codes, "{fstab}");
     }
     let label = "KUBELET_NODE_LABELS=agentpool=a,kubernetes.azure.com/storageprofile=ephemeral,x=y\n";
     let machine = assemble(&[root("", &[("etc/default/kubelet", label)])], &[]);
@@ -214,6 +224,49 @@ fn subvolumes_are_mounted_where_fstab_says() {
     let root = machine.root.unwrap();
     assert_eq!(root.read(b"home/user/file", "file").unwrap().unwrap(), b"here");
     assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::MissingDisk]);
+}
+
+#[test]
+fn a_second_place_of_a_mounted_volume_is_no_guess() {
+    // By position `/dev/sda1` is the root: it is not shown at another place because of that.
+    let machine = assemble(&[root("UUID=aaaa / ext4\n/dev/sda1 /data ext4 defaults 0 2\n", &[])], &[]);
+    assert_eq!(machine.mounts.iter().map(|mount| mount.path.to_string()).collect::<Vec<_>>(), ["/"]);
+    assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::MissingDisk]);
+}
+
+fn with_directories(fstab: &str) -> NodeVolume {
+    root(fstab, &[("srv/x", "here"), ("b/y", ""), ("c/y", "")])
+}
+
+#[test]
+fn directories_are_shown_at_second_places_in_any_order() {
+    let fstab = "/c /d none bind\n/b /c none bind\n/srv /b none bind\n/gone /e none bind\n";
+    let machine = assemble(&[root(fstab, &[("srv/x", "here"), ("b/y", ""), ("c/y", ""), ("d/y", "")])], &[]);
+    let root = machine.root.unwrap();
+    assert_eq!(root.read(b"d/x", "file").unwrap().unwrap(), b"here");
+    let shown: Vec<_> =
+        machine.mounts.iter().filter_map(|mount| mount.shows.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(shown.len(), 3, "{shown:?}");
+    assert_eq!(machine.gaps, []);
+    // Those that need each other are shown as they are; a long chain is told.
+    let machine = assemble(&[with_directories("/b /c none bind\n/c /b none bind\n")], &[]);
+    assert_eq!((machine.mounts.len(), machine.gaps.len()), (3, 0));
+    let chain: String = (0..20).rev().map(|n| format!("/m{n} /m{} none bind\n", n + 1)).collect();
+    let machine = assemble(&[with_directories(&format!("{chain}/srv /m0 none bind\n"))], &[]);
+    assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::LimitReached]);
+    // What lies below the place of a disk that was not given is not what the machine sees there.
+    let machine = assemble(&[with_directories("LABEL=x /srv ext4\n/srv /b none bind\n")], &[]);
+    assert_eq!(machine.mounts.len(), 1);
+}
+
+#[test]
+fn of_two_systems_that_call_themselves_the_root_the_other_is_told() {
+    let mut other = root("UUID=cccc / ext4\n", &[]);
+    (other.volume.id, other.volume.disk, other.opened.uuid) =
+        ("disk1".to_owned(), 1, Some("cccc".to_owned()));
+    let machine = assemble(&[root("UUID=aaaa / ext4\n", &[]), other], &[]);
+    assert_eq!(machine.mounts[0].volume, "disk0p1");
+    assert_eq!(machine.gaps.iter().map(|gap| gap.subject.as_str()).collect::<Vec<_>>(), ["disk1"]);
 }
 
 #[test]
