@@ -198,6 +198,8 @@ pub const EROFS_UNPACKED_BYTES: u64 = 12 << 20;
 pub const EROFS_PACKED_BYTES: u64 = 1 << 20;
 /// Bytes of unpacked extents that an EROFS reader keeps.
 pub const EROFS_UNPACKED_CACHE_BYTES: usize = 32 << 20;
+/// Further devices of an EROFS volume; layers as devices of one are 500 at most, as overlayfs stacks them.
+pub const EROFS_DEVICES: u16 = 1024;
 /// Bytes of all extended attributes of one EROFS inode.
 pub const EROFS_XATTR_BYTES: usize = 16 << 20;
 /// Bytes of packed metadata that a squashfs reader keeps, …

@@ -248,7 +248,7 @@ fn in_batches(
 /// Lists directories in the order of their numbers, for formats where that is the order of the disk.
 fn in_disk_order(
     dirs: &[Ino],
-    read: impl Fn(Ino) -> Result<Listing, FormatError>,
+    mut read: impl FnMut(Ino) -> Result<Listing, FormatError>,
 ) -> Vec<Result<Listing, FormatError>> {
     let mut order: Vec<(Ino, usize)> = dirs.iter().copied().zip(0..).collect();
     order.sort_unstable();

@@ -65,8 +65,9 @@ impl File {
             let end = place.saturating_add(num::to_u64(length));
             volume.devices.check(0, &(place..end))?;
             // What lies behind the inode was probably read with it.
-            let is_tail = after.is_empty() && place > self.inode.offset && part.len() < 65_536;
-            let source: &dyn ReadAt = if is_tail { &volume.cached } else { &volume.source };
+            let is_behind =
+                place.checked_sub(self.inode.body()).is_some_and(|far| far < volume.superblock.block_size());
+            let source: &dyn ReadAt = if is_behind { &volume.cached } else { &volume.source };
             source.read_at(part, place).map_err(FormatError::reading(STRUCTURE, place))?;
             at = at.saturating_add(num::to_u64(length));
             rest = after;

@@ -9,6 +9,7 @@ use crate::{
     block::{ReadAt, read_vec},
     error::FormatError,
     gap::Code,
+    limits,
 };
 
 const STRUCTURE: &str = "EROFS device slot";
@@ -26,6 +27,12 @@ struct Device {
 
 impl Devices {
     pub(super) fn read(source: &dyn ReadAt, superblock: &Superblock) -> Result<Self, FormatError> {
+        if superblock.extra_devices > limits::EROFS_DEVICES {
+            return Err(FormatError::limit(format!(
+                "EROFS volume with {} devices",
+                superblock.extra_devices
+            )));
+        }
         let mut devices = Vec::new();
         let mut at = superblock.devices;
         for _ in 0..superblock.extra_devices {

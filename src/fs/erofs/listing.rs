@@ -1,5 +1,7 @@
 //! Directories, listed many at a time in the order of the disk, and single names in them.
 
+use std::collections::HashSet;
+
 use super::{
     directory,
     inode::{Inode, Layout},
@@ -7,21 +9,32 @@ use super::{
 };
 use crate::{
     error::{self, FormatError},
-    fs::{FileKind, Ino, Listing, in_disk_order},
+    fs::{FileKind, Ino, Listing, in_batches, in_disk_order},
     limits, num,
 };
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
-    in_disk_order(dirs, |dir| read_one(volume, dir))
+    in_batches(dirs, |batch| {
+        let mut seen = HashSet::new();
+        in_disk_order(batch, |dir| list(volume, dir, &mut seen))
+    })
 }
 
 /// One directory.
 pub(super) fn read_one(volume: &Volume, dir: Ino) -> Result<Listing, FormatError> {
+    list(volume, dir, &mut HashSet::new())
+}
+
+/// One directory, whose blocks are none of those `seen`: a small hostile volume would list as an endless one.
+fn list(volume: &Volume, dir: Ino, seen: &mut HashSet<u64>) -> Result<Listing, FormatError> {
     let inode = directory(volume, dir)?;
     let mut listing = Listing::default();
     for index in 0..blocks(volume, &inode) {
         match block(volume, &inode, index) {
+            Ok((_, place)) if !seen.insert(place) => {
+                error::note(&mut listing.damage, corrupt(place, "belongs to a directory twice"));
+            }
             Ok((bytes, place)) => {
                 let (entries, problems) = directory::entries(&bytes);
                 listing.entries.extend(entries);
@@ -73,6 +86,9 @@ fn directory(volume: &Volume, dir: Ino) -> Result<Inode, FormatError> {
     if !matches!(inode.layout, Layout::Plain | Layout::Inline) {
         let what = format!("EROFS directory {} whose blocks are compressed or in chunks", inode.number);
         return Err(FormatError::unsupported(what));
+    }
+    if inode.size > volume.source.size() {
+        return Err(inode.corrupt(format!("a directory of {} bytes", inode.size)));
     }
     if inode.size > limits::DIRECTORY_BYTES {
         return Err(FormatError::limit(format!("directory {} has {} bytes", inode.number, inode.size)));

@@ -14,7 +14,7 @@ use crate::{
     limits,
 };
 
-const STRUCTURE: &str = "squashfs directory";
+pub(super) const STRUCTURE: &str = "squashfs directory";
 /// Entries behind one header.
 const RUN: u32 = 256;
 /// Bytes that a directory's size has beside its entries.

@@ -1,15 +1,31 @@
 //! Directories, listed many at a time in the order of the disk, and single names in them.
 
+use std::collections::HashSet;
+
 use super::{directory, inode::Inode, volume::Volume};
 use crate::{
     error::{self, FormatError},
-    fs::{Ino, Listing, in_disk_order},
+    fs::{Ino, Listing, in_batches, in_disk_order},
     limits,
 };
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
-    in_disk_order(dirs, |dir| read_one(volume, dir))
+    in_batches(dirs, |batch| {
+        let mut seen = HashSet::new();
+        in_disk_order(batch, |dir| {
+            let listing = read_one(volume, dir)?;
+            let fields = Inode::read(volume, dir.0)?.fields;
+            // Entries of two directories never begin at one place: a small hostile volume would list as an endless one.
+            match listing.entries.is_empty() || seen.insert((fields.start, fields.offset)) {
+                true => Ok(listing),
+                false => {
+                    let problem = format!("the entries of directory {:#x} belong to another, too", dir.0);
+                    Err(FormatError::corrupt(directory::STRUCTURE, fields.start, problem))
+                }
+            }
+        })
+    })
 }
 
 /// One directory. What is behind a damaged place is lost: nothing says where the next entry begins.
