@@ -12,7 +12,7 @@ say "docs";   RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --
 
 say "dependencies"
 if command -v cargo-deny >/dev/null; then
-  # It looks at the crates of every platform; a build has fetched those of this one.
+  # It looks at the crates of all targets in deny.toml; a build has fetched those of this one.
   cargo fetch --quiet --locked
   cargo deny --offline check bans licenses sources
 else echo "skipped: cargo-deny is not installed"; fi
@@ -51,4 +51,6 @@ say "a corpus of hostile inputs in 256 MiB, real node disks"
 cargo build --quiet --release --locked
 python3 scripts/corpus.py target/release/icecore "$shared/data/corpus/corpus.tar.zst" > "$suites/corpus.log" || { tail -50 "$suites/corpus.log"; exit 1; }
 bash scripts/judge-nodes.sh "$shared" "$suites/nodes"
+say "disks behind URLs"
+bash scripts/judge-urls.sh "$suites/urls" disk-fixtures/demo/node.qcow2 "$suites/nodes/data-ctrd17.raw"
 say "done"

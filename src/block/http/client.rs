@@ -14,6 +14,7 @@ use std::{
 use ureq::{
     Agent, Body,
     http::{Response, StatusCode},
+    tls::{RootCerts, TlsConfig},
 };
 
 use crate::{block::Counter, limits, num};
@@ -24,6 +25,7 @@ const TRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest time that a server may ask to wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const CHANGED: &str = "the object changed while it was read";
 const CONNECT: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(60);
 
@@ -74,7 +76,13 @@ impl Failure {
 impl Client {
     /// Asks for the first bytes of an object: a signed URL may be good for this method alone.
     pub(super) fn open(url: &str, counter: Arc<Counter>) -> io::Result<(Self, First)> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
         let config = Agent::config_builder()
+            .tls_config(tls)
             .http_status_as_error(false)
             .max_redirects(5)
             .user_agent(concat!("icecore/", env!("CARGO_PKG_VERSION")))
@@ -156,7 +164,7 @@ impl Client {
         let mut tries: u32 = 1;
         loop {
             if self.changed.load(Relaxed) {
-                return Err(io::Error::other("the object changed while it was read"));
+                return Err(io::Error::other(CHANGED));
             }
             let Failure { error, again } = match attempt(self) {
                 Ok(done) => return Ok(done),
@@ -201,15 +209,15 @@ impl Client {
 
     /// That the answer is of the version that the first one was of.
     fn check(&self, response: &Response<Body>) -> Result<(), Failure> {
-        let passing = is_passing(response.status());
-        if passing
-            || response.status() != StatusCode::PRECONDITION_FAILED
-                && self.version.fits(&Version::of(response))
-        {
+        let version = Version::of(response);
+        let failed = response.status() == StatusCode::PRECONDITION_FAILED;
+        if is_passing(response.status()) || !failed && self.version.fits(&version) {
             return Ok(());
         }
         self.changed.store(true, Relaxed);
-        Err(Failure::last(io::Error::other("the object changed while it was read")))
+        let problem =
+            format!("{CHANGED}: {:?}, then {version:?} with status {}", self.version, response.status());
+        Err(Failure::last(io::Error::other(problem)))
     }
 
     /// A body of as many bytes as were asked for.
@@ -233,13 +241,12 @@ impl Version {
         Self { etag: header("etag"), modified: header("last-modified") }
     }
 
-    /// Whether another answer may be of the same object: a weak tag or none leaves it to the time and the size.
+    /// Whether another answer may be of the same object: by its tag, or without tags by its time.
     fn fits(&self, other: &Self) -> bool {
-        let same = |own: &Option<String>, other: &Option<String>| match (own, other) {
-            (Some(own), Some(other)) => own == other,
+        match (&self.etag, &other.etag, &self.modified, &other.modified) {
+            (Some(own), Some(other), ..) | (_, _, Some(own), Some(other)) => own == other,
             _ => true,
-        };
-        same(&self.etag, &other.etag) && same(&self.modified, &other.modified)
+        }
     }
 }
 

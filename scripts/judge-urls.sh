@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# judge-urls.sh OUT_DIR DISK…: a disk behind a URL must give the report of the file: from nginx (HTTP, and HTTPS with a
+# certificate of its own authority) and, for raw disks, as a page blob of Azurite with a shared access signature. Prints the
+# requests and bytes of each scan. Needs nginx, openssl, npm; servers listen on the loopback only.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=$(realpath -m "$1"); shift
+mkdir -p "$out/www"
+icecore=$PWD/target/release/icecore
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true' EXIT
+port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+http=$(port); https=$(port); blob=$(port)
+
+command -v nginx > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light > /dev/null; }
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca -keyout "$out/ca.key" -out "$out/ca.pem" 2> /dev/null
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout "$out/key.pem" -out "$out/csr.pem" 2> /dev/null
+openssl x509 -req -in "$out/csr.pem" -CA "$out/ca.pem" -CAkey "$out/ca.key" -days 2 -out "$out/cert.pem" -extfile <(echo subjectAltName=DNS:localhost) 2> /dev/null
+cat > "$out/nginx.conf" <<N
+daemon off; pid $out/nginx.pid; error_log $out/nginx.log; worker_processes 2; user root;
+events { worker_connections 64; }
+http {
+  access_log off; client_body_temp_path $out/t1; proxy_temp_path $out/t2; fastcgi_temp_path $out/t3; uwsgi_temp_path $out/t4; scgi_temp_path $out/t5;
+  server { listen 127.0.0.1:$http; listen 127.0.0.1:$https ssl; ssl_certificate $out/cert.pem; ssl_certificate_key $out/key.pem; root $out/www; }
+}
+N
+nginx -c "$out/nginx.conf" & pids+=($!)
+if [ ! -x "$out/azurite/node_modules/.bin/azurite-blob" ]; then
+  npm install --silent --no-audit --no-fund --prefix "$out/azurite" azurite@3 > "$out/npm.log" 2>&1 || { tail -5 "$out/npm.log"; exit 1; }
+fi
+"$out/azurite/node_modules/.bin/azurite-blob" --silent --inMemoryPersistence --skipApiVersionCheck --blobHost 127.0.0.1 --blobPort "$blob" > "$out/azurite.log" 2>&1 & pids+=($!)
+
+# Puts a raw disk into a new page blob, the pages with something in them; prints its URL, good for reading.
+put() {
+  python3 - "$1" "$blob" <<'P'
+import base64, hashlib, hmac, sys, time, urllib.parse, urllib.request
+path, port = sys.argv[1:]
+# Azurite's own account, known to all.
+account, key = "devstoreaccount1", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+def signed(permissions):
+    version, end = "2021-08-06", "2099-01-01T00:00:00Z"
+    text = "\n".join([account, permissions, "b", "sco", "", end, "", "https,http", version, "", ""])
+    sum = base64.b64encode(hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest())
+    return urllib.parse.urlencode({"sv": version, "ss": "b", "srt": "sco", "sp": permissions, "se": end, "spr": "https,http", "sig": sum})
+base, write = f"http://127.0.0.1:{port}/{account}", signed("rwdlacup")
+def send(target, headers, body=b""):
+    request = urllib.request.Request(f"{base}/{target}&{write}", data=body, method="PUT", headers={"x-ms-version": "2021-08-06", **headers})
+    urllib.request.urlopen(request).read()
+for attempt in range(60):
+    try:
+        send("disks?restype=container", {})
+        break
+    except urllib.error.HTTPError as error:
+        if error.code == 409: break
+        raise
+    except OSError:
+        time.sleep(0.5)
+name, piece = path.rsplit("/", 1)[1], 4 << 20
+with open(path, "rb") as disk:
+    disk.seek(0, 2); size = disk.tell(); disk.seek(0)
+    send(f"disks/{name}?", {"x-ms-blob-type": "PageBlob", "x-ms-blob-content-length": str(size)})
+    for at in range(0, size, piece):
+        data = disk.read(piece)
+        # Runs of pages of 64 KiB that are not all zeros.
+        step, start = 65536, None
+        for offset in range(0, len(data) + step, step):
+            page = data[offset:offset + step]
+            if page.strip(b"\0"):
+                start = offset if start is None else start
+            elif start is not None:
+                run = data[start:offset]
+                send(f"disks/{name}?comp=page", {"x-ms-page-write": "update", "Range": f"bytes={at + start}-{at + start + len(run) - 1}"}, run)
+                start = None
+print(f"{base}/disks/{name}?{signed('r')}")
+P
+}
+
+compare() { # what disk url
+  local code=0
+  SSL_CERT_FILE=$out/ca.pem "$icecore" scan --no-vulnerabilities -f json -q --reproducible "$3" > "$out/url.json" 2> "$out/url.err" || code=$?
+  [ "$code" = "$expected" ] || { cat "$out/url.err"; echo "$1 $2: exit $code, not $expected"; exit 1; }
+  cmp "$out/file.json" "$out/url.json" || { echo "$1 $2: another report"; exit 1; }
+  SSL_CERT_FILE=$out/ca.pem "$icecore" scan --no-vulnerabilities -f json -q "$3" > "$out/run.json" 2>> "$out/url.err" || true
+  if grep -q "sig=" "$out/run.json" "$out/url.err"; then echo "$1 $2: the signature is shown"; exit 1; fi
+  python3 -c 'import json, sys
+s = json.load(open(sys.argv[3]))["stats"]
+requests, received, read = s["requests"], s["bytes_received"] / 2**20, s["bytes_read"] / 2**20
+print(f"{sys.argv[1]:8} {sys.argv[2]:28} same report: {requests} requests, {received:.1f} MiB received, {read:.1f} MiB read")' "$1" "$2" "$out/run.json"
+}
+
+for disk; do
+  name=$(basename "$disk")
+  ln -sf "$(realpath "$disk")" "$out/www/$name"
+  expected=0
+  "$icecore" scan --no-vulnerabilities -f json -q --reproducible "$disk" > "$out/file.json" || expected=$?
+  compare http "$name" "http://127.0.0.1:$http/$name?sig=secret"
+  compare https "$name" "https://localhost:$https/$name?sig=secret"
+  case $name in *.raw) compare azurite "$name" "$(put "$(realpath "$disk")")" ;; esac
+done
