@@ -180,6 +180,16 @@ pub const BTRFS_XATTR_BYTES: u64 = 16 << 20;
 pub const BTRFS_LOG_BYTES: usize = 256 << 20;
 /// Names, references or attributes of one inode that are looked through at once when a btrfs log is replayed.
 pub const BTRFS_REPLAY_ITEMS: usize = 1 << 20;
+/// Bytes of metadata that an NTFS reader keeps.
+pub const NTFS_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of a file record or index block of NTFS; real ones have 1 or 4 KiB.
+pub const NTFS_RECORD_BYTES: u64 = 64 << 10;
+/// Bytes of an NTFS attribute list: Windows' own bound.
+pub const NTFS_ATTRIBUTE_LIST_BYTES: u64 = 256 << 10;
+/// Runs of clusters of one NTFS attribute.
+pub const NTFS_RUNS: usize = 1 << 20;
+/// Bytes of clusters that NTFS compresses together: Windows compresses 16 clusters of up to 4 KiB.
+pub const NTFS_UNIT_BYTES: u64 = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a SQLite write-ahead log.

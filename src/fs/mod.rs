@@ -6,13 +6,16 @@
 
 mod blocks;
 pub mod btrfs;
+mod bytes;
 pub mod ext4;
 mod handle;
 pub mod host;
 mod map;
 pub mod memory;
+pub mod ntfs;
 mod path;
 mod root;
+mod utf16;
 pub mod xfs;
 
 use std::{collections::HashSet, sync::Arc};
@@ -299,6 +302,7 @@ pub static FILE_SYSTEMS: &[Driver] = &[
         open: btrfs::open,
         spans: Some(Spans { member: btrfs::member, open: btrfs::open_devices }),
     },
+    Driver { name: "ntfs", probe: ntfs::probe, open: ntfs::open, spans: None },
 ];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning

@@ -42,7 +42,6 @@ const TABLE: &[Row] = &[
     row(0, b"dmvdo001", "VDO", VOLUME),
     row(4096, b"\xfc\x4e\x2b\xa9", "MD RAID 1.2", VOLUME),
     row(0, b"\xfc\x4e\x2b\xa9", "MD RAID 1.1", VOLUME),
-    row(3, b"NTFS    ", "NTFS", FILE_SYSTEM),
     row(3, b"EXFAT   ", "exFAT", FILE_SYSTEM),
     row(82, b"FAT32   ", "FAT32", FILE_SYSTEM),
     row(54, b"FAT16   ", "FAT16", FILE_SYSTEM),

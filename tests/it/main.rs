@@ -27,6 +27,7 @@ mod inventory;
 mod lvm;
 mod matching;
 mod md;
+mod ntfs;
 mod rooms;
 mod shared;
 mod tree;
