@@ -3,10 +3,13 @@
 # NAME.tsv. Needs root or fusermount, ntfs-3g, attr, python3.
 #   scripts/make-ntfs.sh OUT_DIR            the full matrix
 #   scripts/make-ntfs.sh --small OUT_DIR    the few small ones of disk-fixtures/ntfs, compressed
+#   scripts/make-ntfs.sh --windows OUT_DIR  disk-fixtures/windows: a volume of Windows and hives of its registry, compressed (needs
+#                                           python3-hivex)
 set -euo pipefail
-small=
+small= windows=
 if [ "${1:-}" = --small ]; then small=1; shift; fi
-out=$(realpath -m "${1:?usage: make-ntfs.sh [--small] OUT_DIR}")
+if [ "${1:-}" = --windows ]; then windows=1; shift; fi
+out=$(realpath -m "${1:?usage: make-ntfs.sh [--small | --windows] OUT_DIR}")
 . "$(dirname "$0")/kernel.sh"
 
 # Runs a command while an image is mounted. The driver writes its last when it ends: that is waited for.
@@ -39,6 +42,27 @@ ntfs() { # name size profile mkntfs-options…
   mounted "$out/$name.img" compression python3 "$tree" "$profile" "$mnt"
   ntfs_truth "$out/$name.img" "$out/$name.tsv"
 }
+
+windows_volume() {
+  python3 "$tree" windows_node "$mnt"
+  cp "$out/software.hiv" "$mnt/Windows/System32/config/SOFTWARE"
+  cp "$out/system.hiv" "$mnt/Windows/System32/config/SYSTEM"
+}
+
+if [ "$windows" ]; then
+  out_dir=$out out=$work/out
+  mkdir "$out"
+  for kind in software system many; do
+    /usr/bin/python3 "$(dirname "$0")/hive.py" make $kind "$out/$kind.hiv"
+    /usr/bin/python3 "$(dirname "$0")/hive.py" list "$out/$kind.hiv" > "$out/$kind.tsv"
+  done
+  truncate -s 4M "$out/windows.img"
+  mkntfs -q -F -Q -L Windows "$out/windows.img" > "$work/mkntfs.log" 2>&1 || { cat "$work/mkntfs.log" >&2; exit 1; }
+  mounted "$out/windows.img" compression windows_volume
+  mkdir -p "$out_dir"
+  for file in "$out"/*; do zstd -q -f --ultra -22 "$file" -o "$out_dir/$(basename "$file").zst"; done
+  exit
+fi
 
 if [ "$small" ]; then
   out_dir=$out out=$work/out

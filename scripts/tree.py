@@ -755,11 +755,28 @@ class Fill:
         for i in range(0, 150, 7):
             os.unlink(self.at("many/name%03d%s" % (i, "x" * 20)))
 
+    def windows_node(self):
+        """A volume that Windows starts from, without its registry: links to names of Windows, and files whose data is kept in
+        another way."""
+        os.makedirs(self.at("Windows/System32/config"))
+        os.mkdir(self.at("Users"))
+        self.file("Users/file", b"found\n")
+        os.mkdir(self.at("Documents and Settings"))
+        self.reparse("Documents and Settings", 0xA0000003, None, "\\??\\C:\\Users")
+        os.mkdir(self.at("other volume"))
+        self.reparse("other volume", 0xA0000003, None, "\\??\\Volume{01234567-89ab-cdef-0123-456789abcdef}\\")
+        self.reparse("absolute", 0xA000000C, 0, "\\??\\C:\\Users\\file")
+        self.reparse("drive d", 0xA000000C, 0, "\\??\\D:\\file")
+        for name, tag in (("system compressed", 0x80000017), ("cloud", 0x9000301A), ("unknown", 0x00001234)):
+            self.file(name, b"not the data")
+            os.setxattr(self.at(name), "system.ntfs_reparse_data", struct.pack("<IHH", tag, 16, 0) + bytes(16 if tag >> 31 else 32))
+
     def reparse(self, name, tag, flags, target):
-        """A symbolic link as Windows makes it."""
+        """A symbolic link as Windows makes it; without flags, a junction."""
         raw = target.encode("utf-16-le")
-        data = struct.pack("<HHHHI", 0, len(raw), 0, len(raw), flags) + raw
-        self.file(name)
+        data = struct.pack("<HHHH", 0, len(raw), 0, len(raw)) + (b"" if flags is None else struct.pack("<I", flags)) + raw
+        if flags is not None:
+            self.file(name)
         os.setxattr(self.at(name), "system.ntfs_reparse_data", struct.pack("<IHH", tag, len(data), 0) + data)
 
     def compressed(self):

@@ -192,6 +192,14 @@ pub const NTFS_RUNS: usize = 1 << 20;
 pub const NTFS_UNIT_BYTES: u64 = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
+/// Bytes of a registry hive that its reader keeps.
+pub const REGISTRY_CACHE_BYTES: usize = 4 << 20;
+/// Bytes of one cell of a registry hive: the longest list of keys has half of it.
+pub const REGISTRY_CELL_BYTES: u64 = 1 << 20;
+/// Keys directly below one key of a registry hive.
+pub const REGISTRY_CHILDREN: u32 = 1 << 20;
+/// Bytes of one value of a registry hive.
+pub const REGISTRY_VALUE_BYTES: u64 = 1 << 20;
 /// Bytes of a SQLite write-ahead log.
 pub const SQLITE_WAL_BYTES: u64 = 1 << 30;
 /// Pages of one SQLite table.

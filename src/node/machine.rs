@@ -9,7 +9,7 @@ use super::{
     fstab::{self, Line},
     roots::{is_its_root, root_of},
     sites::{self, PLACES},
-    verdict,
+    verdict, windows,
 };
 use crate::{
     Gap,
@@ -98,7 +98,7 @@ pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machi
     }
     let missing = machine.find_sites();
     machine.find_elsewhere(&rest);
-    machine.judge(unread, &missing);
+    machine.judge(volumes, unread, &missing);
     machine
 }
 
@@ -256,11 +256,8 @@ impl Machine {
 
     /// What speaks against an analysis. What is configured and not there does only if nothing else was found: it
     /// is a gap then, unless it is a usual place, where a runtime that never ran leaves nothing.
-    fn judge(&mut self, unread: &[(Volume, Signature)], missing: &[Configured]) {
-        let Some(root) = self.root.clone() else {
-            self.reasons.extend(verdict::windows(unread));
-            return;
-        };
+    fn judge(&mut self, volumes: &[NodeVolume], unread: &[(Volume, Signature)], missing: &[Configured]) {
+        let Some(root) = self.root.clone() else { return self.find_windows(volumes, unread) };
         self.reasons.extend(verdict::ephemeral(&root));
         for configured in missing {
             let elsewhere = verdict::elsewhere(configured);
@@ -273,6 +270,27 @@ impl Machine {
                 self.gaps.push(Gap::new(elsewhere.code, Scope::Runtime, "node", detail, effect));
             }
         }
+    }
+
+    /// Windows, by the volume that it starts from; if there is none, by how a disk with NTFS is partitioned.
+    fn find_windows(&mut self, volumes: &[NodeVolume], unread: &[(Volume, Signature)]) {
+        match windows::find(volumes) {
+            Ok(Some(windows)) => {
+                for (path, error) in &windows.damage {
+                    self.lost(error, &windows.volume, path);
+                }
+                self.reasons.push(windows.reason);
+                self.os = Some(windows.os);
+                self.hostname = windows.hostname;
+                return;
+            }
+            Ok(None) => {}
+            Err((id, error)) => {
+                let effect = "whether Windows is on it is not known";
+                self.gaps.push(Gap::from_error(&error, Scope::Volume, id, effect));
+            }
+        }
+        self.reasons.extend(verdict::windows(volumes, unread));
     }
 
     fn look(&mut self, root: &Root, volume: Option<&String>, runtime: Runtime, path: &str) {

@@ -9,6 +9,7 @@ mod machine;
 mod roots;
 mod sites;
 mod verdict;
+mod windows;
 
 pub use facts::{DiskFacts, NodeFacts};
 pub use machine::{Machine, MountPoint, NodeVolume, assemble};

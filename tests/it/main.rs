@@ -33,4 +33,5 @@ mod shared;
 mod tree;
 mod versions;
 mod volume;
+mod windows;
 mod xfs;
