@@ -41,10 +41,12 @@ pub(super) fn is_wiped(source: &dyn ReadAt) -> bool {
     blank && copy(source).is_some()
 }
 
-/// The copy in the last sector, if it is sound, and where it is.
+/// The copy in the last sector, whose size is not known, if it is sound, and where it is.
 pub(super) fn copy(source: &dyn ReadAt) -> Option<(Boot, u64)> {
-    let offset = (source.size() & !511).checked_sub(512)?;
-    read(source, offset).ok().map(|boot| (boot, offset))
+    [512u64, 1024, 2048, 4096].into_iter().find_map(|sector| {
+        let offset = (source.size() & !511).checked_sub(sector)?;
+        read(source, offset).ok().map(|boot| (boot, offset))
+    })
 }
 
 /// The boot sector at `offset`.

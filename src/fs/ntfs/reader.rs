@@ -36,9 +36,8 @@ pub fn probe(source: &dyn ReadAt) -> bool {
 /// Opens an NTFS volume.
 pub fn open(source: Source) -> Result<Opened, FormatError> {
     let mut notes = Vec::new();
-    let boot = boot(&source, &mut notes)?;
     let cached: Source = Arc::new(Cached::new(Arc::clone(&source), CHUNK, limits::NTFS_CACHE_BYTES));
-    let mft = Mft::open(&cached, &boot, &mut notes)?;
+    let (boot, mft) = table(&cached, &mut notes)?;
     let volume = Volume { boot, source, cached, mft, upcase: OnceLock::new() };
     let label = describe(&volume, &mut notes)?;
     let root = volume.record(ROOT).map_or(ROOT, |record| record.reference());
@@ -51,17 +50,20 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
     })
 }
 
-/// The boot sector; if it is damaged, its copy and a note.
-fn boot(source: &Source, notes: &mut Vec<FormatError>) -> Result<Boot, FormatError> {
-    match boot::read(source, 0) {
-        Ok(boot) => Ok(boot),
-        Err(error @ FormatError::Unsupported { .. }) => Err(error),
-        Err(error) => {
+/// The geometry and the table of files by the boot sector; if it or what it leads to is damaged, by its copy, with a note.
+fn table(source: &Source, notes: &mut Vec<FormatError>) -> Result<(Boot, Mft), FormatError> {
+    let by =
+        |boot: Boot, notes: &mut Vec<FormatError>| Mft::open(source, &boot, notes).map(|mft| (boot, mft));
+    let first = boot::read(source, 0);
+    match first.and_then(|boot| by(boot, notes)) {
+        Err(error) if !matches!(error, FormatError::Unsupported { .. }) => {
             let Some((copy, offset)) = boot::copy(source) else { return Err(error) };
+            let Ok(found) = by(copy, notes) else { return Err(error) };
             let problem = format!("damaged, the copy at {offset:#x} is used: {}", error.detail());
             notes.push(FormatError::corrupt(boot::STRUCTURE, 0, problem));
-            Ok(copy)
+            Ok(found)
         }
+        found => found,
     }
 }
 
