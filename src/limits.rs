@@ -190,6 +190,10 @@ pub const NTFS_ATTRIBUTE_LIST_BYTES: u64 = 256 << 10;
 pub const NTFS_RUNS: usize = 1 << 20;
 /// Bytes of clusters that NTFS compresses together: Windows compresses 16 clusters of up to 4 KiB.
 pub const NTFS_UNIT_BYTES: u64 = 1 << 20;
+/// Bytes of tables and directories that a reader of FAT or exFAT keeps.
+pub const FAT_CACHE_BYTES: usize = 8 << 20;
+/// Pieces of one file on FAT or exFAT that do not lie side by side.
+pub const FAT_RUNS: usize = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
 /// Bytes of a registry hive that its reader keeps.

@@ -7,7 +7,11 @@
 mod blocks;
 pub mod btrfs;
 mod bytes;
+mod calendar;
+mod clusters;
+pub mod exfat;
 pub mod ext4;
+pub mod fat;
 mod handle;
 pub mod host;
 mod map;
@@ -303,6 +307,8 @@ pub static FILE_SYSTEMS: &[Driver] = &[
         spans: Some(Spans { member: btrfs::member, open: btrfs::open_devices }),
     },
     Driver { name: "ntfs", probe: ntfs::probe, open: ntfs::open, spans: None },
+    Driver { name: "exfat", probe: exfat::probe, open: exfat::open, spans: None },
+    Driver { name: "vfat", probe: fat::probe, open: fat::open, spans: None },
 ];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning
