@@ -2,7 +2,7 @@
 # Makes FAT and exFAT images of every kind, and next to each NAME.img the listing NAME.tsv of what was put in: FAT is made by
 # mkfs.vfat and filled by mtools, exFAT is made by mkfs.exfat and filled and listed by exfat-fuse. Needs root, dosfstools, mtools,
 # exfatprogs, exfat-fuse, python3.
-#   scripts/make-fat.sh OUT_DIR            the full matrix
+#   scripts/make-fat.sh OUT_DIR            the full matrix, in OUT_DIR/fat and OUT_DIR/exfat
 #   scripts/make-fat.sh --small OUT_DIR    the few small ones of disk-fixtures/fat and disk-fixtures/exfat, compressed
 set -euo pipefail
 small=
@@ -98,6 +98,8 @@ if [ "$small" ]; then
   exit
 fi
 
+out_dir=$out out=$out/fat
+mkdir -p "$out"
 vfat fat-default 64M fat
 vfat fat-12-4k 8M fat_tiny -F 12 -s 8
 vfat fat-12-32k 64M fat_tiny -F 12 -s 64
@@ -109,5 +111,7 @@ vfat fat-32-32k 3G fat -F 32 -s 64
 vfat fat-32-sector-4k 600M fat -F 32 -S 4096 -s 1
 vfat fat-16-sector-2k 64M fat -F 16 -S 2048 -s 1
 vfat fat-one-table 64M fat -F 32 -s 1 -f 1
+out=$out_dir/exfat
+mkdir -p "$out"
 for cluster in 512 4K 32K 128K 1M; do exfat "exfat-$cluster" 300M fat -c $cluster; done
 exfat exfat-default 1G fat
