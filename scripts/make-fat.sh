@@ -113,5 +113,6 @@ vfat fat-16-sector-2k 64M fat -F 16 -S 2048 -s 1
 vfat fat-one-table 64M fat -F 32 -s 1 -f 1
 out=$out_dir/exfat
 mkdir -p "$out"
-for cluster in 512 4K 32K 128K 1M; do exfat "exfat-$cluster" 300M fat -c $cluster; done
+for cluster in 512 4K 32K 128K; do exfat "exfat-$cluster" 300M fat -c $cluster; done
+exfat exfat-1M 3G fat -c 1M
 exfat exfat-default 1G fat
