@@ -23,7 +23,8 @@ if [ "$(id -u)" != 0 ]; then echo "skipped: the larger suites, not root"; exit 0
 
 say "packages for the larger suites"
 missing=()
-for pair in qemu-img:qemu-utils mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils mksquashfs:squashfs-tools sfdisk:fdisk sgdisk:gdisk zstd:zstd mdadm:mdadm dpkg-query:dpkg rpm:rpm sqlite3:sqlite3; do
+for pair in qemu-img:qemu-utils mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils mksquashfs:squashfs-tools sfdisk:fdisk sgdisk:gdisk zstd:zstd mdadm:mdadm dpkg-query:dpkg rpm:rpm sqlite3:sqlite3 \
+  mkntfs:ntfs-3g mkfs.vfat:dosfstools mcopy:mtools mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -37,12 +38,14 @@ unshare -m bash scripts/make-xfs.sh "$suites/xfs" > "$suites/xfs.log" 2>&1 || { 
 unshare -m bash scripts/make-btrfs.sh "$suites/btrfs" > "$suites/btrfs.log" 2>&1 || { tail -5 "$suites/btrfs.log"; exit 1; }
 unshare -m bash scripts/make-erofs.sh "$suites/erofs" > "$suites/erofs.log" 2>&1 || { tail -5 "$suites/erofs.log"; exit 1; }
 unshare -m bash scripts/make-squashfs.sh "$suites/squashfs" > "$suites/squashfs.log" 2>&1 || { tail -5 "$suites/squashfs.log"; exit 1; }
+bash scripts/make-ntfs.sh "$suites/ntfs" > "$suites/ntfs.log" 2>&1 || { tail -5 "$suites/ntfs.log"; exit 1; }
+bash scripts/make-fat.sh "$suites/fat" > "$suites/fat.log" 2>&1 || { tail -5 "$suites/fat.log"; exit 1; }
 python3 scripts/make-md.py "$suites/md" > "$suites/md.log" 2>&1 || { tail -5 "$suites/md.log"; exit 1; }
 bash scripts/make-nodes.sh "$suites/nodes-made" > "$suites/nodes.log" 2>&1 || { tail -5 "$suites/nodes.log"; exit 1; }
 bash scripts/make-disks.sh "$suites/disks" > "$suites/disks.log" 2>&1 || { tail -5 "$suites/disks.log"; exit 1; }
 
 say "the larger suites"
-ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_XFS=$suites/xfs ICECORE_BTRFS=$suites/btrfs ICECORE_EROFS=$suites/erofs ICECORE_SQUASHFS=$suites/squashfs ICECORE_DISKS=$suites/disks ICECORE_MD=$suites/md ICECORE_NODES=$suites/nodes-made cargo test --quiet --locked --test it
+ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_XFS=$suites/xfs ICECORE_BTRFS=$suites/btrfs ICECORE_EROFS=$suites/erofs ICECORE_SQUASHFS=$suites/squashfs ICECORE_NTFS=$suites/ntfs ICECORE_FAT=$suites/fat/fat ICECORE_EXFAT=$suites/fat/exfat ICECORE_DISKS=$suites/disks ICECORE_MD=$suites/md ICECORE_NODES=$suites/nodes-made cargo test --quiet --locked --test it
 
 say "fuzz targets, some seconds each"
 CARGO_TARGET_DIR=$PWD/target/fuzz bash scripts/fuzz.sh "${ICECORE_FUZZ_SECONDS:-3}"

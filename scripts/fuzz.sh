@@ -19,6 +19,9 @@ seeds() { # target
   for fixture in $(printf '../disk-fixtures/%s/*.img.zst ' "${folders[@]}"); do
     if [ -e "$fixture" ]; then head -c 1M < <(zstd -dcq "$fixture") > "corpus/$1/$(basename "$fixture" .img.zst)"; fi
   done
+  if [ "$1" = registry ]; then
+    for fixture in software system; do zstd -dcq "../disk-fixtures/windows/$fixture.hiv.zst" > "corpus/$1/$fixture"; done
+  fi
 }
 for target in "${targets[@]}"; do
   mkdir -p "corpus/$target" "artifacts/$target"

@@ -111,14 +111,14 @@ aks aks-managed-0 kubernetes.azure.com/storageprofile=managed,
 store tree/var/lib/containerd; fs root.fs ext4 8M -L cloudimg-rootfs; azure aks-managed
 expect aks-managed <<'X'
 { "disks": ["aks-managed"], "exit": 0, "status": "complete", "os": "ubuntu", "hostname": "aks-managed-0",
-  "mounts": [["/", "disk0p1"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
+  "mounts": [["/", "disk0p1"], ["/boot/efi", "disk0p15"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
 X
 aks aks-ephemeral-0 kubernetes.azure.com/storageprofile=ephemeral,
 store tree/var/lib/containerd; fs root.fs ext4 8M -L cloudimg-rootfs; azure aks-ephemeral
 expect aks-ephemeral <<'X'
 { "disks": ["aks-ephemeral"], "exit": 4, "status": "skipped", "os": "ubuntu", "hostname": "aks-ephemeral-0",
   "reasons": [["ephemeral-os-disk", "/etc/default/kubelet: KUBELET_NODE_LABELS=agentpool=nodepool1"]],
-  "mounts": [["/", "disk0p1"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
+  "mounts": [["/", "disk0p1"], ["/boot/efi", "disk0p15"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
 X
 
 # The runtime's root on Azure's temporary disk: cloud-init mounts it at /mnt by a name that only udev knows.
@@ -132,11 +132,11 @@ store tree/aks/containers; fs temp.fs ext4 4M; disk aks-temp-resource "temp.fs|1
 expect aks-temp-missing <<'X'
 { "disks": ["aks-temp"], "exit": 4, "status": "skipped", "os": "ubuntu", "hostname": "aks-temp-0",
   "reasons": [["ephemeral-os-disk", "/etc/containerd/conf.d/10-temp-disk.toml says /mnt/aks/containers"]],
-  "mounts": [["/", "disk0p1"]], "runtimes": [] }
+  "mounts": [["/", "disk0p1"], ["/boot/efi", "disk0p15"]], "runtimes": [] }
 X
 expect aks-temp-given <<'X'
 { "disks": ["aks-temp", "aks-temp-resource"], "exit": 0, "status": "complete", "os": "ubuntu", "hostname": "aks-temp-0",
-  "mounts": [["/", "disk0p1"]], "runtimes": [["containerd", "disk1p1", "/aks/containers"]] }
+  "mounts": [["/", "disk0p1"], ["/boot/efi", "disk0p15"]], "runtimes": [["containerd", "disk1p1", "/aks/containers"]] }
 X
 
 # The image of the node brought a store in the usual place, which is no longer the node's.
@@ -146,7 +146,7 @@ fs root.fs ext4 8M -L cloudimg-rootfs; azure aks-temp-left
 expect aks-temp-left <<'X'
 { "disks": ["aks-temp-left"], "exit": 4, "status": "skipped", "os": "ubuntu", "hostname": "aks-temp-1",
   "reasons": [["ephemeral-os-disk", "/etc/containerd/config.toml says /mnt/aks/containers"]],
-  "mounts": [["/", "disk0p1"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
+  "mounts": [["/", "disk0p1"], ["/boot/efi", "disk0p15"]], "runtimes": [["containerd", null, "/var/lib/containerd"]] }
 X
 
 # --- managed Kubernetes: EKS, with the state on an instance store by mount units ------------------------------------------

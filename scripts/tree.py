@@ -759,6 +759,152 @@ class Fill:
             self.fsync(name + "/new", b"new")
         self.fsync("beside", b"beside the subvolumes")
 
+    def fat_tiny(self):
+        """What FAT has: files of sizes around clusters, long and short names, directories of several clusters."""
+        block = self.bytes(4096)
+        for n in (0, 1, 511, 512, 513, 2048, 4095, 4096, 4097, 33000):
+            self.file("size%d" % n, (block * 20)[:n])
+        os.makedirs(self.at("dir/sub/deep/deeper still"))
+        self.file("dir/sub/deep/file", b"deep\n")
+        self.file("SHORT.TXT", b"a short name")
+        for name in ("lower.txt", "Mixed.Case", "a long name with spaces.text", "many.dots.in it", "+plus,[and] more=", "n" * 200,
+                     "\u00e4\u20ac small", "\U0001f600 two units", "13 letters ab", "26 letters abcdefghijklmno"):
+            self.file("dir/" + name, name.encode())
+        os.mkdir(self.at("many"))
+        for i in range(150):
+            self.file("many/name%03d%s" % (i, "x" * (i % 30)), b"%d" % i)
+        for i, name in enumerate(sorted(os.listdir(self.at("dir")))):
+            os.utime(self.at(b"dir/" + name), ns=(10**9 * (10**9 + i * 1234567 * 2), 10**9 * (10**9 + i * 1234567 * 2)))
+
+    def fat(self):
+        self.fat_tiny()
+        for n in (8191, 8193, 65535, 65536, 131073, 1000000):
+            self.file("more%d" % n, self.bytes(n))
+        os.mkdir(self.at("directory"))
+        for i in range(1500):
+            self.file("directory/%s%d" % ("name" * (i % 20), i), b"%d" % i)
+        os.makedirs(self.at("/".join("d%d" % i for i in range(40))))
+
+    def windows_tiny(self):
+        """What NTFS has, in small: data in the record and in clusters, holes, links of both kinds, streams, compressed files, a
+        directory of several blocks, names that differ by the case of their letters."""
+        # Of which LZNT1 makes nothing smaller, as it looks no further back, and whoever packs the image does.
+        block = self.bytes(4096)
+        for n in (0, 1, 100, 600, 700, 800, 1000, 4095, 4096, 4097, 70000):
+            self.file("size%d" % n, (block * 20)[:n])
+        os.makedirs(self.at("dir/sub/deep"))
+        self.file("dir/sub/deep/file", b"deep\n")
+        os.close(self.write("hole", b"end", 400000))
+        os.symlink("dir/sub", self.at("short"))
+        os.symlink("x" * 70, self.at("long"))
+        os.symlink("dir/\u00e4\u20ac\U0001f600", self.at("letters"))
+        for name in ("linked", "dir/linked", "dir/sub/other"):
+            os.link(self.at("size1000"), self.at(name))
+        os.mknod(self.at("device"), 0o600 | stat.S_IFBLK, os.makedev(259, 70000))
+        os.mknod(self.at("whiteout"), 0o600 | stat.S_IFCHR, os.makedev(0, 0))
+        for name in ("\u00e4\u20ac", "\U0001f600 two units", "Case", "CASE", "case", "n" * 255, "\u20ac" * 255):
+            self.file("dir/" + name, name.encode())
+        os.setxattr(self.at("size1000"), "user.stream", b"v" * 30)
+        os.setxattr(self.at("size1000"), "user.large", b"large" * 4000)
+        os.setxattr(self.at("dir"), "user.of a directory", b"d")
+        os.utime(self.at("size100"), ns=(10**9 * 2**32 + 123456700, 10**9 * 2**32 + 123456700))
+        os.utime(self.at("size600"), ns=(-(10**9) * 86400 * 365, -(10**9) * 86400 * 365))
+        self.reparse("dir/relative", 0xA000000C, 1, "sub\\deep\\file")
+        self.reparse("dir/up", 0xA000000C, 1, "..\\size1000")
+        self.compressed()
+        os.mkdir(self.at("many"))
+        for i in range(150):
+            self.file("many/name%03d%s" % (i, "x" * 20))
+        for i in range(0, 150, 7):
+            os.unlink(self.at("many/name%03d%s" % (i, "x" * 20)))
+
+    def windows_node(self):
+        """A volume that Windows starts from, without its registry: links to names of Windows, and files whose data is kept in
+        another way."""
+        os.makedirs(self.at("Windows/System32/config"))
+        os.mkdir(self.at("Users"))
+        self.file("Users/file", b"found\n")
+        os.mkdir(self.at("Documents and Settings"))
+        self.reparse("Documents and Settings", 0xA0000003, None, "\\??\\C:\\Users")
+        os.mkdir(self.at("other volume"))
+        self.reparse("other volume", 0xA0000003, None, "\\??\\Volume{01234567-89ab-cdef-0123-456789abcdef}\\")
+        self.reparse("absolute", 0xA000000C, 0, "\\??\\C:\\Users\\file")
+        self.reparse("drive d", 0xA000000C, 0, "\\??\\D:\\file")
+        for name, tag in (("system compressed", 0x80000017), ("cloud", 0x9000301A), ("unknown", 0x00001234)):
+            self.file(name, b"not the data")
+            os.setxattr(self.at(name), "system.ntfs_reparse_data", struct.pack("<IHH", tag, 16, 0) + bytes(16 if tag >> 31 else 32))
+
+    def reparse(self, name, tag, flags, target):
+        """A symbolic link as Windows makes it; without flags, a junction."""
+        raw = target.encode("utf-16-le")
+        data = struct.pack("<HHHH", 0, len(raw), 0, len(raw)) + (b"" if flags is None else struct.pack("<I", flags)) + raw
+        if flags is not None:
+            self.file(name)
+        os.setxattr(self.at(name), "system.ntfs_reparse_data", struct.pack("<IHH", tag, len(data), 0) + data)
+
+    def compressed(self):
+        os.mkdir(self.at("compressed"))
+        self.may(os.setxattr, self.at("compressed"), "system.ntfs_attrib_be", (0x800).to_bytes(4, "big"))
+        text = b"".join(b"line %d of many that are alike\n" % i for i in range(200))[:4096] * 60
+        for n in (10, 900, 4096, 65535, 65536, 65537, 200000):
+            self.file("compressed/text%d" % n, text[:n])
+        self.file("compressed/random", self.bytes(4096) * 25)
+        self.file("compressed/zeros", bytes(300000))
+        self.file("compressed/mixed", b"".join(text[:30000] + self.bytes(3000) + bytes(90000) for _ in range(4)))
+        fd = self.write("compressed/later", text[:150000])
+        os.close(fd)
+        os.close(self.write("compressed/later", text[:9000], 400000))
+        self.file("compressed/short runs", b"".join(bytes([i % 251]) * (i % 40) for i in range(700)))
+
+    def windows(self):
+        self.windows_tiny()
+        for n in (500, 650, 690, 710, 730, 8191, 8193, 65535, 65536, 131073, 3000000):
+            self.file("more%d" % n, self.bytes(n))
+        os.mkdir(self.at("directory"))
+        for i in range(4000):
+            self.file("directory/%s%d" % ("name" * (i % 20), i), b"%d" % i)
+        for i in range(0, 4000, 3):
+            os.unlink(self.at("directory/%s%d" % ("name" * (i % 20), i)))
+        # More names, streams and runs than a record has room for.
+        self.file("names", b"of many names")
+        os.mkdir(self.at("names of it"))
+        for i in range(80):
+            os.link(self.at("names"), self.at("names of it/%s%d" % ("long" * 40, i)))
+        self.file("streams", b"of many streams")
+        for i in range(60):
+            os.setxattr(self.at("streams"), "user.stream %d" % i, b"%d" % i * (i * 7))
+        fd, other = self.write("pieces", b""), self.write("other pieces", b"")
+        for i in range(900):
+            os.pwrite(fd, b"%d" % i * 100, i * 66000)
+            os.pwrite(other, b"%d" % i * 10, i * 70000)
+        os.close(fd), os.close(other)
+        os.close(self.write("5 GiB", b"far", 5 << 30))
+        fd = self.write("written in part", b"")
+        self.may(os.posix_fallocate, fd, 0, 500000)
+        os.pwrite(fd, b"written" * 100, 20000)
+        os.close(fd)
+        os.makedirs(self.at("/".join("d%d" % i for i in range(60))[1:]))
+
+    def windows_scattered(self):
+        """A volume so full of small files that the table of files is in many pieces."""
+        os.mkdir(self.at("fill"))
+        count = 0
+        try:
+            while True:
+                self.file("fill/%d" % count, b"%d" % count * 1000)
+                count += 1
+        except OSError:
+            pass
+        for i in range(0, count, 2):
+            if os.path.exists(self.at("fill/%d" % i)):
+                os.unlink(self.at("fill/%d" % i))
+        os.mkdir(self.at("small"))
+        try:
+            for i in range(count * 4):
+                self.file("small/%d" % i, b"%d" % i)
+        except OSError:
+            pass
+
 
 def main():
     command, root = sys.argv[1], sys.argv[2]

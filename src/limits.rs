@@ -214,8 +214,30 @@ pub const SQUASHFS_FILE_BLOCKS: u64 = 4 << 20;
 pub const SQUASHFS_XATTR_BYTES: usize = 16 << 20;
 /// The largest window of an LZMA or xz stream of a file system: the kernel's bound for EROFS is 8 MiB.
 pub const LZMA_WINDOW_BYTES: u64 = 16 << 20;
+/// Bytes of metadata that an NTFS reader keeps.
+pub const NTFS_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of a file record or index block of NTFS; real ones have 1 or 4 KiB.
+pub const NTFS_RECORD_BYTES: u64 = 64 << 10;
+/// Bytes of an NTFS attribute list: Windows' own bound.
+pub const NTFS_ATTRIBUTE_LIST_BYTES: u64 = 256 << 10;
+/// Runs of clusters of one NTFS attribute.
+pub const NTFS_RUNS: usize = 1 << 20;
+/// Bytes of clusters that NTFS compresses together: Windows compresses 16 clusters of up to 4 KiB.
+pub const NTFS_UNIT_BYTES: u64 = 1 << 20;
+/// Bytes of tables and directories that a reader of FAT or exFAT keeps.
+pub const FAT_CACHE_BYTES: usize = 8 << 20;
+/// Pieces of one file on FAT or exFAT that do not lie side by side.
+pub const FAT_RUNS: usize = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.
 pub const DAMAGE_NOTES: usize = 1000;
+/// Bytes of a registry hive that its reader keeps.
+pub const REGISTRY_CACHE_BYTES: usize = 4 << 20;
+/// Bytes of one cell of a registry hive: the longest list of keys has half of it.
+pub const REGISTRY_CELL_BYTES: u64 = 1 << 20;
+/// Keys directly below one key of a registry hive.
+pub const REGISTRY_CHILDREN: u32 = 1 << 20;
+/// Bytes of one value of a registry hive.
+pub const REGISTRY_VALUE_BYTES: u64 = 1 << 20;
 /// Bytes of a SQLite write-ahead log.
 pub const SQLITE_WAL_BYTES: u64 = 1 << 30;
 /// Pages of one SQLite table.

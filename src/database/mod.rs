@@ -6,4 +6,5 @@ pub mod bdb;
 pub mod bolt;
 mod bytes;
 pub mod ndb;
+pub mod registry;
 pub mod sqlite;

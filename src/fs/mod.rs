@@ -6,8 +6,13 @@
 
 mod blocks;
 pub mod btrfs;
+mod bytes;
+mod calendar;
+mod clusters;
 pub mod erofs;
+pub mod exfat;
 pub mod ext4;
+pub mod fat;
 mod handle;
 pub mod host;
 mod kinds;
@@ -15,10 +20,12 @@ mod lz4;
 mod lzo;
 mod map;
 pub mod memory;
+pub mod ntfs;
 mod path;
 mod root;
 pub mod squashfs;
 mod unpack;
+mod utf16;
 pub mod xfs;
 
 use std::{collections::HashSet, sync::Arc};
@@ -327,6 +334,9 @@ pub static FILE_SYSTEMS: &[Driver] = &[
     },
     Driver { name: "erofs", probe: erofs::probe, open: erofs::open, spans: None },
     Driver { name: "squashfs", probe: squashfs::probe, open: squashfs::open, spans: None },
+    Driver { name: "ntfs", probe: ntfs::probe, open: ntfs::open, spans: None },
+    Driver { name: "exfat", probe: exfat::probe, open: exfat::open, spans: None },
+    Driver { name: "vfat", probe: fat::probe, open: fat::open, spans: None },
 ];
 
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning

@@ -7,7 +7,7 @@ use super::{
     config::{self, Configured},
     mounting::Absent,
     sites::{self, PLACES},
-    systems, verdict,
+    systems, verdict, windows,
 };
 use crate::{
     Gap,
@@ -76,7 +76,7 @@ pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machi
     }
     let mut missing = machine.find_sites();
     machine.find_elsewhere(&rest, &mut missing);
-    machine.judge(unread, &missing, &absent);
+    machine.judge(volumes, unread, &missing, &absent);
     machine
 }
 
@@ -160,11 +160,14 @@ impl Machine {
 
     /// What speaks against an analysis. What is configured and not there does only if nothing else was found: else it
     /// is a gap, unless it is a usual place, where a runtime that never ran leaves nothing.
-    fn judge(&mut self, unread: &[(Volume, Signature)], missing: &[Configured], absent: &[Absent]) {
-        let Some(root) = self.root.clone() else {
-            self.reasons.extend(verdict::windows(unread));
-            return;
-        };
+    fn judge(
+        &mut self,
+        volumes: &[NodeVolume],
+        unread: &[(Volume, Signature)],
+        missing: &[Configured],
+        absent: &[Absent],
+    ) {
+        let Some(root) = self.root.clone() else { return self.find_windows(volumes, unread) };
         self.reasons.extend(verdict::ephemeral(&root));
         for configured in missing {
             let elsewhere = verdict::elsewhere(configured, absent);
@@ -183,6 +186,27 @@ impl Machine {
         let sites = &self.sites;
         let reasons = absent.iter().filter(|one| one.is_needed).filter_map(|one| verdict::absent(one, sites));
         self.reasons.extend(reasons);
+    }
+
+    /// Windows, by the volume that it starts from; if there is none, by how a disk with NTFS is partitioned.
+    fn find_windows(&mut self, volumes: &[NodeVolume], unread: &[(Volume, Signature)]) {
+        match windows::find(volumes) {
+            Ok(Some(windows)) => {
+                for (path, error) in &windows.damage {
+                    self.lost(error, &windows.volume, path);
+                }
+                self.reasons.push(windows.reason);
+                self.os = Some(windows.os);
+                self.hostname = windows.hostname;
+                return;
+            }
+            Ok(None) => {}
+            Err((id, error)) => {
+                let effect = "whether Windows is on it is not known";
+                self.gaps.push(Gap::from_error(&error, Scope::Volume, id, effect));
+            }
+        }
+        self.reasons.extend(verdict::windows(volumes, unread));
     }
 
     /// Notes the state directory at a path, and tells whether one is there.

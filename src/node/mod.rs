@@ -15,6 +15,7 @@ mod slots;
 mod systems;
 mod units;
 mod verdict;
+mod windows;
 
 pub use facts::{DiskFacts, NodeFacts};
 pub use machine::{Machine, MountPoint, NodeVolume, assemble};

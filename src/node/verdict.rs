@@ -1,7 +1,7 @@
 //! What on the disks speaks against an analysis: nodes whose runtime state is on no disk that can be
 //! snapshotted, and nodes that run Windows.
 
-use super::{Reason, Site, config::Configured, mounting::Absent};
+use super::{Reason, Site, config::Configured, machine::NodeVolume, mounting::Absent};
 use crate::{
     fs::{GuestPath, Root},
     gap::Code,
@@ -81,21 +81,21 @@ pub(super) fn absent(absent: &Absent, sites: &[Site]) -> Option<Reason> {
     Some(Reason { code, detail: detail.to_owned(), evidence: absent.line.text() })
 }
 
-/// A Windows boot disk: NTFS on a disk that Windows partitioned, and no other operating system.
-pub(super) fn windows(unread: &[(Volume, Signature)]) -> Option<Reason> {
-    let ntfs = unread.iter().find(|(_, signature)| signature.name == "NTFS")?;
+/// A disk of a Windows node: NTFS on a disk that Windows partitioned, and no other operating system.
+pub(super) fn windows(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Option<Reason> {
+    let mut ntfs = volumes.iter().filter(|volume| volume.opened.kind == "ntfs").map(|volume| &volume.volume);
     // The type of MBR partitions with NTFS, and a partition that only Windows makes on GPT disks.
-    let is_mbr = ntfs.0.partition.as_ref().is_some_and(|partition| partition.kind == "07");
-    let is_reserve = |(volume, signature): &(Volume, Signature)| {
-        volume.disk == ntfs.0.disk && signature.name == "Microsoft reserved"
+    let is_mbr = |one: &Volume| one.partition.as_ref().is_some_and(|partition| partition.kind == "07");
+    let is_reserve = |one: &Volume, (volume, signature): &(Volume, Signature)| {
+        volume.disk == one.disk && signature.name == "Microsoft reserved"
     };
-    let reserved = unread.iter().any(is_reserve);
-    (reserved || is_mbr).then(|| Reason {
+    let found = ntfs.find(|one| is_mbr(one) || unread.iter().any(|other| is_reserve(one, other)))?;
+    Some(Reason {
         code: Code::WindowsNode,
         detail: "the node runs Windows".to_owned(),
         evidence: format!(
             "{} holds NTFS on a disk that Windows partitioned, and no other system was found",
-            ntfs.0.id
+            found.id
         ),
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::open::Opening;
 use crate::{
-    Gap,
+    FormatError, Gap,
     block::{ReadAt, Source},
     fs,
     gap::{Code, Scope},
@@ -98,7 +98,11 @@ impl Opening<'_> {
 
     fn opened(&mut self, volume: volume::Volume, opened: fs::Opened) {
         let gap = |note| Gap::from_error(note, Scope::Volume, &volume.id, "the volume is read as it is");
-        self.gaps.extend(opened.notes.iter().map(gap));
+        // Linux marks a FAT dirty while it is mounted, as the boot loaders' is on any node that runs.
+        let is_boot =
+            volume.partition.as_ref().is_some_and(|partition| volume::is_efi_system(&partition.kind));
+        let is_usual = |note: &&FormatError| is_boot && note.code() == Code::DirtyImage;
+        self.gaps.extend(opened.notes.iter().filter(|note| !is_usual(note)).map(gap));
         if volume::is_replicated(&volume.source) {
             let effect = "the file system on it is read as it is here, which may be older than on its peers";
             let what = "the volume is a device of DRBD";

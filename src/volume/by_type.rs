@@ -17,11 +17,6 @@ const TABLE: &[Row] = &[
     Row { kinds: &["E3C9E316-0B5C-4DB8-817D-F92DF00215AE"], name: "Microsoft reserved", holds: &[] },
     Row { kinds: &["FE3A2A5D-4F32-41A7-B725-ACCC3285A309"], name: "ChromeOS kernel", holds: &[] },
     Row { kinds: &["9E1A2D38-C612-4316-AA26-8B49521E5A8B", "41"], name: "PReP boot", holds: &[] },
-    Row {
-        kinds: &["C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EF"],
-        name: "EFI system",
-        holds: &["FAT32", "FAT16", "FAT12"],
-    },
     // Bottlerocket's, and those of the root and /usr in the Discoverable Partitions Specification (x86-64, ARM64).
     Row {
         kinds: &[
@@ -35,6 +30,14 @@ const TABLE: &[Row] = &[
         holds: &["dm-verity hash device"],
     },
 ];
+
+/// Types of EFI system partitions.
+const EFI_SYSTEM: [&str; 2] = ["C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EF"];
+
+/// Whether a partition of this type is where the firmware finds boot loaders.
+pub fn is_efi_system(kind: &str) -> bool {
+    EFI_SYSTEM.iter().any(|one| one.eq_ignore_ascii_case(kind))
+}
 
 /// What a partition of type `kind` holds, whose beginning is like `found`, if its type says that this is nothing to
 /// examine.
@@ -54,16 +57,16 @@ mod tests {
 
     #[test]
     fn a_type_does_not_hide_what_it_does_not_hold() {
-        let fat = Signature { name: "FAT32", code: Some(Code::UnsupportedFileSystem) };
+        let hashes = Signature { name: "dm-verity hash device", code: Some(Code::UnsupportedVolume) };
         let luks = Signature { name: "LUKS", code: Some(Code::EncryptedVolume) };
-        let esp = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
+        let verity = "2c7357ed-ebd2-46d9-aec1-23d437ec2bf5";
         let code = |kind, found| by_type(kind, found).map(|found| (found.name, found.code));
-        assert_eq!(code(esp, Some(fat)), Some(("FAT32", None)));
-        assert_eq!(code("ef", Some(fat)), Some(("FAT32", None)));
-        assert_eq!(code(esp, Some(luks)), None);
-        assert_eq!(code(esp, None), None);
+        assert_eq!(code(verity, Some(hashes)), Some(("dm-verity hash device", None)));
+        assert_eq!(code(verity, Some(luks)), None);
+        assert_eq!(code(verity, None), None);
+        assert!(is_efi_system("c12a7328-f81f-11d2-ba4b-00a0c93ec93b") && is_efi_system("ef"));
         assert_eq!(code("41", None), Some(("PReP boot", None)));
-        assert_eq!(code("0FC63DAF-8483-4772-8E79-3D69D8477DE4", Some(fat)), None);
-        assert_eq!(code("21686148-6449-6E6F-744E-656564454649", Some(fat)), None);
+        assert_eq!(code("0FC63DAF-8483-4772-8E79-3D69D8477DE4", Some(hashes)), None);
+        assert_eq!(code("21686148-6449-6E6F-744E-656564454649", Some(hashes)), None);
     }
 }

@@ -12,7 +12,7 @@ mod whole;
 
 use std::sync::Arc;
 
-pub use by_type::by_type;
+pub use by_type::{by_type, is_efi_system};
 pub use signature::{Signature, is_replicated, signature};
 
 use crate::{

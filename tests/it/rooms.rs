@@ -9,7 +9,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("volume", &["block"]),
     ("fs", &["block"]),
     ("database", &["block"]),
-    ("node", &["block", "volume", "fs", "inventory"]),
+    ("node", &["block", "volume", "fs", "database", "inventory"]),
     ("store", &["block", "fs", "database"]),
     ("layer", &["block", "fs", "inventory"]),
     ("image", &["block", "fs", "layer", "inventory"]),

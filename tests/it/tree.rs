@@ -207,7 +207,8 @@ pub(crate) fn compare(name: &str, volumes: &[Source], listing: &str) -> Vec<Stri
     // The kernel replays fast commits as changes of directories that it makes now.
     let fast = name.starts_with("dirty-fast-commit");
     let times = listing.starts_with("# approximate, times too");
-    let comparable = |line: &str| comparable(line, approximate, times, fast);
+    let dir_times = listing.starts_with("# approximate, directories' times too");
+    let comparable = |line: &str| comparable(line, approximate, times, fast || dir_times);
     let ours = tree.lines.into_values().filter_map(|line| comparable(&line));
     let theirs = listing.lines().filter(|line| !line.starts_with('#'));
     let theirs = theirs.filter_map(comparable);

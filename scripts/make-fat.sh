@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Makes FAT and exFAT images of every kind, and next to each NAME.img the listing NAME.tsv of what was put in: FAT is made by
+# mkfs.vfat and filled by mtools, exFAT is made by mkfs.exfat and filled and listed by exfat-fuse. Needs root, dosfstools, mtools,
+# exfatprogs, exfat-fuse, python3.
+#   scripts/make-fat.sh OUT_DIR            the full matrix, in OUT_DIR/fat and OUT_DIR/exfat
+#   scripts/make-fat.sh --small OUT_DIR    the few small ones of disk-fixtures/fat and disk-fixtures/exfat, compressed
+set -euo pipefail
+small=
+if [ "${1:-}" = --small ]; then small=1; shift; fi
+out=$(realpath -m "${1:?usage: make-fat.sh [--small] OUT_DIR}")
+. "$(dirname "$0")/kernel.sh"
+export LC_ALL=C.UTF-8 TZ=UTC MTOOLS_SKIP_CHECK=1
+
+# A listing as FAT has it: two seconds, everything 0755 but what is read-only.
+put_in() { # directory tsv
+  (echo "# approximate, directories' times too"; python3 "$tree" list "$1" | python3 -c '
+import sys
+for line in sys.stdin:
+    f = line.rstrip("\n").split("\t")
+    f[2] = "555" if f[0] == "/SHORT.TXT" else "755"
+    seconds = int(f[8].split(".")[0])
+    f[8] = "%d.000000000" % (seconds - seconds % 2)
+    print("\t".join(f))' | LC_ALL=C sort) > "$2"
+}
+
+vfat() { # name size profile mkfs.vfat-options…
+  local name=$1 size=$2 profile=$3 image=$out/$1.img
+  shift 3
+  echo "$name"
+  rm -rf "$image" "$work/tree"
+  truncate -s "$size" "$image"
+  mkfs.vfat -i 0123ABCD -n "$(tr a-z A-Z <<< "$name" | cut -c1-11)" "$@" "$image" > "$work/mkfs.log" 2>&1 || { cat "$work/mkfs.log" >&2; return 1; }
+  mkdir "$work/tree"
+  python3 "$tree" "$profile" "$work/tree"
+  # mtools cuts letters beyond 16 bits.
+  find "$work/tree" -name '*two units' -delete
+  # Holes between what is deleted again, for what comes behind it.
+  for i in $(seq 30); do head -c $((i * 300)) /dev/zero > "$work/hole$i"; done
+  mcopy -i "$image" "$work"/hole* ::
+  for i in $(seq 1 2 30); do mdel -i "$image" ::hole$i; done
+  mcopy -s -m -Q -i "$image" "$work/tree"/* ::
+  for i in $(seq 2 2 30); do mdel -i "$image" ::hole$i; done
+  rm "$work"/hole*
+  mattrib -i "$image" +r ::SHORT.TXT
+  fsck.vfat -n "$image" > "$work/fsck.log" || { cat "$work/fsck.log" >&2; return 1; }
+  put_in "$work/tree" "$out/$name.tsv"
+}
+
+device=
+trap 'umount -q "$mnt" || true; [ -z "$device" ] || losetup -d "$device"; rm -rf "$work"' EXIT
+
+# Runs a command while an image is mounted. The driver writes its last when it ends: that is waited for.
+mounted() { # image options command…
+  local options=$2 driver
+  device=$(losetup -f --show "$1")
+  shift 2
+  mount.exfat-fuse -d -o "$options" "$device" "$mnt" > "$work/driver.log" 2>&1 &
+  driver=$!
+  until mountpoint -q "$mnt"; do
+    kill -0 $driver 2> /dev/null || { cat "$work/driver.log" >&2; return 1; }
+    sleep 0.05
+  done
+  "$@"
+  umount "$mnt"
+  wait $driver
+  losetup -d "$device"
+  device=
+}
+
+exfat() { # name size profile mkfs.exfat-options…
+  local name=$1 size=$2 profile=$3 image=$out/$1.img
+  shift 3
+  echo "$name"
+  rm -f "$image"
+  truncate -s "$size" "$image"
+  mkfs.exfat -L "$(cut -c1-11 <<< "$name")" "$@" "$image" > "$work/mkfs.log" 2>&1 || { cat "$work/mkfs.log" >&2; return 1; }
+  mounted "$image" rw python3 "$tree" "$profile" "$mnt"
+  fsck.exfat -n "$image" > "$work/fsck.log" || { cat "$work/fsck.log" >&2; return 1; }
+  mounted "$image" ro python3 "$tree" list "$mnt" > "$work/list"
+  # The driver shows no time of some directories that have one.
+  (echo "# approximate, directories' times too"; LC_ALL=C sort "$work/list") > "$out/$name.tsv"
+}
+
+if [ "$small" ]; then
+  out_dir=$out out=$work/fat
+  mkdir "$out"
+  vfat fat-12 1M fat_tiny -F 12
+  vfat fat-16 5M fat_tiny -F 16 -s 1
+  vfat fat-32 34M fat_tiny -F 32 -s 1
+  pack "$out_dir/fat"
+  if [ -z "${NO_EXFAT:-}" ]; then
+    out=$work/exfat
+    mkdir "$out"
+    exfat exfat-4k 8M fat_tiny -c 4K
+    exfat exfat-512 8M fat_tiny -c 512
+    pack "$out_dir/exfat"
+  fi
+  exit
+fi
+
+out_dir=$out out=$out/fat
+mkdir -p "$out"
+vfat fat-default 64M fat
+vfat fat-12-4k 8M fat_tiny -F 12 -s 8
+vfat fat-12-32k 64M fat_tiny -F 12 -s 64
+vfat fat-16-512 30M fat -F 16 -s 1
+vfat fat-16-32k 256M fat -F 16 -s 64
+vfat fat-32-512 64M fat -F 32 -s 1
+vfat fat-32-4k 300M fat -F 32 -s 8
+vfat fat-32-32k 3G fat -F 32 -s 64
+vfat fat-32-sector-4k 600M fat -F 32 -S 4096 -s 1
+vfat fat-16-sector-2k 64M fat -F 16 -S 2048 -s 1
+vfat fat-one-table 64M fat -F 32 -s 1 -f 1
+out=$out_dir/exfat
+mkdir -p "$out"
+for cluster in 512 4K 32K 128K; do exfat "exfat-$cluster" 300M fat -c $cluster; done
+exfat exfat-1M 3G fat -c 1M
+exfat exfat-default 1G fat

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Makes NTFS images of every kind with mkntfs, filled by ntfs-3g in user space, and next to each NAME.img what ntfs-3g lists,
+# NAME.tsv. Needs root or fusermount, ntfs-3g, attr, python3.
+#   scripts/make-ntfs.sh OUT_DIR            the full matrix
+#   scripts/make-ntfs.sh --small OUT_DIR    the few small ones of disk-fixtures/ntfs, compressed
+#   scripts/make-ntfs.sh --windows OUT_DIR  disk-fixtures/windows: a volume of Windows and hives of its registry, compressed (needs
+#                                           python3-hivex)
+set -euo pipefail
+small= windows=
+if [ "${1:-}" = --small ]; then small=1; shift; fi
+if [ "${1:-}" = --windows ]; then windows=1; shift; fi
+out=$(realpath -m "${1:?usage: make-ntfs.sh [--small | --windows] OUT_DIR}")
+. "$(dirname "$0")/kernel.sh"
+
+# Runs a command while an image is mounted. The driver writes its last when it ends: that is waited for.
+mounted() { # image options command…
+  local image=$1 options=$2 driver
+  shift 2
+  ntfs-3g -o "no_detach,$options" "$image" "$mnt" > "$work/driver.log" 2>&1 &
+  driver=$!
+  until mountpoint -q "$mnt"; do
+    kill -0 $driver 2> /dev/null || { cat "$work/driver.log" >&2; return 1; }
+    sleep 0.05
+  done
+  "$@"
+  umount "$mnt"
+  wait $driver
+}
+
+# What ntfs-3g lists of an image.
+ntfs_truth() { # image tsv
+  mounted "$1" ro python3 "$tree" list "$mnt" | LC_ALL=C sort > "$2"
+}
+
+ntfs() { # name size profile mkntfs-options…
+  local name=$1 size=$2 profile=$3
+  shift 3
+  echo "$name"
+  rm -f "$out/$name.img"
+  truncate -s "$size" "$out/$name.img"
+  mkntfs -q -F -Q -L "$(cut -c1-30 <<< "$name")" "$@" "$out/$name.img" > "$work/mkntfs.log" 2>&1 || { cat "$work/mkntfs.log" >&2; return 1; }
+  mounted "$out/$name.img" compression python3 "$tree" "$profile" "$mnt"
+  ntfs_truth "$out/$name.img" "$out/$name.tsv"
+}
+
+windows_volume() {
+  python3 "$tree" windows_node "$mnt"
+  cp "$out/software.hiv" "$mnt/Windows/System32/config/SOFTWARE"
+  cp "$out/system.hiv" "$mnt/Windows/System32/config/SYSTEM"
+}
+
+if [ "$windows" ]; then
+  out_dir=$out out=$work/out
+  mkdir "$out"
+  for kind in software system many; do
+    /usr/bin/python3 "$(dirname "$0")/hive.py" make $kind "$out/$kind.hiv"
+    /usr/bin/python3 "$(dirname "$0")/hive.py" list "$out/$kind.hiv" > "$out/$kind.tsv"
+  done
+  truncate -s 4M "$out/windows.img"
+  mkntfs -q -F -Q -L Windows "$out/windows.img" > "$work/mkntfs.log" 2>&1 || { cat "$work/mkntfs.log" >&2; exit 1; }
+  mounted "$out/windows.img" compression windows_volume
+  mkdir -p "$out_dir"
+  for file in "$out"/*; do zstd -q -f --ultra -22 "$file" -o "$out_dir/$(basename "$file").zst"; done
+  exit
+fi
+
+if [ "$small" ]; then
+  out_dir=$out out=$work/out
+  mkdir "$out"
+  ntfs ntfs-512 3M windows_tiny -c 512
+  ntfs ntfs-sector-4k 8M windows_tiny -s 4096
+  pack "$out_dir"
+  exit
+fi
+
+ntfs ntfs-default 256M windows
+for cluster in 512 1024 2048 4096 8192 16384 32768 65536 131072 1048576; do ntfs "ntfs-$cluster" 512M windows -c $cluster; done
+ntfs ntfs-sector-1k 256M windows -s 1024
+ntfs ntfs-sector-2k 256M windows -s 2048
+ntfs ntfs-sector-4k 256M windows -s 4096
+ntfs ntfs-scattered 16M windows_scattered
+ntfs ntfs-scattered-512 12M windows_scattered -c 512
