@@ -23,7 +23,7 @@ if [ "$(id -u)" != 0 ]; then echo "skipped: the larger suites, not root"; exit 0
 
 say "packages for the larger suites"
 missing=()
-for pair in qemu-img:qemu-utils mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils mksquashfs:squashfs-tools sfdisk:fdisk sgdisk:gdisk zstd:zstd mdadm:mdadm dpkg-query:dpkg rpm:rpm sqlite3:sqlite3 \
+for pair in qemu-img:qemu-utils mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils mksquashfs:squashfs-tools sfdisk:fdisk sgdisk:gdisk zstd:zstd xz:xz-utils mdadm:mdadm dpkg-query:dpkg rpm:rpm sqlite3:sqlite3 \
   mkntfs:ntfs-3g mkfs.vfat:dosfstools mcopy:mtools mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
@@ -45,7 +45,7 @@ bash scripts/make-nodes.sh "$suites/nodes-made" > "$suites/nodes.log" 2>&1 || { 
 bash scripts/make-disks.sh "$suites/disks" > "$suites/disks.log" 2>&1 || { tail -5 "$suites/disks.log"; exit 1; }
 
 say "the larger suites"
-ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_XFS=$suites/xfs ICECORE_BTRFS=$suites/btrfs ICECORE_EROFS=$suites/erofs ICECORE_SQUASHFS=$suites/squashfs ICECORE_NTFS=$suites/ntfs ICECORE_FAT=$suites/fat/fat ICECORE_EXFAT=$suites/fat/exfat ICECORE_DISKS=$suites/disks ICECORE_MD=$suites/md ICECORE_NODES=$suites/nodes-made cargo test --quiet --locked --test it
+ICECORE_SHARED=$(realpath "$shared") ICECORE_EXT4=$suites/ext4 ICECORE_XFS=$suites/xfs ICECORE_BTRFS=$suites/btrfs ICECORE_EROFS=$suites/erofs ICECORE_SQUASHFS=$suites/squashfs ICECORE_NTFS=$suites/ntfs ICECORE_FAT=$suites/fat/fat ICECORE_EXFAT=$suites/fat/exfat ICECORE_DISKS=$suites/disks ICECORE_MD=$suites/md ICECORE_NODES=$suites/nodes-made cargo test --quiet --locked --test it -- --include-ignored
 
 say "fuzz targets, some seconds each"
 CARGO_TARGET_DIR=$PWD/target/fuzz bash scripts/fuzz.sh "${ICECORE_FUZZ_SECONDS:-3}"

@@ -52,7 +52,7 @@ pub(crate) enum Command {
 /// The disks of one node.
 #[derive(Args)]
 pub(crate) struct DiskArgs {
-    /// Disk images, block devices or directories: the disks of one node
+    /// Disk images, block devices, directories or URLs of disk images: the disks of one node
     #[arg(required = true, value_name = "DISK")]
     disks: Vec<PathBuf>,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{machine::NodeVolume, roots::holds_os};
 use crate::{
     error::FormatError,
-    fs::{FileSystem, GuestPath, Handle, Root},
+    fs::{DirEntry, FileSystem, GuestPath, Handle, Root},
     gap::Code,
     limits,
 };
@@ -129,10 +129,10 @@ fn texts(root: &Root, dir: &str) -> Result<Vec<String>, FormatError> {
 /// Without a boot loader's entry, the deployment that was made last: that of the youngest `NAME.origin` beside it.
 fn newest(root: &Root, top: &Handle, notes: &mut Vec<FormatError>) -> Result<Option<Handle>, FormatError> {
     let mut found = Vec::new();
-    for name in top.read_dir()?.entries.into_iter().take(limits::BOOT_ENTRIES) {
+    for name in entries_of(top)? {
         let deployments = top.path.join(&name.name).join(b"deploy");
         let Some(dir) = root.find(deployments.as_bytes())? else { continue };
-        for entry in dir.read_dir()?.entries.into_iter().take(limits::BOOT_ENTRIES) {
+        for entry in entries_of(&dir)? {
             let path = dir.path.join(&entry.name);
             if let Some(handle) =
                 root.find(path.as_bytes())?.filter(|found| matches!(found.is_dir(), Ok(true)))
@@ -152,4 +152,14 @@ fn newest(root: &Root, top: &Handle, notes: &mut Vec<FormatError>) -> Result<Opt
     }
     found.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.path.cmp(&other.path)));
     Ok(found.pop().map(|(_, handle)| handle))
+}
+
+/// What a directory of deployments holds.
+fn entries_of(dir: &Handle) -> Result<Vec<DirEntry>, FormatError> {
+    let entries = dir.read_dir()?.entries;
+    if entries.len() > limits::BOOT_ENTRIES {
+        let what = format!("more than {} entries of {}", limits::BOOT_ENTRIES, dir.path);
+        return Err(FormatError::limit(what));
+    }
+    Ok(entries)
 }

@@ -28,10 +28,11 @@ fn blob(bytes: Vec<u8>) -> Result<(LayerFacts, Vec<Code>), String> {
 }
 
 #[test]
+#[ignore = "needs $ICECORE_SHARED"]
 fn layer_blobs() {
     let mut seen = 0;
     let packages = |facts: &LayerFacts| facts.files.iter().map(|file| file.packages.len()).sum::<usize>();
-    let ran = packed_corpus(&["tar/", "compress/", "layer_evasion/"], |name, bytes| {
+    packed_corpus(&["tar/", "compress/", "layer_evasion/"], |name, bytes| {
         let start = Instant::now();
         let found = blob(bytes);
         assert!(start.elapsed() < Duration::from_secs(20), "{name}: {:?}", start.elapsed());
@@ -62,13 +63,14 @@ fn layer_blobs() {
             _ => {}
         }
     });
-    assert!(!ran || seen > 90, "{seen}");
+    assert!(seen > 90, "{seen}");
 }
 
 #[test]
+#[ignore = "needs $ICECORE_SHARED"]
 fn bolt_databases() {
     let mut seen = 0;
-    let ran = packed_corpus(&["bolt/"], |name, bytes| {
+    packed_corpus(&["bolt/"], |name, bytes| {
         let start = Instant::now();
         let found = bolt::read(Arc::new(Memory::new(bytes)));
         assert!(start.elapsed() < Duration::from_secs(5), "{name}: {:?}", start.elapsed());
@@ -78,5 +80,5 @@ fn bolt_databases() {
             assert!(found.is_err() || !found.unwrap().damage.is_empty(), "{name}");
         }
     });
-    assert!(!ran || seen > 25, "{seen}");
+    assert!(seen > 25, "{seen}");
 }

@@ -65,12 +65,8 @@ fn truths(dir: &Path) -> Vec<Truth> {
     lines.collect()
 }
 
-fn made() -> Option<PathBuf> {
-    let dir = std::env::var_os("ICECORE_DISKS").map(PathBuf::from);
-    if dir.is_none() {
-        eprintln!("skipped: $ICECORE_DISKS is not set (scripts/make-disks.sh makes it)");
-    }
-    dir
+fn made() -> PathBuf {
+    crate::shared::directory("ICECORE_DISKS")
 }
 
 fn open(dir: &Path, truth: &Truth) -> Disk {
@@ -147,8 +143,9 @@ fn check(dir: &Path, truth: &Truth) {
 }
 
 #[test]
+#[ignore = "needs $ICECORE_DISKS, made by scripts/make-disks.sh"]
 fn every_byte_of_every_disk_is_what_qemu_reads() {
-    let Some(dir) = made() else { return };
+    let dir = made();
     let truths = truths(&dir);
     assert!(truths.len() >= 100, "{} disks", truths.len());
     for truth in truths.iter().filter(|truth| !truth.options.contains_key("cut")) {
@@ -157,8 +154,9 @@ fn every_byte_of_every_disk_is_what_qemu_reads() {
 }
 
 #[test]
+#[ignore = "needs $ICECORE_DISKS, made by scripts/make-disks.sh"]
 fn a_cut_file_is_right_or_an_error() {
-    let Some(dir) = made() else { return };
+    let dir = made();
     let truths = truths(&dir);
     let whole = std::fs::read(dir.join("base.raw")).unwrap();
     for truth in truths.iter().filter(|truth| truth.options.contains_key("cut")) {
@@ -325,8 +323,9 @@ fn what_an_image_refers_to_is_opened_only_if_it_was_named() {
 }
 
 #[test]
+#[ignore = "needs $ICECORE_DISKS, made by scripts/make-disks.sh"]
 fn threads_share_a_disk() {
-    let Some(dir) = made() else { return };
+    let dir = made();
     let others =
         ["streamOptimized.vmdk", "delta-2.vmdk", "child-1048576.vhd", "child-3.vhdx", "dirty-torn.vhdx"];
     let packed = |name: &str| name.starts_with('c') && name.contains("-z");

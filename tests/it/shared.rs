@@ -1,28 +1,27 @@
-//! The large data that the repository does not hold: tests that need it say where it would be, and are
-//! skipped without it.
+//! The large data that the repository does not hold: tests that need it are ignored but where it is.
 
 use std::{io::Read, path::PathBuf};
 
-/// A file or directory below `$ICECORE_SHARED`; `None`, with a printed line, if it is not there.
-pub(crate) fn path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("ICECORE_SHARED").map(|root| PathBuf::from(root).join(name));
-    let path = path.filter(|path| path.exists());
-    if path.is_none() {
-        eprintln!("skipped: $ICECORE_SHARED/{name} is not there");
-    }
-    path
+/// A file or directory below `$ICECORE_SHARED`.
+pub(crate) fn path(name: &str) -> PathBuf {
+    directory("ICECORE_SHARED").join(name)
+}
+
+/// The directory that a variable of the environment names.
+pub(crate) fn directory(variable: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| panic!("${variable} is not set"), PathBuf::from)
 }
 
 /// The lines of a table, split at tabs; comments left out.
-pub(crate) fn table(name: &str) -> Option<Vec<Vec<String>>> {
-    let text = std::fs::read_to_string(path(name)?).unwrap();
+pub(crate) fn table(name: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(path(name)).unwrap();
     let rows = text.lines().filter(|line| !line.starts_with('#'));
-    Some(rows.map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+    rows.map(|line| line.split('\t').map(str::to_owned).collect()).collect()
 }
 
 /// Calls `test` with each input of the corpus whose path begins with one of `kinds`, decompressed, and those
-/// in archives one by one. False, with a printed line, without the corpus.
-pub(crate) fn corpus(kinds: &[&str], mut test: impl FnMut(&str, Vec<u8>)) -> bool {
+/// in archives one by one.
+pub(crate) fn corpus(kinds: &[&str], mut test: impl FnMut(&str, Vec<u8>)) {
     packed_corpus(kinds, |name, mut bytes| {
         if name.ends_with(".zst") {
             bytes = zstd::decode_all(&bytes[..]).unwrap();
@@ -45,9 +44,8 @@ pub(crate) fn corpus(kinds: &[&str], mut test: impl FnMut(&str, Vec<u8>)) -> boo
 }
 
 /// The same inputs as the corpus stores them: for readers that decompress by themselves.
-pub(crate) fn packed_corpus(kinds: &[&str], mut test: impl FnMut(&str, Vec<u8>)) -> bool {
-    let Some(path) = path("data/corpus/corpus.tar.zst") else { return false };
-    let file = std::fs::File::open(path).unwrap();
+pub(crate) fn packed_corpus(kinds: &[&str], mut test: impl FnMut(&str, Vec<u8>)) {
+    let file = std::fs::File::open(path("data/corpus/corpus.tar.zst")).unwrap();
     let mut archive = tar::Archive::new(zstd::Decoder::new(file).unwrap());
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
@@ -59,5 +57,4 @@ pub(crate) fn packed_corpus(kinds: &[&str], mut test: impl FnMut(&str, Vec<u8>))
         entry.read_to_end(&mut bytes).unwrap();
         test(&name, bytes);
     }
-    true
 }

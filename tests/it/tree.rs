@@ -259,11 +259,7 @@ fn named(dir: &Path, suffix: &str) -> Vec<PathBuf> {
 
 /// The images that a script made, in the folder that the environment's `variable` names, equal their listings.
 pub(crate) fn check_matrix(variable: &str, at_least: usize) {
-    let Some(dir) = std::env::var_os(variable) else {
-        eprintln!("skipped: {variable} is not set");
-        return;
-    };
-    let lists = named(Path::new(&dir), ".tsv");
+    let lists = named(&crate::shared::directory(variable), ".tsv");
     assert!(lists.len() >= at_least, "{} images", lists.len());
     let mut all = Vec::new();
     for list in lists {
@@ -416,12 +412,8 @@ pub(crate) fn check_mutation(folder: &str, which: usize, changes: &[Change]) {
 }
 
 /// The files of one folder of the shared corpus, by path.
-pub(crate) fn corpus(folder: &str) -> Option<BTreeMap<String, Vec<u8>>> {
-    let Some(shared) = std::env::var_os("ICECORE_SHARED") else {
-        eprintln!("skipped: ICECORE_SHARED is not set");
-        return None;
-    };
-    let packed = std::fs::File::open(Path::new(&shared).join("data/corpus/corpus.tar.zst")).unwrap();
+pub(crate) fn corpus(folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let packed = std::fs::File::open(crate::shared::path("data/corpus/corpus.tar.zst")).unwrap();
     let mut archive = tar::Archive::new(zstd::Decoder::new(packed).unwrap());
     let mut images = BTreeMap::new();
     for entry in archive.entries().unwrap() {
@@ -433,7 +425,7 @@ pub(crate) fn corpus(folder: &str) -> Option<BTreeMap<String, Vec<u8>>> {
             images.insert(path, bytes);
         }
     }
-    Some(images)
+    images
 }
 
 /// A file of the corpus, unpacked.
@@ -458,9 +450,9 @@ pub(crate) struct Survived {
 }
 
 /// Opens and walks every image of a folder of the shared corpus, each in bounded time.
-pub(crate) fn survive_corpus(folder: &str) -> Option<Survived> {
+pub(crate) fn survive_corpus(folder: &str) -> Survived {
     let mut all = Survived { opened: 0, files: 0, errors: 0 };
-    for (path, packed) in corpus(folder)? {
+    for (path, packed) in corpus(folder) {
         let Some(bytes) = decoded(&path, &packed) else { continue };
         let started = Instant::now();
         if let Ok(image) = open(Arc::new(Memory::new(bytes))) {
@@ -473,5 +465,5 @@ pub(crate) fn survive_corpus(folder: &str) -> Option<Survived> {
         assert!(took < Duration::from_secs(5), "{path} took {took:?}");
     }
     eprintln!("{} opened, {} files, {} errors and notes", all.opened, all.files, all.errors);
-    Some(all)
+    all
 }

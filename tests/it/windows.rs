@@ -113,9 +113,10 @@ fn versions_that_are_not_known_are_refused_by_name() {
 }
 
 #[test]
+#[ignore = "needs $ICECORE_SHARED"]
 fn hives_of_the_corpus_are_survived() {
     let (mut seen, mut opened, mut values, mut errors) = (0, 0, 0, 0);
-    let ran = shared::corpus(&["registry/"], |name, bytes| {
+    shared::corpus(&["registry/"], |name, bytes| {
         let started = Instant::now();
         seen += 1;
         match hive(bytes) {
@@ -133,7 +134,7 @@ fn hives_of_the_corpus_are_survived() {
         assert!(started.elapsed() < Duration::from_secs(5), "{name}");
     });
     eprintln!("{seen} seen, {opened} opened, {values} keys and values, {errors} errors");
-    assert!(!ran || seen > 110 && opened > 50 && values > 1000);
+    assert!(seen > 110 && opened > 50 && values > 1000);
 }
 
 proptest! {
