@@ -10,6 +10,7 @@ trap 'umount -q "$mnt" || true; rm -rf "$work"' EXIT
 # The kernel's listing of an image (of a dirty one: after the kernel has recovered it), by mounting a copy that it may change.
 truth() { # image tsv
   cp --sparse=always "$1" "$work/copy.img"
+  truncate -s %4096 "$work/copy.img" # a loop device has no part of a sector
   mount -o loop "$work/copy.img" "$mnt" 2>/dev/null || mount -o loop,ro "$work/copy.img" "$mnt"
   python3 "$tree" list "$mnt" | LC_ALL=C sort > "$2"
   umount "$mnt"
