@@ -24,7 +24,7 @@ if [ "$(id -u)" != 0 ]; then echo "skipped: the larger suites, not root"; exit 0
 say "packages for the larger suites"
 missing=()
 for pair in qemu-img:qemu-utils mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils mksquashfs:squashfs-tools sfdisk:fdisk sgdisk:gdisk zstd:zstd xz:xz-utils mdadm:mdadm dpkg-query:dpkg rpm:rpm sqlite3:sqlite3 \
-  mkntfs:ntfs-3g mkfs.vfat:dosfstools mcopy:mtools mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse; do
+  mkntfs:ntfs-3g mkfs.vfat:dosfstools mcopy:mtools mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse openssl:openssl python3:python3 nginx:nginx-light; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then

@@ -23,6 +23,8 @@ pub const DISKS: usize = 64;
 pub const HTTP_CACHE_BYTES: usize = 64 << 20;
 /// Bytes of a document about a remote disk.
 pub const HTTP_DOCUMENT_BYTES: u64 = 16 << 20;
+/// Documents that list the ranges of a remote disk: Azure's have 10,000 each.
+pub const HTTP_DOCUMENTS: usize = 1024;
 /// Ranges of a remote disk that were written: 1 TiB with a gap in each MiB. Of a disk with more all is read.
 pub const HTTP_RANGES: usize = 1 << 20;
 /// Partitions of one disk.

@@ -63,13 +63,13 @@ pub(crate) struct DiskArgs {
 #[derive(Args)]
 pub(crate) struct FormatArgs {
     /// The format of the disk images, where it is not to be detected
-    #[arg(long, value_name = "FORMAT", env = "ICECORE_DISK_FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = disk_format(), env = "ICECORE_DISK_FORMAT")]
     disk_format: Option<String>,
     /// The internal snapshot to read, by id or name, of the disk images that have it; another disk is read as it is, which
     /// the report tells
     #[arg(long, value_name = "NAME", env = "ICECORE_DISK_SNAPSHOT")]
     disk_snapshot: Option<String>,
-    /// A file that a disk image may refer to (backing file, extent, parent); repeatable
+    /// A file or URL that a disk image may refer to (backing file, extent, parent); repeatable
     #[arg(long, value_name = "FILE", env = "ICECORE_BACKING")]
     backing: Vec<PathBuf>,
     /// Let disk images refer to files that lie beside them, too
@@ -232,7 +232,7 @@ pub(crate) struct FileArgs {
     pub(crate) place: WhereArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// The disks of one node, then a path
+    /// The disks of one node (files, devices, directories, URLs), then a path
     #[arg(required = true, num_args = 2.., value_names = ["DISK", "PATH"])]
     words: Vec<PathBuf>,
 }
@@ -287,6 +287,11 @@ pub(crate) enum DbCommand {
     Build(BuildArgs),
     /// Verify a database and tell its sources, their dates and counts
     Info(InfoArgs),
+}
+
+fn disk_format() -> PossibleValuesParser {
+    let drivers = icecore::disk::DRIVERS.iter().map(|driver| driver.name);
+    PossibleValuesParser::new(["raw"].into_iter().chain(drivers))
 }
 
 fn feed() -> PossibleValuesParser {

@@ -80,7 +80,8 @@ pub(crate) fn build(args: &BuildArgs) -> Done {
         )?;
     }
     for problem in &summary.problems {
-        writeln!(err, "left out: {} {}: {}", problem.feed, problem.record, problem.detail)?;
+        let problem = format!("{} {}: {}", problem.feed, problem.record, problem.detail);
+        writeln!(err, "left out: {}", report::clean(&problem))?;
     }
     if !summary.not_read.is_empty() {
         writeln!(err, "not read: {}", summary.not_read.join(", "))?;
@@ -151,12 +152,9 @@ pub(crate) fn matches(args: &MatchArgs) -> Done {
                 for finding in &found.findings {
                     let fixed = finding.fixed_in.join(", ");
                     let severity = finding.severity.text();
-                    writeln!(
-                        out,
-                        "{}  {severity:<10} {}  {fixed}",
-                        query.text.replace('\t', " "),
-                        finding.id
-                    )?;
+                    let package = query.text.replace('\t', " ");
+                    let line = format!("{package}  {severity:<10} {}  {fixed}", finding.id);
+                    writeln!(out, "{}", report::clean(&line))?;
                 }
                 for gap in &gaps {
                     writeln!(

@@ -11,6 +11,7 @@ use icecore::{
     FormatError, Gap,
     block::{ReadAt, Source, Stream},
     fs::{FileKind, GuestPath, Handle, Root, Stat},
+    gap::Code,
     scan,
 };
 use serde_json::json;
@@ -30,8 +31,8 @@ const PIECE: usize = 1 << 20;
 struct Opened {
     root: Root,
     file: Handle,
-    /// Nothing is known to be missing from the tree.
-    complete: bool,
+    /// Complete, or what is known to be missing from the tree.
+    exit: Exit,
 }
 
 /// How a file is asked for.
@@ -62,7 +63,7 @@ fn open(args: &FileArgs, how: How) -> Result<Opened, Failure> {
         root = whole;
     }
     tell_gaps(&gaps);
-    Ok(Opened { root, file, complete: gaps.is_empty() })
+    Ok(Opened { root, file, exit: of(&gaps) })
 }
 
 fn tell_gaps(gaps: &[Gap]) {
@@ -77,16 +78,21 @@ fn tell(line: &str) {
 }
 
 pub(crate) fn cat(args: &FileArgs) -> Done {
-    let Opened { file, complete, .. } = open(args, How { follow: true, sizes: false })?;
+    let Opened { file, exit, .. } = open(args, How { follow: true, sizes: false })?;
     if file.stat()?.kind != FileKind::Regular {
         return Err(Failure::usage(anyhow::anyhow!("{}: not a regular file", file.path)));
     }
     copy(file.open()?, &mut io::stdout().lock()).map_err(reading)?;
-    Ok(exit(complete))
+    Ok(exit)
 }
 
-fn exit(complete: bool) -> Exit {
-    if complete { Exit::Complete } else { Exit::Partial }
+/// As for a report: a host that could not read may do so on another try.
+fn of(gaps: &[Gap]) -> Exit {
+    match gaps {
+        [] => Exit::Complete,
+        gaps if gaps.iter().any(|gap| gap.code == Code::ReadError) => Exit::Io,
+        _ => Exit::Partial,
+    }
 }
 
 /// Copies in pieces that are large enough for whole extents.
@@ -111,11 +117,11 @@ fn reading(error: io::Error) -> Failure {
 }
 
 pub(crate) fn stat(args: &FileArgs) -> Done {
-    let Opened { file, complete, .. } = open(args, How { follow: false, sizes: false })?;
+    let Opened { file, exit, .. } = open(args, How { follow: false, sizes: false })?;
     let mut out = io::stdout().lock();
     icecore::report::json(&attributes(&file)?, &mut out)?;
     writeln!(out)?;
-    Ok(exit(complete))
+    Ok(exit)
 }
 
 fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {
@@ -149,32 +155,36 @@ fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {
     Ok(all.into())
 }
 
-/// Output and whether everything could be read so far.
+/// Output and what is to be said of it at the end.
 struct Lines {
     out: BufWriter<io::StdoutLock<'static>>,
-    complete: bool,
+    exit: Exit,
 }
 
 impl Lines {
-    fn new(complete: bool) -> Self {
-        Self { out: BufWriter::new(io::stdout().lock()), complete }
+    fn new(exit: Exit) -> Self {
+        Self { out: BufWriter::new(io::stdout().lock()), exit }
     }
 
     fn lost(&mut self, path: &GuestPath, error: &FormatError) {
-        self.complete = false;
+        if error.is_host_io() {
+            self.exit = Exit::Io;
+        } else if self.exit == Exit::Complete {
+            self.exit = Exit::Partial;
+        }
         tell(&format!("{path}: {}", error.detail()));
     }
 
     fn done(mut self) -> Done {
         self.out.flush()?;
-        Ok(exit(self.complete))
+        Ok(self.exit)
     }
 }
 
 pub(crate) fn ls(args: &LsArgs) -> Done {
     let how = How { follow: false, sizes: args.long || args.json };
-    let Opened { root, file: top, complete } = open(&args.file, how)?;
-    let mut lines = Lines::new(complete);
+    let Opened { root, file: top, exit } = open(&args.file, how)?;
+    let mut lines = Lines::new(exit);
     if top.is_dir()? {
         walk(&root, &top, args.recursive, &mut lines, &mut |lines, file, kind| {
             list(args, lines, file, kind)
@@ -239,8 +249,8 @@ fn target(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn hash(args: &FileArgs) -> Done {
-    let Opened { root, file: top, complete } = open(args, How { follow: false, sizes: true })?;
-    let mut lines = Lines::new(complete);
+    let Opened { root, file: top, exit } = open(args, How { follow: false, sizes: true })?;
+    let mut lines = Lines::new(exit);
     if top.is_dir()? {
         walk(&root, &top, true, &mut lines, &mut |lines, file, kind| match kind {
             FileKind::Regular => hash_line(lines, file),
@@ -332,6 +342,6 @@ pub(crate) fn export(args: &ExportArgs) -> Done {
     // What the disk lacks is told by its own name, not as a file that cannot be written.
     match failed {
         Some(error) => Err(error.into()),
-        None => written.map(|()| exit(gaps.is_empty())),
+        None => written.map(|()| of(&gaps)),
     }
 }

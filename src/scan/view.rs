@@ -148,7 +148,7 @@ fn image_of<'a>(node: &'a OpenedNode, place: &Where) -> Option<&'a Image> {
 }
 
 pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Image, ViewError> {
-    let exact = |image: &&Image| {
+    let fits = |image: &&Image| {
         let short = |reference: &String| reference.rsplit('/').next() == Some(name);
         image.references.contains(name) || image.references.iter().any(short) || images::fits(image, name)
     };
@@ -158,7 +158,7 @@ pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Ima
         return Ok(found);
     }
     // A short name or a pattern is good for one image only; two stores may hold the same one.
-    let mut found: Vec<&Image> = all().filter(exact).collect();
+    let mut found: Vec<&Image> = all().filter(fits).collect();
     found.dedup_by(|a, b| a.id == b.id);
     match found.as_slice() {
         [] => Err(ViewError::Unknown(format!("no image {name:?}"))),

@@ -10,23 +10,36 @@ use crate::limits;
 /// The ranges in order; `None` if the server does not tell them, and all of the blob is to be read.
 pub(super) fn of_page_blob(client: &Client) -> Option<Vec<Range<u64>>> {
     let mut ranges = Vec::new();
-    let mut marker = String::new();
-    loop {
-        let next = if marker.is_empty() { String::new() } else { format!("&marker={marker}") };
+    let mut marker: Option<String> = None;
+    for _ in 0..limits::HTTP_DOCUMENTS {
+        let next = marker.as_ref().map_or(String::new(), |marker| format!("&marker={}", encoded(marker)));
         let page = parse(&client.document(&format!("comp=pagelist{next}")).ok()?)?;
         ranges.extend(page.ranges);
         if ranges.len() > limits::HTTP_RANGES {
             return None;
         }
-        match page.next {
-            Some(next) if next != marker => marker = next,
-            Some(_) => return None,
-            None => break,
+        marker = page.next;
+        if marker.is_none() {
+            let is_ordered = |pair: &[Range<u64>]| matches!(pair, [a, b] if a.end <= b.start);
+            let is_list = ranges.iter().all(|one| one.start < one.end) && ranges.windows(2).all(is_ordered);
+            return is_list.then_some(ranges);
         }
     }
-    let is_ordered = |pair: &[Range<u64>]| matches!(pair, [a, b] if a.end <= b.start);
-    (ranges.iter().all(|range| range.start < range.end) && ranges.windows(2).all(is_ordered))
-        .then_some(ranges)
+    None
+}
+
+/// Text as a value in a query.
+fn encoded(text: &str) -> String {
+    let mut value = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                value.push(char::from(byte))
+            }
+            other => value.push_str(&format!("%{other:02X}")),
+        }
+    }
+    value
 }
 
 /// One page of the list.
@@ -70,6 +83,11 @@ fn parse(text: &[u8]) -> Option<Page> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn markers_are_values_of_a_query() {
+        assert_eq!(encoded("2!72!MDAw+/=&"), "2%2172%21MDAw%2B%2F%3D%26");
+    }
 
     #[test]
     fn a_list_of_pages_is_read_or_nothing_is_believed() {

@@ -4,7 +4,7 @@ use std::{
     io,
     ops::Range,
     sync::{
-        Arc, Mutex, Once, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
@@ -34,8 +34,8 @@ pub(super) struct Remote {
     shared: Arc<Shared>,
     ahead: SyncSender<Claim>,
     queue: Arc<Mutex<Receiver<Claim>>>,
-    /// Threads begin with the first hint.
-    begun: Once,
+    /// Threads begin with the first hint; whether there are any.
+    begun: OnceLock<bool>,
 }
 
 struct Shared {
@@ -50,10 +50,11 @@ impl Remote {
     pub(super) fn new(client: Client, size: u64, written: Vec<Range<u64>>) -> Self {
         let (ahead, queue) = sync_channel(WAITING);
         let shared = Shared { client, size, written, pages: Pages::new() };
-        Self { shared: Arc::new(shared), ahead, queue: Arc::new(Mutex::new(queue)), begun: Once::new() }
+        Self { shared: Arc::new(shared), ahead, queue: Arc::new(Mutex::new(queue)), begun: OnceLock::new() }
     }
 
-    fn begin(&self) {
+    fn begin(&self) -> bool {
+        let mut begun = false;
         for number in 0..THREADS {
             let (shared, queue) = (Arc::clone(&self.shared), Arc::clone(&self.queue));
             let fetch = move || {
@@ -64,8 +65,9 @@ impl Remote {
                 }
             };
             // With fewer threads more is fetched when it is read.
-            let _ = thread::Builder::new().name(format!("fetch{number}")).spawn(fetch);
+            begun |= thread::Builder::new().name(format!("fetch{number}")).spawn(fetch).is_ok();
         }
+        begun
     }
 }
 
@@ -150,7 +152,10 @@ impl ReadAt for Remote {
 
     fn will_need(&self, offset: u64, length: u64) {
         let end = offset.saturating_add(length).min(self.shared.size);
-        self.begun.call_once(|| self.begin());
+        // What is claimed and fetched by nobody would be waited for without end.
+        if !*self.begun.get_or_init(|| self.begin()) {
+            return;
+        }
         for part in self.shared.parts(offset..end) {
             let pages = part.start.checked_div(PAGE).unwrap_or(0)..part.end.div_ceil(PAGE);
             for claim in self.shared.pages.ahead(pages, LONGEST) {
