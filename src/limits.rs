@@ -37,6 +37,8 @@ pub const ROOT_SUBVOLUMES: usize = 256;
 pub const BOOT_ENTRIES: usize = 256;
 /// Rounds in which directories are shown at second places, each of which may need those of the round before.
 pub const BIND_ROUNDS: usize = 8;
+/// Bytes of a boot loader's entry.
+pub const BOOT_ENTRY_BYTES: u64 = 64 << 10;
 /// Nesting of imports in a runtime's configuration.
 pub const CONFIG_IMPORTS: usize = 16;
 /// Files of a runtime's configuration with all that they import, and imports that it names.
@@ -222,6 +224,10 @@ pub const NTFS_CACHE_BYTES: usize = 16 << 20;
 pub const NTFS_RECORD_BYTES: u64 = 64 << 10;
 /// Bytes of an NTFS attribute list: Windows' own bound.
 pub const NTFS_ATTRIBUTE_LIST_BYTES: u64 = 256 << 10;
+/// Records that the map of the NTFS master file table is spread over.
+pub const NTFS_TABLE_PARTS: usize = 512;
+/// Bytes of all named streams of one NTFS file that are shown as attributes.
+pub const NTFS_XATTR_BYTES: usize = 16 << 20;
 /// Runs of clusters of one NTFS attribute.
 pub const NTFS_RUNS: usize = 1 << 20;
 /// Bytes of clusters that NTFS compresses together: Windows compresses 16 clusters of up to 4 KiB.

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     block::{Cached, ReadAt, Slice, Source, check_range, read_vec},
     error::FormatError,
+    gap::Code,
     limits, num,
 };
 
@@ -159,6 +160,11 @@ impl Clusters {
                 problem = Some(corrupt(first, format!("cluster {cluster} of {} is none", self.count)));
                 break;
             }
+            if logical >= u64::from(self.count) {
+                let what = format!("it has more than the {} clusters that there are", self.count);
+                problem = Some(corrupt(first, what));
+                break;
+            }
             if runs.runs.len() >= limits::FAT_RUNS {
                 problem =
                     Some(FormatError::limit(format!("more than {} pieces of a file", limits::FAT_RUNS)));
@@ -225,6 +231,11 @@ impl Clusters {
         while let Some(number) = all.next() {
             let place = self.place(number).unwrap_or(0);
             let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+            if owners.len() >= limits::FAT_RUNS && !owners.contains_key(&number) {
+                let what = format!("directories of more than {} clusters together", limits::FAT_RUNS);
+                crate::error::note(&mut damage, FormatError::limit(what));
+                break;
+            }
             if owners.entry(number).or_insert((owner, all.peek().copied())).0 != owner {
                 let problem = format!("cluster {number} belongs to two directories");
                 crate::error::note(&mut damage, FormatError::corrupt("directory", place, problem));
@@ -272,6 +283,8 @@ impl Clusters {
     }
 }
 
+type Known = (Vec<Run>, Option<(Code, String)>);
+
 /// A file's clusters.
 pub(in crate::fs) struct Chain {
     pub(in crate::fs) first: u32,
@@ -279,8 +292,8 @@ pub(in crate::fs) struct Chain {
     pub(in crate::fs) size: Option<u64>,
     /// The clusters lie side by side, and the table says nothing of them.
     pub(in crate::fs) contiguous: bool,
-    /// Its runs, if all of them are known.
-    pub(in crate::fs) runs: OnceLock<Vec<Run>>,
+    /// Its runs, once they were looked for, and why there are no more of them.
+    runs: OnceLock<Known>,
 }
 
 impl Chain {
@@ -302,23 +315,17 @@ impl Mapped for Clusters {
 
     fn map(&self, chain: &Chain, wanted: Range<u64>) -> Map {
         let mut map = Map::default();
-        let known = chain.runs.get();
-        let walked = match known {
-            Some(_) => Vec::new(),
-            None => {
-                let needed = self.needed(chain.size.unwrap_or(0));
-                let (runs, problem) = self.walk(chain, needed, false);
-                let end = runs.last().map_or(0, |run| run.logical_end());
-                match problem {
-                    Some(error) if wanted.end > end => map.damaged(error),
-                    // What is asked for is there.
-                    Some(_) => {}
-                    None => drop(chain.runs.set(runs.clone())),
-                }
-                runs
-            }
-        };
-        for run in known.unwrap_or(&walked) {
+        let (runs, problem) = chain.runs.get_or_init(|| {
+            let (runs, problem) = self.walk(chain, self.needed(chain.size.unwrap_or(0)), false);
+            (runs, problem.map(|error| (error.code(), error.detail())))
+        });
+        // What is asked for may be there all the same.
+        if let Some((code, what)) = problem
+            && wanted.end > runs.last().map_or(0, |run| run.logical_end())
+        {
+            map.damaged(FormatError::Unsupported { code: *code, what: what.clone() });
+        }
+        for run in runs {
             let (from, to) = (run.logical.max(wanted.start), run.logical_end().min(wanted.end));
             if from < to {
                 let physical = run.physical.saturating_add(from.saturating_sub(run.logical));

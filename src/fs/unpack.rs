@@ -49,7 +49,13 @@ impl Codec {
             Self::Zlib => inflate(Decompress::new(true), packed, out, true),
             Self::Deflate => inflate(Decompress::new(false), packed, out, false),
             Self::Zstd => zstd(packed, out),
-            Self::Xz => read(XzReader::new_mem_limit(packed, false, window_kib()), out),
+            Self::Xz => {
+                let mut stream = XzReader::new_mem_limit(packed, false, window_kib());
+                let filled = read(&mut stream, out)?;
+                // The checksum is compared where the data ends; of what goes on, the beginning was wanted.
+                stream.read(&mut [0]).map_err(text)?;
+                Ok(filled)
+            }
             Self::Lzma => read(LzmaReader::new_mem_limit(packed, window_kib(), None).map_err(text)?, out),
             Self::MicroLzma => {
                 let (properties, rest) = packed.split_first().ok_or("no bytes")?;

@@ -205,6 +205,7 @@ impl Reader<'_> {
             self.damage.push((dir.clone(), error));
             crate::fs::Listing::default()
         });
+        self.damage.extend(listing.damage.into_iter().map(|error| (dir.clone(), error)));
         let matcher = wildmatch::WildMatch::new(&pattern);
         let files = listing.entries.iter().filter(|entry| entry.kind != FileKind::Directory);
         let named = files.filter(|entry| matcher.matches(&String::from_utf8_lossy(&entry.name)));

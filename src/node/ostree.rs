@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{machine::NodeVolume, roots::holds_os};
 use crate::{
+    block,
     error::FormatError,
     fs::{DirEntry, FileSystem, GuestPath, Handle, Root},
     gap::Code,
@@ -70,14 +71,21 @@ fn entries(
     notes: &mut Vec<FormatError>,
 ) -> Vec<Entry> {
     let mut found = Vec::new();
+    let mut read: usize = 0;
     for (number, volume) in volumes.iter().enumerate() {
         let on = Root::new(Arc::clone(&volume.opened.fs));
         let boot = (!Arc::ptr_eq(&volume.opened.fs, fs)).then_some(number);
         for dir in ["loader/entries", "boot/loader/entries"] {
-            let texts = texts(&on, dir).unwrap_or_else(|error| {
+            let texts = texts(&on, dir, notes).unwrap_or_else(|error| {
                 notes.push(error);
                 Vec::new()
             });
+            read = read.saturating_add(texts.len());
+            if read > limits::BOOT_ENTRIES {
+                let what = format!("more than {} boot loader entries", limits::BOOT_ENTRIES);
+                notes.push(FormatError::limit(what));
+                return found;
+            }
             for text in texts {
                 let value = |key: &str| {
                     text.lines()
@@ -107,11 +115,13 @@ fn entries(
 }
 
 /// The boot loader's entries in a directory.
-fn texts(root: &Root, dir: &str) -> Result<Vec<String>, FormatError> {
+fn texts(root: &Root, dir: &str, notes: &mut Vec<FormatError>) -> Result<Vec<String>, FormatError> {
     let Some(found) = root.find(dir.as_bytes())?.filter(|found| matches!(found.is_dir(), Ok(true))) else {
         return Ok(Vec::new());
     };
-    let mut names: Vec<Vec<u8>> = found.read_dir()?.entries.into_iter().map(|entry| entry.name).collect();
+    let listing = found.read_dir()?;
+    notes.extend(listing.damage);
+    let mut names: Vec<Vec<u8>> = listing.entries.into_iter().map(|entry| entry.name).collect();
     names.retain(|name| name.ends_with(b".conf"));
     names.sort();
     if names.len() > limits::BOOT_ENTRIES {
@@ -120,7 +130,8 @@ fn texts(root: &Root, dir: &str) -> Result<Vec<String>, FormatError> {
     let below = Root::below(&found);
     let mut texts = Vec::new();
     for name in names {
-        let text = below.read(&name, "boot loader entry")?.unwrap_or_default();
+        let Some(file) = below.find(&name)? else { continue };
+        let text = block::read_all(&file.open()?, "boot loader entry", limits::BOOT_ENTRY_BYTES)?;
         texts.push(String::from_utf8_lossy(&text).into_owned());
     }
     Ok(texts)

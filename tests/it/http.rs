@@ -119,7 +119,9 @@ fn serve(mut stream: &TcpStream, object: &[u8], asked: &Mutex<Vec<Range<usize>>>
     if target.contains("comp=pagelist") {
         let list: String = written(object).map(|r| page_range(&r)).collect();
         let list = format!("<?xml version=\"1.0\"?><PageList>{list}</PageList>");
-        return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{list}", list.len()).ok();
+        let length = list.len();
+        return write!(stream, "HTTP/1.1 200 OK\r\nETag: {etag}\r\nContent-Length: {length}\r\n\r\n{list}")
+            .ok();
     }
     let range = range.filter(|_| manner != Manner::Whole);
     let Some(range) = range else {

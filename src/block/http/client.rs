@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     thread,
     time::Duration,
@@ -21,6 +21,8 @@ use crate::{block::Counter, limits, num};
 
 /// How often a request is made before it has failed.
 const TRIES: u32 = 5;
+/// Requests in a row that failed for good, after which nothing more is asked of a server.
+const GIVEN_UP: u32 = 16;
 /// What is waited before the second try; each later one waits twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest time that a server may ask to wait.
@@ -38,6 +40,8 @@ pub(super) struct Client {
     size: u64,
     /// The object is another one by now; nothing more of it is read.
     changed: AtomicBool,
+    /// Requests that failed for good, one after the other.
+    failed: AtomicU32,
     counter: Arc<Counter>,
 }
 
@@ -84,7 +88,8 @@ impl Client {
         let config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
-            .max_redirects(5)
+            // A redirection would open what the caller did not name.
+            .max_redirects(0)
             .user_agent(concat!("icecore/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
             .timeout_connect(Some(CONNECT))
@@ -92,8 +97,15 @@ impl Client {
             .timeout_recv_body(Some(ANSWER))
             .build();
         let (version, changed) = (Version::default(), AtomicBool::new(false));
-        let mut client =
-            Self { agent: config.new_agent(), url: url.to_owned(), version, size: 0, changed, counter };
+        let mut client = Self {
+            agent: config.new_agent(),
+            url: url.to_owned(),
+            version,
+            size: 0,
+            changed,
+            failed: AtomicU32::new(0),
+            counter,
+        };
         let (first, version) = client.tried(|client| {
             let response = client.ask(&client.url, Some(&(0..1)))?;
             match response.status() {
@@ -111,6 +123,10 @@ impl Client {
                 size.ok_or_else(|| Failure::last(io::Error::other("the server does not tell the size")))?;
             let is_page_blob = header(&response, "x-ms-blob-type").is_some_and(|kind| kind == "PageBlob");
             let version = Version::of(&response);
+            if version == Version::default() {
+                let what = "the server gives neither a tag nor a time by which a change of the object shows";
+                return Err(Failure::last(io::Error::other(what)));
+            }
             client.body(response, 1)?;
             Ok((First { size, is_page_blob }, version))
         })?;
@@ -166,11 +182,18 @@ impl Client {
             if self.changed.load(Relaxed) {
                 return Err(io::Error::other(CHANGED));
             }
+            if self.failed.load(Relaxed) >= GIVEN_UP {
+                return Err(io::Error::other("the server has failed too often"));
+            }
             let Failure { error, again } = match attempt(self) {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.failed.store(0, Relaxed);
+                    return Ok(done);
+                }
                 Err(failure) => failure,
             };
             let Some(asked) = again.filter(|_| tries < TRIES) else {
+                self.failed.fetch_add(1, Relaxed);
                 return Err(io::Error::new(error.kind(), format!("{} (tried {tries} times)", error)));
             };
             thread::sleep(asked.unwrap_or(pause).min(LONGEST_PAUSE));
@@ -243,9 +266,9 @@ impl Version {
 
     /// Whether another answer may be of the same object: by its tag, or without tags by its time.
     fn fits(&self, other: &Self) -> bool {
-        match (&self.etag, &other.etag, &self.modified, &other.modified) {
-            (Some(own), Some(other), ..) | (_, _, Some(own), Some(other)) => own == other,
-            _ => true,
+        match (&self.etag, &other.etag) {
+            (None, None) => self.modified == other.modified,
+            (own, other) => own == other,
         }
     }
 }

@@ -58,7 +58,6 @@ fn parse(text: &[u8]) -> Option<Page> {
         match reader.read_event().ok()? {
             Event::Start(tag) => {
                 element = tag.name().as_ref().to_owned();
-                is_list |= element == "PageList";
             }
             Event::Text(text) => {
                 let text = text.as_ref().trim().to_owned();
@@ -72,7 +71,11 @@ fn parse(text: &[u8]) -> Option<Page> {
                     _ => {}
                 }
             }
-            Event::End(_) => element.clear(),
+            Event::End(tag) => {
+                // A list that is cut would have the rest read as zeros.
+                is_list |= tag.name().as_ref() == "PageList" && start.is_none();
+                element.clear();
+            }
             Event::Eof => break,
             _ => {}
         }
@@ -97,9 +100,12 @@ mod tests {
         assert_eq!(parse(text), Some(page));
         let empty = b"<PageList><NextMarker/></PageList>";
         assert_eq!(parse(empty), Some(Page { ranges: vec![], next: None }));
-        for wrong in
-            [&b"<html>no</html>"[..], b"", b"<PageList><PageRange><End>5</End></PageRange></PageList>"]
-        {
+        for wrong in [
+            &b"<html>no</html>"[..],
+            b"",
+            b"<PageList><PageRange><End>5</End></PageRange></PageList>",
+            b"<PageList><PageRange><Start>0</Start><End>5",
+        ] {
             assert_eq!(parse(wrong), None);
         }
     }

@@ -94,9 +94,17 @@ impl Key {
                         return Err(cell.corrupt(format!("it has the list at {part:#x} twice")));
                     }
                     found.extend(keys(&cells.read(part)?)?);
+                    if u32::try_from(found.len()).is_ok_and(|found| found <= self.children) {
+                        continue;
+                    }
+                    return Err(cell.corrupt(format!("more keys than the {} of its key", self.children)));
                 }
             }
             _ => found = keys(&cell)?,
+        }
+        let mut seen = HashSet::new();
+        if let Some(twice) = found.iter().find(|at| !seen.insert(**at)) {
+            return Err(cell.corrupt(format!("it has the key at {twice:#x} twice")));
         }
         match u32::try_from(found.len()) == Ok(self.children) {
             true => Ok(found),

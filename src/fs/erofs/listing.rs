@@ -29,7 +29,8 @@ pub(super) fn read_one(volume: &Volume, dir: Ino) -> Result<Listing, FormatError
 /// One directory, whose blocks are none of those `seen`: a small hostile volume would list as an endless one.
 fn list(volume: &Volume, dir: Ino, seen: &mut HashSet<u64>) -> Result<Listing, FormatError> {
     let inode = directory(volume, dir)?;
-    let mut listing = Listing::default();
+    let directories = inode.stat().links.checked_sub(2);
+    let mut listing = Listing { directories, ..Listing::default() };
     for index in 0..blocks(volume, &inode) {
         match block(volume, &inode, index) {
             Ok((_, place)) if !seen.insert(place) => {

@@ -39,13 +39,18 @@ pub(super) fn read(volume: &Volume, inode: &Inode) -> Result<Vec<Xattr>, FormatE
         return Err(FormatError::corrupt(STRUCTURE, start, problem));
     };
     let mut left = limits::EROFS_XATTR_BYTES;
+    let mut take = |bytes: usize| {
+        let rest = left.checked_sub(bytes);
+        left =
+            rest.ok_or_else(|| FormatError::limit(format!("extended attributes of inode {}", inode.number)))?;
+        Ok::<_, FormatError>(())
+    };
     for number in shared.as_chunks().0 {
         let place = u64::from(u32::from_le_bytes(*number)).saturating_mul(4);
         let place = volume.superblock.shared_xattrs.saturating_add(place);
         let (xattr, length) = shared_one(volume, place)?;
-        left = left
-            .checked_sub(length)
-            .ok_or_else(|| FormatError::limit(format!("extended attributes of inode {}", inode.number)))?;
+        take(length)?;
+        take(xattr.as_ref().map_or(0, |xattr| xattr.name.len()))?;
         xattrs.extend(xattr);
     }
     // The last may be followed by what is too short for another.
@@ -54,7 +59,9 @@ pub(super) fn read(volume: &Volume, inode: &Inode) -> Result<Vec<Xattr>, FormatE
         let (raw, name, value, length) = parse(rest).ok_or_else(|| cut_off(place))?;
         // Room that was kept for later has no name.
         if !(name.is_empty() && raw.e_name_index == 0) {
-            xattrs.extend(named(volume, raw, name, value, place)?);
+            let xattr = named(volume, raw, name, value, place)?;
+            take(xattr.as_ref().map_or(0, |xattr| xattr.name.len().saturating_add(xattr.value.len())))?;
+            xattrs.extend(xattr);
         }
         rest = rest.get(length..).unwrap_or_default();
     }

@@ -1,6 +1,6 @@
 //! Attribute lists ("$ATTRIBUTE_LIST"): which records hold the attributes of a file that do not fit in its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     attribute::{ATTRIBUTE_LIST, Attribute, Value},
@@ -60,9 +60,14 @@ pub(super) fn gather(
     let mut attributes = record.attributes.clone();
     attributes.retain(|attribute| attribute.kind != ATTRIBUTE_LIST);
     let mut others: BTreeMap<u64, Vec<&Entry>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for entry in entries.iter().filter(|entry| number(entry.reference) != record.number) {
+        if !seen.insert((entry.reference, entry.kind, entry.instance)) {
+            return Err(record.corrupt("its list has an attribute twice"));
+        }
         others.entry(entry.reference).or_default().push(entry);
     }
+    let mut runs: usize = 0;
     for (reference, entries) in others {
         let other = fetch(reference)?;
         if !record.is(other.base) || other.base == 0 {
@@ -74,7 +79,14 @@ pub(super) fn gather(
             let found = other.attributes.iter().find(is);
             let missing =
                 || other.corrupt(format!("it lacks attribute {} of type {:#x}", entry.instance, entry.kind));
-            attributes.push(found.ok_or_else(missing)?.clone());
+            let found = found.ok_or_else(missing)?;
+            if let Value::Runs(more) = &found.value {
+                runs = runs.saturating_add(more.runs.len());
+            }
+            if runs > limits::NTFS_RUNS {
+                return Err(FormatError::limit(format!("a file of more than {} runs", limits::NTFS_RUNS)));
+            }
+            attributes.push(found.clone());
         }
     }
     join(attributes).map_err(|problem| record.corrupt(problem))

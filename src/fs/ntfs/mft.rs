@@ -9,7 +9,7 @@ use super::{
 use crate::{
     block::{Source, read_vec},
     error::FormatError,
-    num,
+    limits, num,
 };
 
 /// The master file table.
@@ -51,6 +51,10 @@ impl Mft {
         let entries = list::read(source, boot, record)?;
         let further = |entry: &&list::Entry| entry.kind == DATA && number(entry.reference) != record.number;
         let parts: Vec<list::Entry> = entries.iter().filter(further).copied().collect();
+        if parts.len() > limits::NTFS_TABLE_PARTS {
+            let what = format!("a master file table of more than {} parts", limits::NTFS_TABLE_PARTS);
+            return Err(FormatError::limit(what));
+        }
         for known in 1..=parts.len() {
             let known = parts.get(..known).unwrap_or_default();
             let attributes = list::gather(record, known, |reference| mft.record(source, boot, reference))?;

@@ -20,9 +20,14 @@ const PREFIX: &[u8] = b"user.";
 /// All streams that have a name.
 pub(super) fn read(volume: &Arc<Volume>, inode: &Inode) -> Result<Vec<Xattr>, FormatError> {
     let streams = inode.attributes(DATA).filter(|stream| !stream.name.is_empty());
+    let mut left = limits::NTFS_XATTR_BYTES;
     let xattrs = streams.map(|stream| {
         let name = [PREFIX, &utf16::to_bytes(&stream.name)].concat();
-        Ok(Xattr { name, value: value(volume, inode, stream)? })
+        let value = value(volume, inode, stream)?;
+        let rest = left.checked_sub(name.len().saturating_add(value.len()));
+        left =
+            rest.ok_or_else(|| FormatError::limit(format!("streams of record {}", inode.record.number)))?;
+        Ok(Xattr { name, value })
     });
     xattrs.collect()
 }

@@ -39,7 +39,7 @@ pub(super) struct Inode {
 /// What the kinds have.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Fields {
-    links: u32,
+    pub(super) links: u32,
     /// Bytes of data; a directory's are three more than its entries'.
     pub(super) size: u64,
     /// The first block of data of a file; that of a directory's entries, from their table's start.
