@@ -449,6 +449,27 @@ pub(crate) struct Survived {
     pub(crate) errors: usize,
 }
 
+/// That a whole image of the corpus reads as the corpus says; how many files and links that are.
+pub(crate) fn check_expected(folder: &str, name: &str) -> usize {
+    let (images, rows) = (corpus(folder), crate::shared::table("data/corpus/expected.tsv"));
+    let image = open(Arc::new(Memory::new(decoded(name, &images[name]).unwrap()))).unwrap();
+    let tree = walk(&*image.fs, usize::MAX);
+    assert!(image.notes.is_empty() && tree.errors.is_empty(), "{:?} {:?}", image.notes, tree.errors);
+    let fields = tree.lines.values().map(|line| line.split('\t').collect::<Vec<_>>());
+    let ours: BTreeMap<&str, (&str, &str)> = fields
+        .filter_map(|fields| match fields[1] {
+            "-" => Some((fields[0], (fields[5], fields[10]))),
+            "l" => Some((fields[0], ("link", fields[10]))),
+            _ => None,
+        })
+        .collect();
+    let expected = rows.iter().filter(|row| row[0] == name);
+    let expected: BTreeMap<&str, (&str, &str)> =
+        expected.map(|row| (row[1].as_str(), (row[2].as_str(), row[3].as_str()))).collect();
+    assert_eq!(ours, expected, "{name}");
+    expected.len()
+}
+
 /// Opens and walks every image of a folder of the shared corpus, each in bounded time.
 pub(crate) fn survive_corpus(folder: &str) -> Survived {
     let mut all = Survived { opened: 0, files: 0, errors: 0 };
