@@ -19,7 +19,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code with its text and meaning, as `icecore schema` prints them.
+            /// Every code with its text and meaning, as `icecore schema codes` prints them.
             pub const TABLE: &[(Self, &'static str, &'static str)] =
                 &[$((Self::$variant, $text, $meaning),)*];
 

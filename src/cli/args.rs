@@ -203,13 +203,13 @@ pub(crate) struct WhereArgs {
     #[arg(long, value_name = "ID", env = "ICECORE_VOLUME")]
     volume: Option<String>,
     /// A reconstructed image
-    #[arg(long, value_name = "REF|DIGEST")]
+    #[arg(long, value_name = "REF|DIGEST", env = "ICECORE_IMAGE")]
     image: Option<String>,
     /// A layer
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", env = "ICECORE_LAYER")]
     layer: Option<String>,
     /// A container's view: its image with its changes
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", env = "ICECORE_CONTAINER")]
     container: Option<String>,
 }
 
@@ -271,8 +271,12 @@ pub(crate) struct SchemaArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Schema {
+    /// The JSON Schema of a report (`-f json`)
     Report,
+    /// The JSON Schema of a record (`-f ndjson`)
     Record,
+    /// The codes of gaps and reasons with their meanings, one a line
+    Codes,
 }
 
 #[derive(Args)]
@@ -350,7 +354,7 @@ pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) disks: DiskArgs,
     /// The image
-    #[arg(long, value_name = "REF|DIGEST")]
+    #[arg(long, value_name = "REF|DIGEST", env = "ICECORE_IMAGE")]
     pub(crate) image: String,
     /// The archive to write
     #[arg(short, long, value_name = "FILE")]

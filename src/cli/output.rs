@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::CommandFactory;
-use icecore::report;
+use icecore::{gap::Code, report};
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags},
     io::Errno,
@@ -142,11 +142,17 @@ impl Unnamed {
 }
 
 pub(crate) fn schema(args: &SchemaArgs) -> Done {
+    let mut out = io::stdout().lock();
     let schema = match args.what {
         Schema::Report => report::schema(),
         Schema::Record => report::record_schema(),
+        Schema::Codes => {
+            for (_, code, meaning) in Code::TABLE {
+                writeln!(out, "{code:<26} {meaning}")?;
+            }
+            return Ok(Exit::Complete);
+        }
     };
-    let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &schema).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(Exit::Complete)

@@ -52,9 +52,9 @@ fn scan_here(args: &ScanArgs) -> Done {
         reproducible: args.reproducible,
     };
     let bar = Bar::new(args.progress, args.quiet);
-    let outcome = library::scan(&options, &bar);
+    let scanned = library::scan(&options, &bar);
     bar.finish();
-    let mut report = outcome?.report;
+    let mut report = scanned?;
     let gate = args.fail_on.is_some_and(|limit| report.trips(limit));
     let fixed_only = args.ignore_unfixed;
     report.keep_findings(&Filter { severities: args.severity.clone(), fixed_only });

@@ -16,7 +16,7 @@ mod volumes;
 
 pub use export::{Scratch, export};
 pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};
-pub use run::{Options, Outcome, inspect, json, on_threads, scan};
+pub use run::{Options, inspect, json, on_threads, scan};
 pub use view::{ViewError, Where, gaps, view, whole_view};
 
 /// Told what a scan is doing, for a progress display. All methods may be called from many threads.

@@ -45,12 +45,6 @@ pub struct Options {
     pub database: Option<Arc<Database>>,
 }
 
-/// What a scan ends with.
-pub struct Outcome {
-    /// The report.
-    pub report: Report,
-}
-
 /// Does something that scans on this many threads; as many as the host has if absent.
 pub fn on_threads<T: Send>(threads: Option<usize>, run: impl FnOnce() -> T + Send) -> T {
     match rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build() {
@@ -66,10 +60,10 @@ pub fn json(report: &Report, to: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Scans the disks of one node, on the threads of [`on_threads`].
-pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
+pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
     let reasons = options.facts.reasons();
     if !reasons.is_empty() {
-        return Ok(Outcome { report: skipped(reasons, options.reproducible) });
+        return Ok(skipped(reasons, options.reproducible));
     }
     scan_here(options, progress)
 }
@@ -94,7 +88,7 @@ fn reason(reason: node::Reason) -> report::Reason {
     report::Reason { code: reason.code, detail: reason.detail, evidence: reason.evidence }
 }
 
-fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, OpenError> {
+fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
     let node = open(&options.inputs)?;
     let mut report = inspected(&node);
     let skipped = report.verdict.status == Status::Skipped;
@@ -138,7 +132,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Outcome, Open
     // What has many parts takes a while to be freed.
     folded.into_par_iter().for_each(drop);
     layers.free();
-    Ok(Outcome { report })
+    Ok(report)
 }
 
 /// Gives images, containers and the node (in this order) their findings.

@@ -43,7 +43,7 @@ fn options() -> Options {
 }
 
 fn scan_demo() -> Report {
-    scan::scan(&options(), &scan::Silent).unwrap().report
+    scan::scan(&options(), &scan::Silent).unwrap()
 }
 
 fn truth() -> Vec<Truth> {
@@ -192,7 +192,7 @@ fn the_report_is_the_same_whatever_the_number_of_threads() {
     let text = |threads| {
         scan::on_threads(Some(threads), || {
             let mut text = Vec::new();
-            let report = scan::scan(&options(), &scan::Silent).unwrap().report;
+            let report = scan::scan(&options(), &scan::Silent).unwrap();
             scan::json(&report, &mut text).unwrap();
             assert!(text == serde_json::to_vec_pretty(&report).unwrap(), "{threads} threads");
             text
@@ -209,7 +209,7 @@ fn a_cache_changes_nothing_but_the_work() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { cache: Some(dir.path().to_owned()), reproducible: false, ..options() };
     let run = || {
-        let mut report = scan::scan(&options, &scan::Silent).unwrap().report;
+        let mut report = scan::scan(&options, &scan::Silent).unwrap();
         let cached = report.stats.layers_cached.take().unwrap();
         let read = report.stats.bytes_read.take().unwrap();
         report.stats.reads = None;
@@ -266,7 +266,7 @@ fn the_bundled_database_is_built_from_the_bundled_feeds() {
 #[test]
 fn files_whose_data_never_reached_the_disk_are_read_from_blobs() {
     let crash = Inputs { disks: vec![fixture("crash.qcow2")], ..Inputs::default() };
-    let crash = scan::scan(&Options { inputs: crash, ..options() }, &scan::Silent).unwrap().report;
+    let crash = scan::scan(&Options { inputs: crash, ..options() }, &scan::Silent).unwrap();
     let demo = scan_demo();
     let by_reference = |report: &Report| {
         let package = |package: &report::Package| (package.name.clone(), package.version.clone());

@@ -259,7 +259,7 @@ fn a_scan_of_a_url_is_that_of_the_file_and_shows_no_secret() {
     let report = |disk: &Path| {
         let inputs = Inputs { disks: vec![disk.to_owned()], ..Inputs::default() };
         let options = Options { inputs, reproducible: true, ..Options::default() };
-        serde_json::to_value(scan::scan(&options, &scan::Silent).unwrap().report).unwrap()
+        serde_json::to_value(scan::scan(&options, &scan::Silent).unwrap()).unwrap()
     };
     let file = report(&fixture("node.qcow2"));
     for manner in ["plain", "flaky"] {

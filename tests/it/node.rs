@@ -57,7 +57,7 @@ fn options(names: &[&str]) -> Options {
 }
 
 fn scan_of(names: &[&str]) -> Report {
-    scan::scan(&options(names), &scan::Silent).unwrap().report
+    scan::scan(&options(names), &scan::Silent).unwrap()
 }
 
 fn icecore(words: &[&str], disks: &[PathBuf]) -> (Option<i32>, Vec<u8>) {
@@ -176,7 +176,7 @@ fn facts_skip_a_node_before_a_byte_is_read() {
             facts: NodeFacts::parse(text.as_bytes()).unwrap(),
             ..Options::default()
         };
-        assert_eq!(scan::scan(&options, &scan::Silent).unwrap().report.verdict.status, Status::Skipped);
+        assert_eq!(scan::scan(&options, &scan::Silent).unwrap().verdict.status, Status::Skipped);
     }
     for text in [
         "{}",
