@@ -81,21 +81,23 @@ pub struct Options<'a> {
 /// The formats that icecore reads; what is none of them is a raw disk.
 pub static DRIVERS: &[Driver] = &[qcow2::DRIVER, vhdx::DRIVER, vmdk::DRIVER, vdi::DRIVER, vhd::DRIVER];
 
-/// Formats that are recognised and refused by name: their bytes are not a disk's.
-const REFUSED: &[(&[u8], u64, &str)] = &[
-    (b"QED\0", 0, "QED"),
-    (b"Bochs Virtual HD Image", 0, "Bochs"),
-    (b"WithoutFreeSpace", 0, "Parallels"),
-    (b"WithouFreSpacExt", 0, "Parallels"),
-    (b"\x1f\x8b", 0, "gzip"),
-    (b"\x28\xb5\x2f\xfd", 0, "zstd"),
-    (b"\xfd7zXZ\0", 0, "xz"),
-    (b"BZh", 0, "bzip2"),
-    (b"PK\x03\x04", 0, "zip"),
+/// Formats that are recognised and refused by name, with what helps: their bytes are not a disk's.
+const REFUSED: &[(&[u8], u64, &str, &str)] = &[
+    (b"QED\0", 0, "QED", CONVERT),
+    (b"Bochs Virtual HD Image", 0, "Bochs", CONVERT),
+    (b"WithoutFreeSpace", 0, "Parallels", CONVERT),
+    (b"WithouFreSpacExt", 0, "Parallels", CONVERT),
+    (b"\x1f\x8b", 0, "gzip", "`gunzip -k`, or `tar -xSzf` if it is an archive, makes a raw disk of it"),
+    (b"\x28\xb5\x2f\xfd", 0, "zstd", "`zstd -d` makes a raw disk of it"),
+    (b"\xfd7zXZ\0", 0, "xz", "`xz -dk` makes a raw disk of it"),
+    (b"BZh", 0, "bzip2", "`bunzip2 -k` makes a raw disk of it"),
+    (b"PK\x03\x04", 0, "zip", "`unzip` it first"),
 ];
 
 /// The same, in the last 512 bytes: an Apple disk image begins with data.
-const REFUSED_AT_END: &[(&[u8], &str)] = &[(b"koly", "Apple disk image")];
+const REFUSED_AT_END: &[(&[u8], &str, &str)] = &[(b"koly", "Apple disk image", CONVERT)];
+
+const CONVERT: &str = "`qemu-img convert -O qcow2` makes a disk of it that is";
 
 /// Opens a disk image. Its format is `forced`, or the one it looks like.
 pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Result<Disk, FormatError> {
@@ -123,9 +125,9 @@ pub fn open(source: Source, forced: Option<&str>, options: &Options<'_>) -> Resu
         return (driver.open)(source, options);
     }
     if forced.is_none()
-        && let Some(name) = refused(&source)
+        && let Some((name, advice)) = refused(&source)
     {
-        return Err(unsupported(format!("a disk image of format {name}, which is not read")));
+        return Err(unsupported(format!("a disk image of format {name}, which is not read; {advice}")));
     }
     no_snapshots("a raw disk", options)?;
     Ok(Disk { source, format: "raw", notes: Vec::new() })
@@ -147,11 +149,13 @@ fn is_partitioned(source: &dyn ReadAt) -> bool {
     is_mbr || head.get(512..520) == Some(b"EFI PART")
 }
 
-fn refused(source: &dyn ReadAt) -> Option<&'static str> {
-    let first = REFUSED.iter().find(|(magic, at, _)| begins(source, magic, *at)).map(|(.., name)| *name);
+/// The name of a format that is refused, and what helps.
+fn refused(source: &dyn ReadAt) -> Option<(&'static str, &'static str)> {
+    let first = REFUSED.iter().find(|(magic, at, ..)| begins(source, magic, *at));
+    let first = first.map(|(_, _, name, advice)| (*name, *advice));
     let footer = source.size().checked_sub(512);
-    let last = |at| REFUSED_AT_END.iter().find(|(magic, _)| begins(source, magic, at)).map(|(_, name)| *name);
-    first.or_else(|| footer.and_then(last))
+    let at_end = |at| REFUSED_AT_END.iter().find(|(magic, ..)| begins(source, magic, at));
+    first.or_else(|| footer.and_then(at_end).map(|(_, name, advice)| (*name, *advice)))
 }
 
 /// An internal snapshot cannot be read of what has none.
@@ -190,15 +194,15 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_refused_by_its_name_unless_it_is_called_raw() {
-        for (magic, at, name) in REFUSED {
+        for (magic, at, name, advice) in REFUSED {
             let mut bytes = vec![0; 1024];
             let at = usize::try_from(*at).unwrap();
             bytes[at..at + magic.len()].copy_from_slice(magic);
-            let expected = format!("a disk image of format {name}, which is not read");
+            let expected = format!("a disk image of format {name}, which is not read; {advice}");
             assert_eq!(format(bytes.clone(), None), Err(expected));
             assert_eq!(format(bytes, Some("raw")), Ok("raw"));
         }
-        for (magic, name) in REFUSED_AT_END {
+        for (magic, name, _) in REFUSED_AT_END {
             let mut bytes = vec![0; 4096];
             bytes[3584..3584 + magic.len()].copy_from_slice(magic);
             assert!(format(bytes, None).unwrap_err().contains(name));
