@@ -13,6 +13,7 @@ pub mod erofs;
 pub mod exfat;
 pub mod ext4;
 pub mod fat;
+mod gathering;
 mod handle;
 pub mod host;
 mod kinds;

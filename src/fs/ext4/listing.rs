@@ -1,46 +1,47 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use super::{
-    blocks::{self, Span},
     directory::{self, Entry, Rules},
     inline,
     inode::Inode,
-    map::{self, Map, Run},
+    map::{self, Map},
     reader::number,
     volume::Volume,
 };
 use crate::{
-    error::{self, FormatError},
-    fs::{DirEntry, FileKind, Ino, Listing, in_batches},
-    limits, num,
+    error::FormatError,
+    fs::{
+        DirEntry, FileKind, Ino, Listing,
+        gathering::{self, Inodes, load_inodes},
+        in_batches,
+    },
+    limits,
 };
 
-/// Bytes that one read fetches at most.
-const LONGEST: u64 = 1 << 20;
-/// Bytes that are read along rather than making a read of its own.
-const GAP: u64 = 16 << 10;
+/// A directory that is being read.
+pub(super) type Open = gathering::Open<Rules>;
+
+impl Inodes for Volume {
+    fn block_of(&self, ino: Ino) -> Option<u64> {
+        number(ino).and_then(|number| self.place(number)).ok().map(|place| place.block)
+    }
+
+    fn kind_of(&self, ino: Ino) -> Result<FileKind, FormatError> {
+        self.inode(number(ino)?)?.kind()
+    }
+}
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
     in_batches(dirs, |batch| read_batch(volume, batch))
 }
 
-/// A directory that is being read.
-pub(super) struct Open {
-    pub(super) rules: Rules,
-    /// What was read so far, by the number of its block in the directory.
-    parts: Vec<(u64, Vec<DirEntry>)>,
-    entries: usize,
-    pub(super) damage: Vec<FormatError>,
-    directories: Option<u64>,
-}
-
 fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
     load_inodes(volume, dirs);
-    let mut runs: Vec<(Run, usize)> = Vec::new();
-    let mut open: Vec<Result<Open, FormatError>> = Vec::with_capacity(dirs.len());
+    let mut parts = Vec::new();
+    let mut open = Vec::with_capacity(dirs.len());
     for (index, dir) in dirs.iter().enumerate() {
         open.push(number(*dir).and_then(|number| volume.inode(number)).and_then(|inode| {
             let mut open = start(volume, &inode)?;
@@ -54,46 +55,22 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
                 return Ok(open);
             }
             let map = map(volume, &inode, &mut open)?;
-            runs.extend(map.runs.into_iter().flat_map(|run| split(volume, run)).map(|run| (run, index)));
+            let runs = map.runs.into_iter();
+            parts.extend(runs.flat_map(|run| gathering::split(&volume.blocks, run, 1, index)));
             Ok(open)
         }));
     }
-    runs.sort_unstable_by_key(|(run, index)| (run.physical, *index));
-    drop_shared(volume, &mut runs, &mut open);
-    let groups = join(volume, &runs);
-    groups.iter().skip(1).for_each(|(span, _)| volume.blocks.will_need(*span));
-    for group in groups {
-        read_group(volume, group, &mut open);
-    }
-    let finished = open.into_iter().map(|open| open.map(finish));
-    dirs.iter().zip(finished).map(|(dir, listing)| change(volume, *dir, listing?)).collect()
-}
-
-/// Drops runs of blocks that another run holds already: a small hostile disk would list as an endless one.
-fn drop_shared(volume: &Volume, runs: &mut Vec<(Run, usize)>, open: &mut [Result<Open, FormatError>]) {
-    let mut end = 0;
-    runs.retain(|(run, index)| {
-        let alone = run.physical >= end;
-        if !alone && let Some(Ok(open)) = open.get_mut(*index) {
-            let offset = volume.superblock.offset(run.physical);
-            let problem = format!("block {} belongs to a directory twice", run.physical);
-            damaged(open, FormatError::corrupt(directory::STRUCTURE, offset, problem));
+    gathering::read(volume, directory::STRUCTURE, 1, parts, &mut open, |open, logical, physical, block| {
+        match block {
+            Some(block) => read_block(volume, open, logical, physical, block),
+            None => match volume.blocks.read(directory::STRUCTURE, physical) {
+                Ok(block) => read_block(volume, open, logical, physical, &block),
+                Err(error) => open.damaged(error),
+            },
         }
-        end = end.max(run.physical.saturating_add(run.count));
-        alone
     });
-}
-
-/// Brings the inodes into the cache, in the order of the inode tables.
-fn load_inodes(volume: &Volume, dirs: &[Ino]) {
-    let place = |dir: &Ino| number(*dir).and_then(|number| volume.place(number)).ok();
-    let mut wanted: Vec<u64> = dirs.iter().filter_map(place).map(|place| place.block).collect();
-    wanted.sort_unstable();
-    let block_size = u64::from(volume.superblock.block_size);
-    let blocks = |bytes: u64| bytes.checked_div(block_size).unwrap_or(0);
-    let spans = blocks::spans(wanted, blocks(GAP), blocks(LONGEST).max(1));
-    spans.iter().skip(1).for_each(|span| volume.blocks.will_need(*span));
-    volume.blocks.load(&spans);
+    let finished = open.into_iter().map(|open| open.map(Open::finish));
+    dirs.iter().zip(finished).map(|(dir, listing)| change(volume, *dir, listing?)).collect()
 }
 
 /// What must be known before a directory's blocks are read.
@@ -102,8 +79,7 @@ pub(super) fn start(volume: &Volume, inode: &Inode) -> Result<Open, FormatError>
         return Err(inode.corrupt("is not a directory"));
     }
     // With too many directories for the count it is 1 (`dir_nlink`).
-    let directories = inode.stat()?.links.checked_sub(2);
-    Ok(Open { rules: rules(volume, inode), parts: Vec::new(), entries: 0, damage: Vec::new(), directories })
+    Ok(Open::new(rules(volume, inode), inode.stat()?.links))
 }
 
 fn rules(volume: &Volume, inode: &Inode) -> Rules {
@@ -131,129 +107,26 @@ pub(super) fn map(volume: &Volume, inode: &Inode, open: &mut Open) -> Result<Map
     Ok(map)
 }
 
-/// Parts of a run that one read fetches.
-fn split(volume: &Volume, run: Run) -> impl Iterator<Item = Run> + use<> {
-    let longest = LONGEST.checked_div(u64::from(volume.superblock.block_size)).unwrap_or(0).max(1);
-    (0..run.count.div_ceil(longest)).map(move |part| {
-        let skipped = part.saturating_mul(longest);
-        Run {
-            logical: run.logical.saturating_add(skipped),
-            physical: run.physical.saturating_add(skipped),
-            count: run.count.saturating_sub(skipped).min(longest),
-        }
-    })
-}
-
-/// Groups of runs near each other, sorted by place, each with the span that one read fetches.
-fn join<'a>(volume: &Volume, runs: &'a [(Run, usize)]) -> Vec<(Span, &'a [(Run, usize)])> {
-    let block_size = u64::from(volume.superblock.block_size);
-    let blocks = |bytes: u64| bytes.checked_div(block_size).unwrap_or(0);
-    let (gap, longest) = (blocks(GAP), blocks(LONGEST).max(1));
-    let mut groups = Vec::new();
-    let mut rest = runs;
-    while let Some((first, _)) = rest.first() {
-        let mut span = Span { start: first.physical, count: first.count };
-        let fits = |(run, _): &&(Run, usize)| {
-            let end = run.physical.saturating_add(run.count).max(span.end());
-            let count = end.saturating_sub(span.start);
-            let near = run.physical <= span.end().saturating_add(gap) && count <= longest.max(span.count);
-            if near {
-                span.count = count;
-            }
-            near
-        };
-        let length = rest.iter().take_while(fits).count().max(1);
-        let (group, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        groups.push((span, group));
-        rest = after;
-    }
-    groups
-}
-
-fn read_group(
-    volume: &Volume,
-    (span, runs): (Span, &[(Run, usize)]),
-    open: &mut [Result<Open, FormatError>],
-) {
-    let size = num::index(volume.superblock.block_size);
-    let whole = volume.blocks.read_span(span).ok();
-    for (run, index) in runs {
-        let Some(Ok(open)) = open.get_mut(*index) else { continue };
-        for (logical, physical) in (run.logical..run.logical_end()).zip(run.physical..) {
-            let start = num::to_usize(physical.saturating_sub(span.start)).saturating_mul(size);
-            let part = whole.as_ref().and_then(|whole| whole.get(start..start.saturating_add(size)));
-            match part {
-                Some(block) => read_block(volume, open, logical, physical, block),
-                // A read that fails loses only the blocks that it must.
-                None => match volume.blocks.read(directory::STRUCTURE, physical) {
-                    Ok(block) => read_block(volume, open, logical, physical, &block),
-                    Err(error) => damaged(open, error),
-                },
-            }
-        }
-    }
-}
-
 fn read_block(volume: &Volume, open: &mut Open, logical: u64, physical: u64, block: &[u8]) {
     let offset = volume.superblock.offset(physical);
-    match open.rules.check(block, logical == 0, offset) {
+    match open.context.check(block, logical == 0, offset) {
         Ok(()) => add(volume, open, logical, block, offset),
-        Err(error) => damaged(open, error),
+        Err(error) => open.damaged(error),
     }
 }
 
 fn add(volume: &Volume, open: &mut Open, logical: u64, block: &[u8], offset: u64) {
     let mut damage = Vec::new();
     let mut entries = Vec::new();
-    let mut kinds_missing = false;
     let each = |entry: Entry<'_>| {
-        kinds_missing |= entry.kind.is_none();
         let ino = Ino(u64::from(entry.inode));
         let kind = entry.kind.unwrap_or(FileKind::Regular);
         entries.push((DirEntry { name: entry.name.to_vec(), ino, kind }, entry.kind.is_some()));
         false
     };
-    open.rules.entries(block, offset, each, &mut damage);
-    damage.into_iter().for_each(|error| damaged(open, error));
-    if kinds_missing {
-        look_up_kinds(volume, open, &mut entries);
-    }
-    open.entries = open.entries.saturating_add(entries.len());
-    if open.entries > limits::DIRECTORY_ENTRIES {
-        return damaged(open, FormatError::limit(format!("more than {} entries", limits::DIRECTORY_ENTRIES)));
-    }
-    open.parts.push((logical, entries.into_iter().map(|(entry, _)| entry).collect()));
-}
-
-/// The kinds that the entries do not hold, from the inodes in the order of the disk; an entry whose inode
-/// cannot be read is damage.
-fn look_up_kinds(volume: &Volume, open: &mut Open, entries: &mut Vec<(DirEntry, bool)>) {
-    let missing: Vec<Ino> = entries.iter().filter(|(_, known)| !known).map(|(entry, _)| entry.ino).collect();
-    load_inodes(volume, &missing);
-    entries.retain_mut(|(entry, known)| {
-        if *known {
-            return true;
-        }
-        match number(entry.ino).and_then(|number| volume.inode(number)?.kind()) {
-            Ok(kind) => entry.kind = kind,
-            Err(error) => {
-                damaged(open, error);
-                return false;
-            }
-        }
-        true
-    });
-}
-
-pub(super) fn damaged(open: &mut Open, error: FormatError) {
-    error::note(&mut open.damage, error);
-}
-
-fn finish(mut open: Open) -> Listing {
-    open.parts.sort_unstable_by_key(|(logical, _)| Reverse(*logical));
-    let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
-    entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
-    Listing { entries, damage: open.damage, directories: open.directories }
+    open.context.entries(block, offset, each, &mut damage);
+    damage.into_iter().for_each(|error| open.damaged(error));
+    open.add(volume, logical, entries);
 }
 
 /// Adds and removes the names that fast commits did.

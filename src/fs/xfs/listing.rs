@@ -1,9 +1,6 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashSet},
-};
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     directory::{self, Block, Entry},
@@ -13,50 +10,37 @@ use super::{
     volume::Volume,
 };
 use crate::{
-    error::{self, FormatError},
+    error::FormatError,
     fs::{
         DirEntry, FileKind, Ino, Listing,
-        blocks::{self, Span},
+        gathering::{self, Inodes, load_inodes},
         in_batches,
     },
-    limits, num,
 };
 
-/// Bytes that one read fetches at most.
-const LONGEST: u64 = 1 << 20;
-/// Bytes that are read along rather than making a read of its own.
-const GAP: u64 = 16 << 10;
+/// A directory that is being read, with the number of its inode.
+pub(super) type Open = gathering::Open<u64>;
+type Opened = gathering::Opened<u64>;
+
+impl Inodes for Volume {
+    fn block_of(&self, ino: Ino) -> Option<u64> {
+        self.place(ino.0).ok().map(|place| place.block)
+    }
+
+    fn kind_of(&self, ino: Ino) -> Result<FileKind, FormatError> {
+        self.inode(ino.0)?.kind()
+    }
+}
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
     in_batches(dirs, |batch| read_batch(volume, batch))
 }
 
-/// A directory that is being read.
-pub(super) struct Open {
-    pub(super) number: u64,
-    /// What was read so far, by the index of its block in the directory.
-    parts: Vec<(u64, Vec<DirEntry>)>,
-    entries: usize,
-    pub(super) damage: Vec<FormatError>,
-    directories: Option<u64>,
-}
-
-/// Blocks of a directory that lie side by side: the index of the first, and which directory of the batch it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Part {
-    physical: u64,
-    /// Blocks of the file system.
-    count: u64,
-    index: u64,
-    dir: usize,
-}
-
-type Opened = Vec<Result<Open, FormatError>>;
-
 fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
     load_inodes(volume, dirs);
-    let mut parts: Vec<Part> = Vec::new();
+    let per = volume.superblock.blocks_per_directory_block();
+    let mut parts = Vec::new();
     let mut scattered: Vec<(usize, BTreeMap<u64, Vec<Run>>)> = Vec::new();
     let mut open: Opened = Vec::with_capacity(dirs.len());
     for (dir, ino) in dirs.iter().enumerate() {
@@ -68,64 +52,26 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
             }
             let pieces = Pieces::of(volume, &inode)?;
             open.damage.extend(pieces.damage);
-            parts.extend(pieces.whole.into_iter().flat_map(|run| split(volume, run, dir)));
+            let whole = pieces.whole.into_iter();
+            parts.extend(whole.flat_map(|run| gathering::split(&volume.blocks, run, per, dir)));
             scattered.push((dir, pieces.scattered));
             Ok(open)
         }));
     }
-    parts.sort_unstable();
-    drop_shared(volume, &mut parts, &mut open);
-    let groups = join(volume, &parts);
-    groups.iter().skip(1).for_each(|(span, _)| volume.blocks.will_need(*span));
-    for group in groups {
-        read_group(volume, group, &mut open);
-    }
-    read_scattered(volume, scattered, &mut open);
-    open.into_iter().map(|open| open.map(finish)).collect()
-}
-
-/// Drops parts whose blocks another part holds already: a small hostile disk would list as an endless one.
-fn drop_shared(volume: &Volume, parts: &mut Vec<Part>, open: &mut Opened) {
-    let mut end = 0;
-    parts.retain(|part| {
-        let alone = part.physical >= end;
-        if !alone {
-            shared(volume, part.dir, part.physical, open);
+    gathering::read(volume, directory::STRUCTURE, per, parts, &mut open, |open, index, physical, block| {
+        match block {
+            Some(block) => read_block(volume, open, index, physical, block),
+            None => read_pieces(volume, open, index, &[Run { logical: 0, physical, count: per }]),
         }
-        end = end.max(part.physical.saturating_add(part.count));
-        alone
     });
-}
-
-fn shared(volume: &Volume, dir: usize, block: u64, open: &mut Opened) {
-    if let Some(Ok(open)) = open.get_mut(dir) {
-        let problem = format!("block {block} belongs to a directory twice");
-        damaged(open, FormatError::corrupt(directory::STRUCTURE, volume.superblock.offset(block), problem));
-    }
-}
-
-/// Brings inodes into the cache, in the order of the disk.
-fn load_inodes(volume: &Volume, inodes: &[Ino]) {
-    let place = |ino: &Ino| volume.place(ino.0).ok();
-    let mut wanted: Vec<u64> = inodes.iter().filter_map(place).map(|place| place.block).collect();
-    wanted.sort_unstable();
-    let (gap, longest) = limits_in_blocks(volume);
-    let spans = blocks::spans(wanted, gap, longest);
-    spans.iter().skip(1).for_each(|span| volume.blocks.will_need(*span));
-    volume.blocks.load(&spans);
-}
-
-fn limits_in_blocks(volume: &Volume) -> (u64, u64) {
-    (volume.superblock.in_blocks(GAP), volume.superblock.in_blocks(LONGEST).max(1))
+    read_scattered(volume, scattered, &mut open);
+    open.into_iter().map(|open| open.map(Open::finish)).collect()
 }
 
 /// What must be known before a directory's entries are read.
 pub(super) fn start(inode: &Inode) -> Result<Open, FormatError> {
     match inode.kind()? {
-        FileKind::Directory => {
-            let directories = u64::from(inode.links()).checked_sub(2);
-            Ok(Open { number: inode.number, parts: Vec::new(), entries: 0, damage: Vec::new(), directories })
-        }
+        FileKind::Directory => Ok(Open::new(inode.number, inode.links().into())),
         _ => Err(inode.corrupt("is not a directory")),
     }
 }
@@ -138,66 +84,8 @@ fn short_form(volume: &Volume, open: &mut Open, inode: &Inode) {
         false
     };
     directory::short_form(volume, inode, inode.data(), each, &mut damage);
-    damage.into_iter().for_each(|error| damaged(open, error));
-    add(volume, open, 0, entries);
-}
-
-/// Parts of a run that one read fetches, each of whole blocks of the directory.
-fn split(volume: &Volume, run: Run, dir: usize) -> impl Iterator<Item = Part> + use<> {
-    let per = volume.superblock.blocks_per_directory_block();
-    let longest = limits_in_blocks(volume).1.max(per);
-    (0..run.count.div_ceil(longest)).map(move |part| {
-        let skipped = part.saturating_mul(longest);
-        Part {
-            physical: run.physical.saturating_add(skipped),
-            count: run.count.saturating_sub(skipped).min(longest),
-            index: run.logical.saturating_add(skipped).checked_div(per).unwrap_or(0),
-            dir,
-        }
-    })
-}
-
-/// Groups of parts near each other, sorted by place, each with the span that one read fetches.
-fn join<'a>(volume: &Volume, parts: &'a [Part]) -> Vec<(Span, &'a [Part])> {
-    let (gap, longest) = limits_in_blocks(volume);
-    let mut groups = Vec::new();
-    let mut rest = parts;
-    while let Some(first) = rest.first() {
-        let mut span = Span { start: first.physical, count: first.count };
-        let fits = |part: &&Part| {
-            let end = part.physical.saturating_add(part.count).max(span.end());
-            let count = end.saturating_sub(span.start);
-            let near = part.physical <= span.end().saturating_add(gap) && count <= longest.max(span.count);
-            if near {
-                span.count = count;
-            }
-            near
-        };
-        let length = rest.iter().take_while(fits).count().max(1);
-        let (group, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        groups.push((span, group));
-        rest = after;
-    }
-    groups
-}
-
-fn read_group(volume: &Volume, (span, parts): (Span, &[Part]), open: &mut Opened) {
-    let per = volume.superblock.blocks_per_directory_block();
-    let block_size = num::index(volume.superblock.block_size);
-    let size = num::index(volume.superblock.directory_block);
-    let whole = volume.blocks.read_span(span).ok();
-    for part in parts {
-        let Some(Ok(open)) = open.get_mut(part.dir) else { continue };
-        let blocks = (part.physical..part.physical.saturating_add(part.count)).step_by(num::to_usize(per));
-        for (index, physical) in (part.index..).zip(blocks) {
-            let start = num::to_usize(physical.saturating_sub(span.start)).saturating_mul(block_size);
-            match whole.as_ref().and_then(|whole| whole.get(start..start.saturating_add(size))) {
-                Some(block) => read_block(volume, open, index, physical, block),
-                // A read that fails loses only the blocks that it must.
-                None => read_pieces(volume, open, index, &[Run { logical: 0, physical, count: per }]),
-            }
-        }
-    }
+    damage.into_iter().for_each(|error| open.damaged(error));
+    open.add(volume, 0, entries);
 }
 
 fn read_scattered(volume: &Volume, scattered: Vec<(usize, BTreeMap<u64, Vec<Run>>)>, open: &mut Opened) {
@@ -206,7 +94,7 @@ fn read_scattered(volume: &Volume, scattered: Vec<(usize, BTreeMap<u64, Vec<Run>
         for (index, pieces) in blocks {
             let first = pieces.first().map_or(0, |run| run.physical);
             if !seen.insert(first) {
-                shared(volume, dir, first, open);
+                gathering::shared(&volume.blocks, directory::STRUCTURE, first, dir, open);
             } else if let Some(Ok(open)) = open.get_mut(dir) {
                 read_pieces(volume, open, index, &pieces);
             }
@@ -218,15 +106,15 @@ fn read_pieces(volume: &Volume, open: &mut Open, index: u64, pieces: &[Run]) {
     let physical = pieces.first().map_or(0, |run| run.physical);
     match assemble(volume, pieces) {
         Ok(block) => read_block(volume, open, index, physical, &block),
-        Err(error) => damaged(open, error),
+        Err(error) => open.damaged(error),
     }
 }
 
 fn read_block(volume: &Volume, open: &mut Open, index: u64, physical: u64, bytes: &[u8]) {
     let offset = volume.superblock.offset(physical);
-    let block = match Block::check(volume, open.number, bytes, index, offset) {
+    let block = match Block::check(volume, open.context, bytes, index, offset) {
         Ok(block) => block,
-        Err(error) => return damaged(open, error),
+        Err(error) => return open.damaged(error),
     };
     let mut damage = Vec::new();
     let mut entries = Vec::new();
@@ -235,54 +123,12 @@ fn read_block(volume: &Volume, open: &mut Open, index: u64, physical: u64, bytes
         false
     };
     block.entries(volume, each, &mut damage);
-    damage.into_iter().for_each(|error| damaged(open, error));
-    add(volume, open, index, entries);
+    damage.into_iter().for_each(|error| open.damaged(error));
+    open.add(volume, index, entries);
 }
 
 /// An entry, and whether its kind is known.
 fn owned(entry: Entry<'_>) -> (DirEntry, bool) {
     let kind = entry.kind.unwrap_or(FileKind::Regular);
     (DirEntry { name: entry.name.to_vec(), ino: Ino(entry.inode), kind }, entry.kind.is_some())
-}
-
-fn add(volume: &Volume, open: &mut Open, index: u64, mut entries: Vec<(DirEntry, bool)>) {
-    if entries.iter().any(|(_, known)| !known) {
-        look_up_kinds(volume, open, &mut entries);
-    }
-    open.entries = open.entries.saturating_add(entries.len());
-    if open.entries > limits::DIRECTORY_ENTRIES {
-        return damaged(open, FormatError::limit(format!("more than {} entries", limits::DIRECTORY_ENTRIES)));
-    }
-    open.parts.push((index, entries.into_iter().map(|(entry, _)| entry).collect()));
-}
-
-/// The kinds that the entries do not hold, from the inodes in the order of the disk; an entry whose inode
-/// cannot be read is damage.
-fn look_up_kinds(volume: &Volume, open: &mut Open, entries: &mut Vec<(DirEntry, bool)>) {
-    let missing: Vec<Ino> = entries.iter().filter(|(_, known)| !known).map(|(entry, _)| entry.ino).collect();
-    load_inodes(volume, &missing);
-    entries.retain_mut(|(entry, known)| {
-        if *known {
-            return true;
-        }
-        match volume.inode(entry.ino.0).and_then(|inode| inode.kind()) {
-            Ok(kind) => entry.kind = kind,
-            Err(error) => {
-                damaged(open, error);
-                return false;
-            }
-        }
-        true
-    });
-}
-
-pub(super) fn damaged(open: &mut Open, error: FormatError) {
-    error::note(&mut open.damage, error);
-}
-
-fn finish(mut open: Open) -> Listing {
-    open.parts.sort_unstable_by_key(|(index, _)| Reverse(*index));
-    let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
-    entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
-    Listing { entries, damage: open.damage, directories: open.directories }
 }

@@ -4,23 +4,22 @@
 use super::{
     directory::{self, Block, Entry},
     inode::{Format, Inode},
-    listing::{Open, damaged, start},
+    listing::{Open, start},
     map::Run,
     pieces::{Pieces, assemble},
     volume::Volume,
 };
 use crate::{error::FormatError, fs::Ino};
 
-/// The inode of one name, byte for byte (also in directories whose names ignore case). If the name was not found and a
-/// part of the directory is damaged, the damage is the answer: the name may have been there.
+/// The inode of one name, byte for byte (also in directories whose names ignore case).
 pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Option<Ino>, FormatError> {
     let mut open = start(dir)?;
     let mut found = None;
     if dir.data().format == Format::Local {
         let mut damage = Vec::new();
         directory::short_form(volume, dir, dir.data(), finder(name, &mut found), &mut damage);
-        damage.into_iter().for_each(|error| damaged(&mut open, error));
-        return answer(found, open);
+        damage.into_iter().for_each(|error| open.damaged(error));
+        return open.answer(found);
     }
     let pieces = Pieces::of(volume, dir)?;
     open.damage.extend(pieces.damage);
@@ -42,14 +41,7 @@ pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Optio
             return Ok(found);
         }
     }
-    answer(None, open)
-}
-
-fn answer(found: Option<Ino>, open: Open) -> Result<Option<Ino>, FormatError> {
-    match (found, open.damage.into_iter().next()) {
-        (None, Some(error)) => Err(error),
-        (found, _) => Ok(found),
-    }
+    open.answer(None)
 }
 
 fn finder<'a>(name: &[u8], found: &mut Option<Ino>) -> impl FnMut(Entry<'a>) -> bool {
@@ -66,14 +58,14 @@ fn find(volume: &Volume, open: &mut Open, index: u64, pieces: &[Run], name: &[u8
     let offset = volume.superblock.offset(pieces.first().map_or(0, |run| run.physical));
     let bytes = match assemble(volume, pieces) {
         Ok(bytes) => bytes,
-        Err(error) => return damaged(open, error),
+        Err(error) => return open.damaged(error),
     };
-    match Block::check(volume, open.number, &bytes, index, offset) {
+    match Block::check(volume, open.context, &bytes, index, offset) {
         Ok(block) => {
             let mut damage = Vec::new();
             block.entries(volume, finder(name, found), &mut damage);
-            damage.into_iter().for_each(|error| damaged(open, error));
+            damage.into_iter().for_each(|error| open.damaged(error));
         }
-        Err(error) => damaged(open, error),
+        Err(error) => open.damaged(error),
     }
 }
