@@ -10,14 +10,15 @@ use super::{
 use crate::{
     error::FormatError,
     fs::{FileSystem, GuestPath, Root, Subvolume},
-    inventory::Os,
+    inventory::{EXTRACTORS, Os},
     limits,
 };
 
 /// The number of the subvolume that all others are below.
 const TOP_SUBVOLUME: u64 = 5;
 
-/// Whether a tree is an operating system's root. What was found holds, whatever else cannot be read.
+/// Whether a tree is an operating system's root: it says which, or holds what one has: an fstab, or the database of a
+/// package manager. What was found holds, whatever else cannot be read.
 pub(super) fn holds_os(root: &Root) -> Result<bool, FormatError> {
     let mut failure = None;
     let mut has = |path: &str| match root.find(path.as_bytes()) {
@@ -27,7 +28,10 @@ pub(super) fn holds_os(root: &Root) -> Result<bool, FormatError> {
             false
         }
     };
-    let found = has("etc/fstab") && has("usr") || Os::FILES.iter().any(|file| has(file));
+    let databases = || EXTRACTORS.iter().flat_map(|extractor| extractor.places());
+    let found = Os::FILES.iter().any(|file| has(file))
+        || has("etc/fstab") && has("usr")
+        || databases().any(|place| has(place));
     failure.filter(|_| !found).map_or(Ok(found), Err)
 }
 
@@ -81,4 +85,25 @@ pub(super) fn is_its_root(volume: &NodeVolume, root: &Root) -> bool {
     let text = root.read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
     let lines = fstab::parse(&String::from_utf8_lossy(&text));
     lines.iter().any(|line| line.at == GuestPath::ROOT && is_on(volume, line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::memory::Tree;
+
+    #[test]
+    fn a_root_need_not_say_which_system_it_is() {
+        let holds = |paths: &[&str]| {
+            let mut tree = Tree::default();
+            paths.iter().for_each(|path| tree.file(path, ""));
+            holds_os(&Root::new(tree.build())).unwrap()
+        };
+        assert!(holds(&["etc/os-release"]) && holds(&["usr/lib/os-release"]));
+        assert!(holds(&["etc/fstab", "usr/bin/env"]) && !holds(&["etc/fstab"]));
+        // What a package manager has installed is examined, though the file with the system's name was lost.
+        assert!(holds(&["var/lib/dpkg/status"]) && holds(&["lib/apk/db/installed"]));
+        assert!(holds(&["usr/lib/sysimage/rpm/rpmdb.sqlite"]));
+        assert!(!holds(&["lib/dpkg/status", "lib/containerd/x"]), "a separate /var");
+    }
 }
