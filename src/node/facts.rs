@@ -3,8 +3,7 @@
 
 use serde::{Deserialize, de::Error as _};
 
-use super::Reason;
-use crate::gap::Code;
+use crate::gap::{Code, Reason};
 
 /// Facts about a node (`--node-facts FILE`). Every field may be absent; unknown fields, and unknown words in the fields
 /// that decide, are refused, so that a slip of the pen does not pass for a fact.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Branch;
 use crate::{
     Gap,
-    gap::Code,
+    gap::Reason,
     inventory::{Os, PackageKind, SourcePackage},
     vuln::Finding,
 };
@@ -86,17 +86,6 @@ pub struct Verdict {
     pub status: Status,
     /// Why it is not complete.
     pub reasons: Vec<Reason>,
-}
-
-/// Why a verdict is what it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Reason {
-    /// The machine-readable reason.
-    pub code: Code,
-    /// In words.
-    pub detail: String,
-    /// What shows it.
-    pub evidence: String,
 }
 
 /// The machine that the disks belong to.
