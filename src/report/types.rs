@@ -138,7 +138,8 @@ pub struct Volume {
     pub offset: u64,
     /// Its size in bytes.
     pub size: u64,
-    /// What it holds: a file system's name, another format's, or `unknown`.
+    /// What it holds: a file system's name (whether or not it could be opened: gaps tell), another format's, or
+    /// `unknown`.
     pub content: String,
     /// The file system's UUID.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -44,6 +44,7 @@ impl Opening<'_> {
                 self.opened(volume, opened);
             }
             Some(Err(error)) => {
+                recognised(&mut record, &volume.source);
                 self.unread.push(Gap::from_error(&error, Scope::Volume, &volume.id, UNREAD));
             }
             None => {
@@ -90,6 +91,8 @@ impl Opening<'_> {
                     let gap = |id| Gap::from_error(&error, Scope::Volume, id, UNREAD);
                     self.unread.extend(ids.iter().map(gap));
                 }
+                    let records = self.volumes.iter_mut().filter(|record| ids.contains(&record.id));
+                    records.for_each(|record| recognised(record, &volume.source));
                 // They were members of one a moment ago.
                 None => self.unread(Code::ReadError, &volume, "the volume reads otherwise than before"),
             }
@@ -152,6 +155,13 @@ fn describe(record: &mut report::Volume, opened: &fs::Opened) {
 fn holds_data(volume: &volume::Volume) -> bool {
     let length = usize::try_from(volume.source.size().min(128 << 10)).unwrap_or(0);
     let mut head = vec![0; length];
+/// What a volume's file system is called that cannot be opened.
+fn recognised(record: &mut report::Volume, source: &Source) {
+    if let Some(kind) = fs::kind(source) {
+        kind.clone_into(&mut record.content);
+    }
+}
+
     // What cannot be read may hold anything.
     volume.source.read_at(&mut head, 0).is_err() || head.iter().any(|byte| *byte != 0)
 }
