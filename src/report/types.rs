@@ -159,6 +159,10 @@ pub struct Volume {
 }
 
 /// A volume's place in the machine.
+    /// The id of the volume under which its file system is read and mounts are listed, for a further device of a file
+    /// system that spans several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part_of: Option<String>,
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Mount {
     /// Where.

@@ -84,15 +84,18 @@ impl Opening<'_> {
             match fs::open_set(&sources) {
                 Some(Ok(opened)) => {
                     let records = self.volumes.iter_mut().filter(|record| ids.contains(&record.id));
-                    records.for_each(|record| describe(record, &opened));
+                    for record in records {
+                        describe(record, &opened);
+                        record.part_of = (record.id != volume.id).then(|| volume.id.clone());
+                    }
                     self.opened(volume, opened);
                 }
                 Some(Err(error)) => {
+                    let records = self.volumes.iter_mut().filter(|record| ids.contains(&record.id));
+                    records.for_each(|record| recognised(record, &volume.source));
                     let gap = |id| Gap::from_error(&error, Scope::Volume, id, UNREAD);
                     self.unread.extend(ids.iter().map(gap));
                 }
-                    let records = self.volumes.iter_mut().filter(|record| ids.contains(&record.id));
-                    records.for_each(|record| recognised(record, &volume.source));
                 // They were members of one a moment ago.
                 None => self.unread(Code::ReadError, &volume, "the volume reads otherwise than before"),
             }
@@ -141,6 +144,7 @@ pub(super) fn record(id: &str, offset: u64, size: u64, content: &str) -> report:
         partition_name: None,
         partition_uuid: None,
         parts: Vec::new(),
+        part_of: None,
     }
 }
 
@@ -151,10 +155,6 @@ fn describe(record: &mut report::Volume, opened: &fs::Opened) {
     record.label.clone_from(&opened.label);
 }
 
-/// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.
-fn holds_data(volume: &volume::Volume) -> bool {
-    let length = usize::try_from(volume.source.size().min(128 << 10)).unwrap_or(0);
-    let mut head = vec![0; length];
 /// What a volume's file system is called that cannot be opened.
 fn recognised(record: &mut report::Volume, source: &Source) {
     if let Some(kind) = fs::kind(source) {
@@ -162,6 +162,10 @@ fn recognised(record: &mut report::Volume, source: &Source) {
     }
 }
 
+/// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.
+fn holds_data(volume: &volume::Volume) -> bool {
+    let length = usize::try_from(volume.source.size().min(128 << 10)).unwrap_or(0);
+    let mut head = vec![0; length];
     // What cannot be read may hold anything.
     volume.source.read_at(&mut head, 0).is_err() || head.iter().any(|byte| *byte != 0)
 }
