@@ -117,7 +117,7 @@ pub struct Node {
 /// A disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Disk {
-    /// `disk0`, in the order of the command line.
+    /// `disk0` for the first on the command line, `disk1` for the next, …
     pub id: String,
     /// The file's name without its directory.
     pub name: String,
@@ -132,9 +132,12 @@ pub struct Disk {
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Volume {
-    /// `disk0p1`, or `disk0` for an unpartitioned disk.
+    /// Its name here, in gaps and for `--volume`: `disk0p1` is partition 1 (by the partition table's own numbers) of
+    /// the first disk on the command line, `disk0` that disk itself if it has no partition table; `vg/root` is LVM2's
+    /// logical volume `root` of the volume group `vg`; `md/data` is MD's array `data`, `md/datap1` a partition of it.
     pub id: String,
-    /// Its offset on the disk in bytes.
+    /// Where it begins, in bytes: a disk's partition on the virtual disk, an array's partition on the array. 0 for all
+    /// else: a whole disk, an array, a logical volume.
     pub offset: u64,
     /// Its size in bytes.
     pub size: u64,
@@ -153,21 +156,21 @@ pub struct Volume {
     /// The partition's UUID.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub partition_uuid: Option<String>,
-    /// The volumes that it is made of, for a logical volume or an array.
+    /// The ids of the volumes that it is made of, for a logical volume or an array.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub parts: Vec<String>,
-}
-
-/// A volume's place in the machine.
     /// The id of the volume under which its file system is read and mounts are listed, for a further device of a file
     /// system that spans several.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub part_of: Option<String>,
+}
+
+/// A volume's place in the machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Mount {
-    /// Where.
+    /// Where: a path of the machine.
     pub path: String,
-    /// Which volume.
+    /// Which volume, by its id.
     pub volume: String,
     /// By which line of fstab, by what takes its place, or `root`.
     pub spec: String,
@@ -178,10 +181,10 @@ pub struct Mount {
 pub struct Runtime {
     /// `containerd`, `docker`, `containers-storage`.
     pub name: String,
-    /// The volume, if it is not mounted in the machine's tree.
+    /// The id of the volume, if it is not mounted in the machine's tree.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub volume: Option<String>,
-    /// Where.
+    /// Where: a path of the machine, or of that volume.
     pub path: String,
     /// Whether its images are in this report.
     pub status: Status,
