@@ -8,11 +8,8 @@ use super::{
 use crate::{
     block::{ReadAt, read_vec},
     error::FormatError,
-    num,
+    limits, num,
 };
-
-/// Bytes of a name that are read: more than any path of Windows.
-const NAME_BYTES: u32 = 64 << 10;
 
 /// The parent of a differencing disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +40,8 @@ pub(super) fn read(file: &dyn ReadAt, raw: &RawHeader, at: u64) -> Result<Parent
 
 fn path(file: &dyn ReadAt, locator: &RawLocator) -> Result<Option<String>, FormatError> {
     let (offset, length) = (locator.platform_data_offset.get(), locator.platform_data_length.get());
-    if length > NAME_BYTES {
-        let what = format!("the parent's name has {length} bytes, more than {NAME_BYTES}");
+    if length > limits::VHD_NAME_BYTES {
+        let what = format!("the parent's name has {length} bytes, more than {}", limits::VHD_NAME_BYTES);
         return Err(FormatError::limit(what));
     }
     if length == 0 {

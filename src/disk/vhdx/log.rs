@@ -19,8 +19,6 @@ pub(super) const NAME: &str = "VHDX log";
 pub(super) const SECTOR: u64 = 4096;
 /// Bytes that are looked through at once.
 const PART: u64 = 1 << 20;
-/// Entries that are not valid may be checked for so many times the log's bytes.
-const WASTED: u64 = 8;
 
 /// A valid entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +78,7 @@ impl Ring<'_> {
                     continue;
                 }
                 wasted = wasted.saturating_add(entry.length);
-                if wasted > whole.saturating_mul(WASTED) {
+                if wasted > whole.saturating_mul(limits::VHDX_LOG_WASTED) {
                     return Err(FormatError::limit("a VHDX log whose entries overlap each other"));
                 }
             }

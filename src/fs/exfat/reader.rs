@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::{
     boot,
-    directory::{self, Contents, ENTRY, File, MOST},
+    directory::{self, Contents, ENTRY, File},
     upcase::{self, Upcase},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         utf16,
     },
     gap::Code,
-    num,
+    limits, num,
 };
 
 /// The root's inode: no entry lies there.
@@ -121,7 +121,9 @@ impl FileSystem for ExFat {
     fn stat(&self, ino: Ino) -> Result<Stat, FormatError> {
         let (kind, mode, mtime, size) = match ino.0 {
             ROOT => {
-                let size = self.clusters.length(&Chain::new(self.root, None, false), MOST)?;
+                let size = self
+                    .clusters
+                    .length(&Chain::new(self.root, None, false), limits::EXFAT_DIRECTORY_BYTES)?;
                 (FileKind::Directory, 0o777, Timestamp::default(), size)
             }
             _ => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     boot::{self, Boot, Root},
-    directory::{self, Contents, ENTRY, File, MOST},
+    directory::{self, Contents, ENTRY, File},
     names,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         map::Data,
     },
     gap::Code,
-    num,
+    limits, num,
 };
 
 /// The root's inode: no entry lies there.
@@ -124,16 +124,18 @@ impl FileSystem for Fat {
             ROOT => {
                 let size = match self.root {
                     Root::Fixed { length, .. } => length,
-                    Root::Chain(first) => self.clusters.length(&Chain::new(first, None, false), MOST)?,
+                    Root::Chain(first) => {
+                        self.clusters.length(&Chain::new(first, None, false), limits::FAT_DIRECTORY_BYTES)?
+                    }
                 };
                 (FileKind::Directory, 0o755, Timestamp::default(), size)
             }
             _ => {
                 let file = self.file(ino)?;
                 let size = match file.kind() {
-                    FileKind::Directory => {
-                        self.clusters.length(&Chain::new(file.first, None, false), MOST)?
-                    }
+                    FileKind::Directory => self
+                        .clusters
+                        .length(&Chain::new(file.first, None, false), limits::FAT_DIRECTORY_BYTES)?,
                     _ => file.size.into(),
                 };
                 (file.kind(), file.mode(), file.modified, size)

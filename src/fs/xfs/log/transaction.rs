@@ -19,8 +19,6 @@ const TRANSACTION_HEADER: usize = 16;
 const TRANSACTION_MAGIC: [u8; 4] = 0x5452_414eu32.to_le_bytes();
 /// Bytes that an operation costs beside its content.
 const OVERHEAD: usize = 128;
-/// The kernel's bound: a buffer of 64 KiB with every other chunk changed, and its description.
-const MOST_REGIONS: usize = 512;
 
 /// What a transaction changes: its first region says what it is and how many follow.
 #[derive(Debug, Default)]
@@ -152,7 +150,7 @@ impl Transaction {
                     .and_then(<[u8]>::first_chunk)
                     .map_or(0, |total| u16::from_le_bytes(*total));
                 let total = usize::from(total);
-                if total == 0 || total > MOST_REGIONS {
+                if total == 0 || total > limits::XFS_LOG_REGIONS {
                     return Err(format!("item of {total} regions"));
                 }
                 self.items.push(Item { regions: vec![data.to_vec()], total });
