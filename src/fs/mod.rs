@@ -24,6 +24,7 @@ pub mod ntfs;
 mod path;
 mod root;
 pub mod squashfs;
+mod symlink;
 mod unpack;
 mod utf16;
 pub mod xfs;
