@@ -6,7 +6,6 @@
 
 mod blocks;
 pub mod btrfs;
-mod bytes;
 mod calendar;
 mod clusters;
 pub mod erofs;
@@ -41,6 +40,7 @@ pub use root::{Mount, Root};
 
 use crate::{
     block::{Probed, ReadAt, Source},
+    bytes,
     error::FormatError,
 };
 

@@ -2,12 +2,12 @@
 //! version 5 gives a header for each extent.
 
 use super::{
-    format::{REMOTE, REMOTE_BYTES, SYMLINK, be32},
+    format::{REMOTE, REMOTE_BYTES, SYMLINK},
     inode::{Format, Inode},
     map::{self, Run},
     volume::Volume,
 };
-use crate::{block::read_vec, error::FormatError, fs::symlink, limits, num};
+use crate::{block::read_vec, bytes::be32, error::FormatError, fs::symlink, limits, num};
 
 const STRUCTURE: &str = "XFS symbolic link";
 
