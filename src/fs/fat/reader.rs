@@ -8,12 +8,11 @@ use super::{
     names,
 };
 use crate::{
-    block::{Memory, ReadAt, Source, read_vec},
+    block::{ReadAt, Source, read_vec},
     error::FormatError,
     fs::{
         Device, DirEntry, FileKind, FileSystem, Ino, Listing, Opened, Stat, Timestamp, Xattr,
         clusters::{Chain, Clusters, Width},
-        map::Data,
     },
     gap::Code,
     limits, num,
@@ -183,17 +182,10 @@ impl FileSystem for Fat {
     }
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {
-        let file = match ino.0 {
-            ROOT => return Err(corrupt(ino, "it is not a regular file")),
-            _ => self.file(ino)?,
-        };
-        match (file.kind(), file.size) {
-            (FileKind::Directory, _) => Err(corrupt(ino, "it is not a regular file")),
-            (_, 0) => Ok(Arc::new(Memory::default())),
-            (_, size) => {
-                let chain = Chain::new(file.first, Some(size.into()), false);
-                Ok(Arc::new(Data::new(Arc::clone(&self.clusters), chain)))
-            }
-        }
+        let entry = if ino.0 == ROOT { None } else { Some(self.file(ino)?) };
+        let file = entry.filter(|file| file.kind() == FileKind::Regular);
+        let file = file.ok_or_else(|| corrupt(ino, "it is not a regular file"))?;
+        let size = u64::from(file.size);
+        Ok(self.clusters.file(Chain::new(file.first, Some(size), false), size))
     }
 }
