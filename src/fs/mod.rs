@@ -12,6 +12,7 @@ pub mod erofs;
 pub mod exfat;
 pub mod ext4;
 pub mod fat;
+mod gathered;
 mod handle;
 pub mod host;
 mod kinds;

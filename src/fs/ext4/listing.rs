@@ -1,9 +1,9 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use super::{
-    blocks::{self, Span},
+    blocks::Span,
     directory::{self, Entry, Rules},
     inline,
     inode::Inode,
@@ -12,15 +12,10 @@ use super::{
     volume::Volume,
 };
 use crate::{
-    error::{self, FormatError},
-    fs::{DirEntry, FileKind, Ino, Listing, in_batches},
+    error::FormatError,
+    fs::{DirEntry, FileKind, Ino, Listing, gathered::Gathered, in_batches},
     limits, num,
 };
-
-/// Bytes that one read fetches at most.
-const LONGEST: u64 = 1 << 20;
-/// Bytes that are read along rather than making a read of its own.
-const GAP: u64 = 16 << 10;
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
@@ -30,11 +25,7 @@ pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatE
 /// A directory that is being read.
 pub(super) struct Open {
     pub(super) rules: Rules,
-    /// What was read so far, by the number of its block in the directory.
-    parts: Vec<(u64, Vec<DirEntry>)>,
-    entries: usize,
-    pub(super) damage: Vec<FormatError>,
-    directories: Option<u64>,
+    pub(super) found: Gathered,
 }
 
 fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
@@ -45,7 +36,7 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
         open.push(number(*dir).and_then(|number| volume.inode(number)).and_then(|inode| {
             let mut open = start(volume, &inode)?;
             if let Err(error) = inode.check_encryption("the names of directory") {
-                open.damage.push(error);
+                open.found.damage.push(error);
                 return Ok(open);
             }
             if inode.has_inline_data() {
@@ -60,12 +51,13 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
     }
     runs.sort_unstable_by_key(|(run, index)| (run.physical, *index));
     drop_shared(volume, &mut runs, &mut open);
-    let groups = join(volume, &runs);
+    let span = |(run, _): &(Run, usize)| Span { start: run.physical, count: run.count };
+    let groups = volume.blocks.join(&runs, span);
     groups.iter().skip(1).for_each(|(span, _)| volume.blocks.will_need(*span));
     for group in groups {
         read_group(volume, group, &mut open);
     }
-    let finished = open.into_iter().map(|open| open.map(finish));
+    let finished = open.into_iter().map(|open| open.map(|open| open.found.finish()));
     dirs.iter().zip(finished).map(|(dir, listing)| change(volume, *dir, listing?)).collect()
 }
 
@@ -77,7 +69,7 @@ fn drop_shared(volume: &Volume, runs: &mut Vec<(Run, usize)>, open: &mut [Result
         if !alone && let Some(Ok(open)) = open.get_mut(*index) {
             let offset = volume.superblock.offset(run.physical);
             let problem = format!("block {} belongs to a directory twice", run.physical);
-            damaged(open, FormatError::corrupt(directory::STRUCTURE, offset, problem));
+            open.found.damaged(FormatError::corrupt(directory::STRUCTURE, offset, problem));
         }
         end = end.max(run.physical.saturating_add(run.count));
         alone
@@ -87,13 +79,7 @@ fn drop_shared(volume: &Volume, runs: &mut Vec<(Run, usize)>, open: &mut [Result
 /// Brings the inodes into the cache, in the order of the inode tables.
 fn load_inodes(volume: &Volume, dirs: &[Ino]) {
     let place = |dir: &Ino| number(*dir).and_then(|number| volume.place(number)).ok();
-    let mut wanted: Vec<u64> = dirs.iter().filter_map(place).map(|place| place.block).collect();
-    wanted.sort_unstable();
-    let block_size = u64::from(volume.superblock.block_size);
-    let blocks = |bytes: u64| bytes.checked_div(block_size).unwrap_or(0);
-    let spans = blocks::spans(wanted, blocks(GAP), blocks(LONGEST).max(1));
-    spans.iter().skip(1).for_each(|span| volume.blocks.will_need(*span));
-    volume.blocks.load(&spans);
+    volume.blocks.gather(dirs.iter().filter_map(place).map(|place| place.block).collect());
 }
 
 /// What must be known before a directory's blocks are read.
@@ -103,7 +89,7 @@ pub(super) fn start(volume: &Volume, inode: &Inode) -> Result<Open, FormatError>
     }
     // With too many directories for the count it is 1 (`dir_nlink`).
     let directories = inode.stat()?.links.checked_sub(2);
-    Ok(Open { rules: rules(volume, inode), parts: Vec::new(), entries: 0, damage: Vec::new(), directories })
+    Ok(Open { rules: rules(volume, inode), found: Gathered::new(directories) })
 }
 
 fn rules(volume: &Volume, inode: &Inode) -> Rules {
@@ -122,18 +108,18 @@ pub(super) fn map(volume: &Volume, inode: &Inode, open: &mut Open) -> Result<Map
     }
     let count = inode.size.div_ceil(u64::from(volume.superblock.block_size));
     let mut map = map::of(volume, inode, 0..count);
-    open.damage.append(&mut map.damage);
+    open.found.damage.append(&mut map.damage);
     let mapped = map.runs.iter().fold(0, |sum: u64, run| sum.saturating_add(run.count));
-    if mapped != count && open.damage.is_empty() && !volume.changes.is_created(inode.number) {
+    if mapped != count && open.found.damage.is_empty() && !volume.changes.is_created(inode.number) {
         let problem = format!("directory with holes: {mapped} of {count} blocks");
-        open.damage.push(inode.corrupt(problem));
+        open.found.damage.push(inode.corrupt(problem));
     }
     Ok(map)
 }
 
 /// Parts of a run that one read fetches.
 fn split(volume: &Volume, run: Run) -> impl Iterator<Item = Run> + use<> {
-    let longest = LONGEST.checked_div(u64::from(volume.superblock.block_size)).unwrap_or(0).max(1);
+    let (_, longest) = volume.blocks.reach();
     (0..run.count.div_ceil(longest)).map(move |part| {
         let skipped = part.saturating_mul(longest);
         Run {
@@ -142,32 +128,6 @@ fn split(volume: &Volume, run: Run) -> impl Iterator<Item = Run> + use<> {
             count: run.count.saturating_sub(skipped).min(longest),
         }
     })
-}
-
-/// Groups of runs near each other, sorted by place, each with the span that one read fetches.
-fn join<'a>(volume: &Volume, runs: &'a [(Run, usize)]) -> Vec<(Span, &'a [(Run, usize)])> {
-    let block_size = u64::from(volume.superblock.block_size);
-    let blocks = |bytes: u64| bytes.checked_div(block_size).unwrap_or(0);
-    let (gap, longest) = (blocks(GAP), blocks(LONGEST).max(1));
-    let mut groups = Vec::new();
-    let mut rest = runs;
-    while let Some((first, _)) = rest.first() {
-        let mut span = Span { start: first.physical, count: first.count };
-        let fits = |(run, _): &&(Run, usize)| {
-            let end = run.physical.saturating_add(run.count).max(span.end());
-            let count = end.saturating_sub(span.start);
-            let near = run.physical <= span.end().saturating_add(gap) && count <= longest.max(span.count);
-            if near {
-                span.count = count;
-            }
-            near
-        };
-        let length = rest.iter().take_while(fits).count().max(1);
-        let (group, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        groups.push((span, group));
-        rest = after;
-    }
-    groups
 }
 
 fn read_group(
@@ -187,7 +147,7 @@ fn read_group(
                 // A read that fails loses only the blocks that it must.
                 None => match volume.blocks.read(directory::STRUCTURE, physical) {
                     Ok(block) => read_block(volume, open, logical, physical, &block),
-                    Err(error) => damaged(open, error),
+                    Err(error) => open.found.damaged(error),
                 },
             }
         }
@@ -198,7 +158,7 @@ fn read_block(volume: &Volume, open: &mut Open, logical: u64, physical: u64, blo
     let offset = volume.superblock.offset(physical);
     match open.rules.check(block, logical == 0, offset) {
         Ok(()) => add(volume, open, logical, block, offset),
-        Err(error) => damaged(open, error),
+        Err(error) => open.found.damaged(error),
     }
 }
 
@@ -214,46 +174,18 @@ fn add(volume: &Volume, open: &mut Open, logical: u64, block: &[u8], offset: u64
         false
     };
     open.rules.entries(block, offset, each, &mut damage);
-    damage.into_iter().for_each(|error| damaged(open, error));
+    damage.into_iter().for_each(|error| open.found.damaged(error));
     if kinds_missing {
         look_up_kinds(volume, open, &mut entries);
     }
-    open.entries = open.entries.saturating_add(entries.len());
-    if open.entries > limits::DIRECTORY_ENTRIES {
-        return damaged(open, FormatError::limit(format!("more than {} entries", limits::DIRECTORY_ENTRIES)));
-    }
-    open.parts.push((logical, entries.into_iter().map(|(entry, _)| entry).collect()));
+    open.found.add(logical, entries.into_iter().map(|(entry, _)| entry));
 }
 
-/// The kinds that the entries do not hold, from the inodes in the order of the disk; an entry whose inode
-/// cannot be read is damage.
+/// The kinds that the entries do not hold, from the inodes in the order of the disk.
 fn look_up_kinds(volume: &Volume, open: &mut Open, entries: &mut Vec<(DirEntry, bool)>) {
     let missing: Vec<Ino> = entries.iter().filter(|(_, known)| !known).map(|(entry, _)| entry.ino).collect();
     load_inodes(volume, &missing);
-    entries.retain_mut(|(entry, known)| {
-        if *known {
-            return true;
-        }
-        match number(entry.ino).and_then(|number| volume.inode(number)?.kind()) {
-            Ok(kind) => entry.kind = kind,
-            Err(error) => {
-                damaged(open, error);
-                return false;
-            }
-        }
-        true
-    });
-}
-
-pub(super) fn damaged(open: &mut Open, error: FormatError) {
-    error::note(&mut open.damage, error);
-}
-
-fn finish(mut open: Open) -> Listing {
-    open.parts.sort_unstable_by_key(|(logical, _)| Reverse(*logical));
-    let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
-    entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
-    Listing { entries, damage: open.damage, directories: open.directories }
+    open.found.look_up_kinds(entries, |ino| volume.inode(number(ino)?)?.kind());
 }
 
 /// Adds and removes the names that fast commits did.

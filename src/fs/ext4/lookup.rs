@@ -5,7 +5,7 @@ use super::{
     directory::{self, Entry},
     inline,
     inode::Inode,
-    listing::{Open, damaged, map, start},
+    listing::{Open, map, start},
     volume::Volume,
 };
 use crate::{error::FormatError, fs::Ino};
@@ -30,7 +30,7 @@ pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Optio
         let block = volume.blocks.read(directory::STRUCTURE, physical);
         let block = block.and_then(|block| open.rules.check(&block, logical == 0, offset).map(|()| block));
         match block {
-            Err(error) => damaged(&mut open, error),
+            Err(error) => open.found.damaged(error),
             Ok(block) => {
                 if let Some(found) = find(&mut open, &block, offset, name) {
                     return Ok(Some(found));
@@ -42,7 +42,7 @@ pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Optio
 }
 
 fn answer(found: Option<Ino>, open: Open) -> Result<Option<Ino>, FormatError> {
-    match (found, open.damage.into_iter().next()) {
+    match (found, open.found.damage.into_iter().next()) {
         (None, Some(error)) => Err(error),
         (found, _) => Ok(found),
     }
@@ -59,6 +59,6 @@ fn find(open: &mut Open, block: &[u8], offset: u64, name: &[u8]) -> Option<Ino> 
     };
     let mut damage = Vec::new();
     open.rules.entries(block, offset, each, &mut damage);
-    damage.into_iter().for_each(|error| damaged(open, error));
+    damage.into_iter().for_each(|error| open.found.damaged(error));
     found
 }

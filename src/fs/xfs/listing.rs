@@ -1,9 +1,6 @@
 //! Directories, listed many at a time in the order of the disk.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashSet},
-};
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     directory::{self, Block, Entry},
@@ -13,19 +10,10 @@ use super::{
     volume::Volume,
 };
 use crate::{
-    error::{self, FormatError},
-    fs::{
-        DirEntry, FileKind, Ino, Listing,
-        blocks::{self, Span},
-        in_batches,
-    },
-    limits, num,
+    error::FormatError,
+    fs::{DirEntry, FileKind, Ino, Listing, blocks::Span, gathered::Gathered, in_batches},
+    num,
 };
-
-/// Bytes that one read fetches at most.
-const LONGEST: u64 = 1 << 20;
-/// Bytes that are read along rather than making a read of its own.
-const GAP: u64 = 16 << 10;
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
@@ -35,11 +23,7 @@ pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatE
 /// A directory that is being read.
 pub(super) struct Open {
     pub(super) number: u64,
-    /// What was read so far, by the index of its block in the directory.
-    parts: Vec<(u64, Vec<DirEntry>)>,
-    entries: usize,
-    pub(super) damage: Vec<FormatError>,
-    directories: Option<u64>,
+    pub(super) found: Gathered,
 }
 
 /// Blocks of a directory that lie side by side: the index of the first, and which directory of the batch it is.
@@ -67,7 +51,7 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
                 return Ok(open);
             }
             let pieces = Pieces::of(volume, &inode)?;
-            open.damage.extend(pieces.damage);
+            open.found.damage.extend(pieces.damage);
             parts.extend(pieces.whole.into_iter().flat_map(|run| split(volume, run, dir)));
             scattered.push((dir, pieces.scattered));
             Ok(open)
@@ -75,13 +59,13 @@ fn read_batch(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>
     }
     parts.sort_unstable();
     drop_shared(volume, &mut parts, &mut open);
-    let groups = join(volume, &parts);
+    let groups = volume.blocks.join(&parts, |part| Span { start: part.physical, count: part.count });
     groups.iter().skip(1).for_each(|(span, _)| volume.blocks.will_need(*span));
     for group in groups {
         read_group(volume, group, &mut open);
     }
     read_scattered(volume, scattered, &mut open);
-    open.into_iter().map(|open| open.map(finish)).collect()
+    open.into_iter().map(|open| open.map(|open| open.found.finish())).collect()
 }
 
 /// Drops parts whose blocks another part holds already: a small hostile disk would list as an endless one.
@@ -100,23 +84,18 @@ fn drop_shared(volume: &Volume, parts: &mut Vec<Part>, open: &mut Opened) {
 fn shared(volume: &Volume, dir: usize, block: u64, open: &mut Opened) {
     if let Some(Ok(open)) = open.get_mut(dir) {
         let problem = format!("block {block} belongs to a directory twice");
-        damaged(open, FormatError::corrupt(directory::STRUCTURE, volume.superblock.offset(block), problem));
+        open.found.damaged(FormatError::corrupt(
+            directory::STRUCTURE,
+            volume.superblock.offset(block),
+            problem,
+        ));
     }
 }
 
 /// Brings inodes into the cache, in the order of the disk.
 fn load_inodes(volume: &Volume, inodes: &[Ino]) {
     let place = |ino: &Ino| volume.place(ino.0).ok();
-    let mut wanted: Vec<u64> = inodes.iter().filter_map(place).map(|place| place.block).collect();
-    wanted.sort_unstable();
-    let (gap, longest) = limits_in_blocks(volume);
-    let spans = blocks::spans(wanted, gap, longest);
-    spans.iter().skip(1).for_each(|span| volume.blocks.will_need(*span));
-    volume.blocks.load(&spans);
-}
-
-fn limits_in_blocks(volume: &Volume) -> (u64, u64) {
-    (volume.superblock.in_blocks(GAP), volume.superblock.in_blocks(LONGEST).max(1))
+    volume.blocks.gather(inodes.iter().filter_map(place).map(|place| place.block).collect());
 }
 
 /// What must be known before a directory's entries are read.
@@ -124,7 +103,7 @@ pub(super) fn start(inode: &Inode) -> Result<Open, FormatError> {
     match inode.kind()? {
         FileKind::Directory => {
             let directories = u64::from(inode.links()).checked_sub(2);
-            Ok(Open { number: inode.number, parts: Vec::new(), entries: 0, damage: Vec::new(), directories })
+            Ok(Open { number: inode.number, found: Gathered::new(directories) })
         }
         _ => Err(inode.corrupt("is not a directory")),
     }
@@ -138,14 +117,14 @@ fn short_form(volume: &Volume, open: &mut Open, inode: &Inode) {
         false
     };
     directory::short_form(volume, inode, inode.data(), each, &mut damage);
-    damage.into_iter().for_each(|error| damaged(open, error));
+    damage.into_iter().for_each(|error| open.found.damaged(error));
     add(volume, open, 0, entries);
 }
 
 /// Parts of a run that one read fetches, each of whole blocks of the directory.
 fn split(volume: &Volume, run: Run, dir: usize) -> impl Iterator<Item = Part> + use<> {
     let per = volume.superblock.blocks_per_directory_block();
-    let longest = limits_in_blocks(volume).1.max(per);
+    let longest = volume.blocks.reach().1.max(per);
     (0..run.count.div_ceil(longest)).map(move |part| {
         let skipped = part.saturating_mul(longest);
         Part {
@@ -155,30 +134,6 @@ fn split(volume: &Volume, run: Run, dir: usize) -> impl Iterator<Item = Part> + 
             dir,
         }
     })
-}
-
-/// Groups of parts near each other, sorted by place, each with the span that one read fetches.
-fn join<'a>(volume: &Volume, parts: &'a [Part]) -> Vec<(Span, &'a [Part])> {
-    let (gap, longest) = limits_in_blocks(volume);
-    let mut groups = Vec::new();
-    let mut rest = parts;
-    while let Some(first) = rest.first() {
-        let mut span = Span { start: first.physical, count: first.count };
-        let fits = |part: &&Part| {
-            let end = part.physical.saturating_add(part.count).max(span.end());
-            let count = end.saturating_sub(span.start);
-            let near = part.physical <= span.end().saturating_add(gap) && count <= longest.max(span.count);
-            if near {
-                span.count = count;
-            }
-            near
-        };
-        let length = rest.iter().take_while(fits).count().max(1);
-        let (group, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        groups.push((span, group));
-        rest = after;
-    }
-    groups
 }
 
 fn read_group(volume: &Volume, (span, parts): (Span, &[Part]), open: &mut Opened) {
@@ -218,7 +173,7 @@ fn read_pieces(volume: &Volume, open: &mut Open, index: u64, pieces: &[Run]) {
     let physical = pieces.first().map_or(0, |run| run.physical);
     match assemble(volume, pieces) {
         Ok(block) => read_block(volume, open, index, physical, &block),
-        Err(error) => damaged(open, error),
+        Err(error) => open.found.damaged(error),
     }
 }
 
@@ -226,7 +181,7 @@ fn read_block(volume: &Volume, open: &mut Open, index: u64, physical: u64, bytes
     let offset = volume.superblock.offset(physical);
     let block = match Block::check(volume, open.number, bytes, index, offset) {
         Ok(block) => block,
-        Err(error) => return damaged(open, error),
+        Err(error) => return open.found.damaged(error),
     };
     let mut damage = Vec::new();
     let mut entries = Vec::new();
@@ -235,7 +190,7 @@ fn read_block(volume: &Volume, open: &mut Open, index: u64, physical: u64, bytes
         false
     };
     block.entries(volume, each, &mut damage);
-    damage.into_iter().for_each(|error| damaged(open, error));
+    damage.into_iter().for_each(|error| open.found.damaged(error));
     add(volume, open, index, entries);
 }
 
@@ -249,40 +204,12 @@ fn add(volume: &Volume, open: &mut Open, index: u64, mut entries: Vec<(DirEntry,
     if entries.iter().any(|(_, known)| !known) {
         look_up_kinds(volume, open, &mut entries);
     }
-    open.entries = open.entries.saturating_add(entries.len());
-    if open.entries > limits::DIRECTORY_ENTRIES {
-        return damaged(open, FormatError::limit(format!("more than {} entries", limits::DIRECTORY_ENTRIES)));
-    }
-    open.parts.push((index, entries.into_iter().map(|(entry, _)| entry).collect()));
+    open.found.add(index, entries.into_iter().map(|(entry, _)| entry));
 }
 
-/// The kinds that the entries do not hold, from the inodes in the order of the disk; an entry whose inode
-/// cannot be read is damage.
+/// The kinds that the entries do not hold, from the inodes in the order of the disk.
 fn look_up_kinds(volume: &Volume, open: &mut Open, entries: &mut Vec<(DirEntry, bool)>) {
     let missing: Vec<Ino> = entries.iter().filter(|(_, known)| !known).map(|(entry, _)| entry.ino).collect();
     load_inodes(volume, &missing);
-    entries.retain_mut(|(entry, known)| {
-        if *known {
-            return true;
-        }
-        match volume.inode(entry.ino.0).and_then(|inode| inode.kind()) {
-            Ok(kind) => entry.kind = kind,
-            Err(error) => {
-                damaged(open, error);
-                return false;
-            }
-        }
-        true
-    });
-}
-
-pub(super) fn damaged(open: &mut Open, error: FormatError) {
-    error::note(&mut open.damage, error);
-}
-
-fn finish(mut open: Open) -> Listing {
-    open.parts.sort_unstable_by_key(|(index, _)| Reverse(*index));
-    let mut entries = open.parts.pop().map(|(_, entries)| entries).unwrap_or_default();
-    entries.extend(open.parts.into_iter().rev().flat_map(|(_, entries)| entries));
-    Listing { entries, damage: open.damage, directories: open.directories }
+    open.found.look_up_kinds(entries, |ino| volume.inode(ino.0)?.kind());
 }

@@ -4,7 +4,7 @@
 use super::{
     directory::{self, Block, Entry},
     inode::{Format, Inode},
-    listing::{Open, damaged, start},
+    listing::{Open, start},
     map::Run,
     pieces::{Pieces, assemble},
     volume::Volume,
@@ -19,11 +19,11 @@ pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Optio
     if dir.data().format == Format::Local {
         let mut damage = Vec::new();
         directory::short_form(volume, dir, dir.data(), finder(name, &mut found), &mut damage);
-        damage.into_iter().for_each(|error| damaged(&mut open, error));
+        damage.into_iter().for_each(|error| open.found.damaged(error));
         return answer(found, open);
     }
     let pieces = Pieces::of(volume, dir)?;
-    open.damage.extend(pieces.damage);
+    open.found.damage.extend(pieces.damage);
     let per = volume.superblock.blocks_per_directory_block();
     for run in pieces.whole {
         for part in (0..run.count).step_by(crate::num::to_usize(per)) {
@@ -46,7 +46,7 @@ pub(super) fn look_up(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Optio
 }
 
 fn answer(found: Option<Ino>, open: Open) -> Result<Option<Ino>, FormatError> {
-    match (found, open.damage.into_iter().next()) {
+    match (found, open.found.damage.into_iter().next()) {
         (None, Some(error)) => Err(error),
         (found, _) => Ok(found),
     }
@@ -66,14 +66,14 @@ fn find(volume: &Volume, open: &mut Open, index: u64, pieces: &[Run], name: &[u8
     let offset = volume.superblock.offset(pieces.first().map_or(0, |run| run.physical));
     let bytes = match assemble(volume, pieces) {
         Ok(bytes) => bytes,
-        Err(error) => return damaged(open, error),
+        Err(error) => return open.found.damaged(error),
     };
     match Block::check(volume, open.number, &bytes, index, offset) {
         Ok(block) => {
             let mut damage = Vec::new();
             block.entries(volume, finder(name, found), &mut damage);
-            damage.into_iter().for_each(|error| damaged(open, error));
+            damage.into_iter().for_each(|error| open.found.damaged(error));
         }
-        Err(error) => damaged(open, error),
+        Err(error) => open.found.damaged(error),
     }
 }
