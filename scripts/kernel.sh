@@ -1,5 +1,7 @@
 # What the scripts that make images of file systems share: sourced with $out set, by a script that has a function
-# `format IMAGE SIZE MKFS-OPTIONS…`. Next to each $out/NAME.img lies NAME.tsv, the kernel's own listing.
+# `format IMAGE SIZE MKFS-OPTIONS…`; or `build IMAGE FOLDER MKFS-OPTIONS…` for formats that are made of a tree at once; or
+# `drive IMAGE OPTIONS`, which runs a driver in user space until $mnt is unmounted. Next to each $out/NAME.img lies NAME.tsv, the
+# listing of the kernel or that driver.
 tree=$(dirname "${BASH_SOURCE[0]}")/tree.py
 mkdir -p "$out"
 work=$(mktemp -d)
@@ -40,6 +42,52 @@ dirty() { # name size profile mount-options mkfs-options… (an existing $work/i
   umount "$mnt"
   rm "$work/image"
   truth "$out/$name.img" "$out/$name.tsv"
+}
+
+# The trees for `build` lie in a file system that has all kinds of attributes.
+trees() { # size
+  mkdir "$work/trees"
+  truncate -s "$1" "$work/trees.img"
+  mkfs.ext4 -q -I 1024 -O ea_inode "$work/trees.img"
+  mount -o loop "$work/trees.img" "$work/trees"
+  trap 'umount -q "$mnt" || true; umount -q "$work/trees" || true; rm -rf "$work"' EXIT
+}
+
+filled() { # name profile: a tree
+  mkdir "$work/trees/$1"
+  python3 "$tree" "$2" "$work/trees/$1"
+}
+
+# By `build`; what that is too old for, or was built without, is left out and said to be.
+made() { # name tree mkfs-options…
+  local name=$1 from=$2
+  shift 2
+  if ! build "$out/$name.img" "$work/trees/$from" "$@" > "$work/log" 2>&1; then
+    echo "$name is left out: $(grep -m 1 -i "err\|invalid\|unrec\|unsup\|not supported" "$work/log" || tail -1 "$work/log")"
+    rm -f "$out/$name.img"
+    return 1
+  fi
+  echo "$name"
+}
+
+# The same, with the kernel's listing.
+image_of() { # name tree mkfs-options…
+  if made "$@"; then truth "$out/$1.img" "$out/$1.tsv"; fi
+}
+
+# Runs a command while `drive` shows an image. The driver writes its last when it ends: that is waited for.
+mounted() { # image options command…
+  local driver
+  drive "$1" "$2" > "$work/driver.log" 2>&1 &
+  driver=$!
+  shift 2
+  until mountpoint -q "$mnt"; do
+    kill -0 $driver 2> /dev/null || { cat "$work/driver.log" >&2; return 1; }
+    sleep 0.05
+  done
+  "$@"
+  umount "$mnt"
+  wait $driver
 }
 
 # The images of $out as they lie in disk-fixtures/.

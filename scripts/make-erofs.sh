@@ -10,13 +10,7 @@ if [ "${1:-}" = --small ]; then small=1; shift; fi
 out=$(realpath -m "${1:?usage: make-erofs.sh [--small] OUT_DIR}")
 . "$(dirname "$0")/kernel.sh"
 mkfs=${MKFS_EROFS:-mkfs.erofs}
-
-# The trees that the images are made of lie in a file system that has all kinds of attributes.
-mkdir "$work/trees"
-truncate -s 1G "$work/trees.img"
-mkfs.ext4 -q -I 1024 -O ea_inode "$work/trees.img"
-mount -o loop "$work/trees.img" "$work/trees"
-trap 'umount -q "$mnt" || true; umount -q "$work/trees" || true; rm -rf "$work"' EXIT
+trees 1G
 
 # mkfs.erofs 1.5 does not find a file whose name has all of 255 bytes.
 longest=$(printf 'x%.0s' {1..255})
@@ -24,10 +18,9 @@ mkdir "$work/probe"
 touch "$work/probe/$longest"
 if "$mkfs" "$work/probe.img" "$work/probe" > /dev/null 2>&1; then longest=; fi
 
-filled() { # name profile: the folder with a tree, without what would make images large
+lean() { # name profile: a tree without what would make images large
   local folder=$work/trees/$1
-  mkdir "$folder"
-  python3 "$tree" "$2" "$folder"
+  filled "$@"
   find "$folder" -size +64M -delete
   # Their blocks would be most of the image.
   find "$folder" -size +2M -path '*/holes/*' -delete
@@ -37,20 +30,9 @@ filled() { # name profile: the folder with a tree, without what would make image
   python3 -c 'import os, sys; [os.removexattr(f, "user.d") for f in sys.argv[1:] if os.path.exists(f)]' "$folder/xattrs/huge"
 }
 
-made() { # name tree mkfs-options…
-  local name=$1 from=$2
-  shift 2
+build() { # image folder mkfs-options…
   # Times of compact inodes are those of the image.
-  if ! "$mkfs" -T 1700000000 -U 01234567-89ab-cdef-0123-456789abcdef "$@" "$out/$name.img" "$work/trees/$from" > "$work/log" 2>&1; then
-    echo "$name is left out: $(grep -m 1 -i "err\|invalid\|unrec\|unsup" "$work/log" || tail -1 "$work/log")"
-    rm -f "$out/$name.img"
-    return 1
-  fi
-  echo "$name"
-}
-
-image() { # name tree mkfs-options…
-  if made "$@"; then truth "$out/$1.img" "$out/$1.tsv"; fi
+  "$mkfs" -T 1700000000 -U 01234567-89ab-cdef-0123-456789abcdef "${@:3}" "$1" "$2"
 }
 
 # With its data on another device, which the image alone has not.
@@ -75,7 +57,7 @@ hints() { # algorithms: of even and of odd files
 if [ "$small" ]; then
   out_dir=$out out=$work/out
   mkdir "$out"
-  filled small small
+  lean small small
   python3 - "$work/trees/small" <<'PY'
 import os, random, sys
 random.seed(20261124)
@@ -87,14 +69,14 @@ for name, data in {"text": again + text(40000), "noise": random.randbytes(5000),
     with open(os.path.join(sys.argv[1], name), "wb") as file:
         file.write(data)
 PY
-  image erofs-plain small
-  image erofs-chunks-512 small -b512 --chunksize=4096
-  image erofs-legacy small -zlz4 -Elegacy-compress,force-inode-extended
-  image erofs-lz4-big small -zlz4hc -C65536 -Eztailpacking
-  image erofs-fragments small -zlz4hc -C16384 -Efragments,dedupe
-  image erofs-zstd small -zzstd -C65536
-  image erofs-lzma small -zlzma -C65536
-  image erofs-deflate small -zdeflate -C16384 -Eall-fragments
+  image_of erofs-plain small
+  image_of erofs-chunks-512 small -b512 --chunksize=4096
+  image_of erofs-legacy small -zlz4 -Elegacy-compress,force-inode-extended
+  image_of erofs-lz4-big small -zlz4hc -C65536 -Eztailpacking
+  image_of erofs-fragments small -zlz4hc -C16384 -Efragments,dedupe
+  image_of erofs-zstd small -zzstd -C65536
+  image_of erofs-lzma small -zlzma -C65536
+  image_of erofs-deflate small -zdeflate -C16384 -Eall-fragments
   pack "$out_dir"
   rm "$out"/*
   blob blob small --chunksize=4096
@@ -102,77 +84,77 @@ PY
   exit
 fi
 
-filled std std+packed
-filled large large
-filled small small
+lean std std+packed
+lean large large
+lean small small
 cp -a "$work/trees/small" "$work/trees/times"
 find "$work/trees/times" -exec touch -h -d @1700000000 {} +
 
-image plain std
-image plain-large large
-image plain-shared-attributes std -x1
-image plain-inline-attributes std -x1000
-image plain-no-attributes std -x-1
-image plain-extended std -Eforce-inode-extended
-image plain-compact std -Eforce-inode-compact --ignore-mtime --all-root
-image plain-compact-times times
-image plain-no-inline std -Enoinline_data
-image plain-no-checksum std -Enosbcrc
-image plain-name-filter std -Exattr-name-filter
-image plain-long-prefixes std --xattr-prefix=user.n --xattr-prefix=trusted.overlay.
-image chunks-4k std --chunksize=4096
-image chunks-64k std --chunksize=65536
-image chunks-1m std --chunksize=1048576
-image chunks-indexes-4k std --chunksize=4096 -Eforce-chunk-indexes
-image chunks-indexes-64k std --chunksize=65536 -Eforce-chunk-indexes
-image chunks-dedupe std --chunksize=4096 -Ededupe
-image lz4 std -zlz4
-image lz4-large large -zlz4
-image lz4hc std -zlz4hc,12
-image lz4-legacy std -zlz4 -Elegacy-compress
-image lz4-compact std -zlz4 -Eforce-inode-compact --ignore-mtime --all-root
-image lz4-8k std -zlz4 -C8192
-image lz4-16k std -zlz4hc -C16384
-image lz4-64k std -zlz4hc -C65536
-image lz4-1m std -zlz4hc -C1048576
-image lz4-legacy-64k std -zlz4hc -C65536 -Elegacy-compress
-image lz4-max-extent std -zlz4hc -C65536 --max-extent-bytes=65536
-image lz4-tail std -zlz4 -Eztailpacking
-image lz4-tail-legacy std -zlz4 -Eztailpacking,legacy-compress
-image lz4-tail-64k std -zlz4hc -C65536 -Eztailpacking
-image lz4-fragments std -zlz4hc -Efragments
-image lz4-fragments-64k std -zlz4hc -C65536 -Efragments
-image lz4-fragments-legacy std -zlz4hc -Efragments,legacy-compress
-image lz4-all-fragments std -zlz4hc -C65536 -Eall-fragments
-image lz4-dedupe std -zlz4hc -Ededupe
-image lz4-dedupe-64k std -zlz4hc -C65536 -Ededupe
-image lz4-dedupe-tail std -zlz4hc -C65536 -Ededupe,ztailpacking
-image lz4-dedupe-fragments std -zlz4hc -C65536 -Ededupe,fragments
-image lz4-all std -zlz4hc -C65536 -Ededupe,fragments,ztailpacking
-image lz4-all-prefixes std -zlz4hc -C65536 -Ededupe,fragments --xattr-prefix=user.n --xattr-prefix=trusted.overlay.
+image_of plain std
+image_of plain-large large
+image_of plain-shared-attributes std -x1
+image_of plain-inline-attributes std -x1000
+image_of plain-no-attributes std -x-1
+image_of plain-extended std -Eforce-inode-extended
+image_of plain-compact std -Eforce-inode-compact --ignore-mtime --all-root
+image_of plain-compact-times times
+image_of plain-no-inline std -Enoinline_data
+image_of plain-no-checksum std -Enosbcrc
+image_of plain-name-filter std -Exattr-name-filter
+image_of plain-long-prefixes std --xattr-prefix=user.n --xattr-prefix=trusted.overlay.
+image_of chunks-4k std --chunksize=4096
+image_of chunks-64k std --chunksize=65536
+image_of chunks-1m std --chunksize=1048576
+image_of chunks-indexes-4k std --chunksize=4096 -Eforce-chunk-indexes
+image_of chunks-indexes-64k std --chunksize=65536 -Eforce-chunk-indexes
+image_of chunks-dedupe std --chunksize=4096 -Ededupe
+image_of lz4 std -zlz4
+image_of lz4-large large -zlz4
+image_of lz4hc std -zlz4hc,12
+image_of lz4-legacy std -zlz4 -Elegacy-compress
+image_of lz4-compact std -zlz4 -Eforce-inode-compact --ignore-mtime --all-root
+image_of lz4-8k std -zlz4 -C8192
+image_of lz4-16k std -zlz4hc -C16384
+image_of lz4-64k std -zlz4hc -C65536
+image_of lz4-1m std -zlz4hc -C1048576
+image_of lz4-legacy-64k std -zlz4hc -C65536 -Elegacy-compress
+image_of lz4-max-extent std -zlz4hc -C65536 --max-extent-bytes=65536
+image_of lz4-tail std -zlz4 -Eztailpacking
+image_of lz4-tail-legacy std -zlz4 -Eztailpacking,legacy-compress
+image_of lz4-tail-64k std -zlz4hc -C65536 -Eztailpacking
+image_of lz4-fragments std -zlz4hc -Efragments
+image_of lz4-fragments-64k std -zlz4hc -C65536 -Efragments
+image_of lz4-fragments-legacy std -zlz4hc -Efragments,legacy-compress
+image_of lz4-all-fragments std -zlz4hc -C65536 -Eall-fragments
+image_of lz4-dedupe std -zlz4hc -Ededupe
+image_of lz4-dedupe-64k std -zlz4hc -C65536 -Ededupe
+image_of lz4-dedupe-tail std -zlz4hc -C65536 -Ededupe,ztailpacking
+image_of lz4-dedupe-fragments std -zlz4hc -C65536 -Ededupe,fragments
+image_of lz4-all std -zlz4hc -C65536 -Ededupe,fragments,ztailpacking
+image_of lz4-all-prefixes std -zlz4hc -C65536 -Ededupe,fragments --xattr-prefix=user.n --xattr-prefix=trusted.overlay.
 hints "" ""
-image lz4-hints std -zlz4hc -C65536 --compress-hints="$work/hints"
+image_of lz4-hints std -zlz4hc -C65536 --compress-hints="$work/hints"
 hints 0 1
-image lz4-lzma-hints std -zlz4hc:lzma -C65536 --compress-hints="$work/hints"
+image_of lz4-lzma-hints std -zlz4hc:lzma -C65536 --compress-hints="$work/hints"
 hints 1 0
-image zstd-lz4-hints std -zlz4:zstd -C65536 --compress-hints="$work/hints"
+image_of zstd-lz4-hints std -zlz4:zstd -C65536 --compress-hints="$work/hints"
 for algorithm in lzma deflate libdeflate zstd; do
-  image $algorithm std -z$algorithm
-  image $algorithm-64k std -z$algorithm -C65536
-  image $algorithm-tail std -z$algorithm -C65536 -Eztailpacking
-  image $algorithm-fragments std -z$algorithm -C65536 -Efragments,dedupe
-  image $algorithm-all-fragments std -z$algorithm -C65536 -Eall-fragments
+  image_of $algorithm std -z$algorithm
+  image_of $algorithm-64k std -z$algorithm -C65536
+  image_of $algorithm-tail std -z$algorithm -C65536 -Eztailpacking
+  image_of $algorithm-fragments std -z$algorithm -C65536 -Efragments,dedupe
+  image_of $algorithm-all-fragments std -z$algorithm -C65536 -Eall-fragments
 done
-image lzma-1m std -zlzma,level=9,dictsize=8388608 -C1048576
-image zstd-1m std -zzstd,level=19 -C1048576
+image_of lzma-1m std -zlzma,level=9,dictsize=8388608 -C1048576
+image_of zstd-1m std -zzstd,level=19 -C1048576
 for block in 512 1024 2048; do
-  image plain-$block std -b$block
-  image chunks-$block std -b$block --chunksize=4096
-  image lz4-$block std -b$block -zlz4hc
-  image lz4-16k-$block std -b$block -zlz4hc -C16384
-  image lz4-tail-$block std -b$block -zlz4hc -C16384 -Eztailpacking
-  image lz4-fragments-$block std -b$block -zlz4hc -C16384 -Efragments
-  image zstd-$block std -b$block -zzstd -C16384 -Ededupe
+  image_of plain-$block std -b$block
+  image_of chunks-$block std -b$block --chunksize=4096
+  image_of lz4-$block std -b$block -zlz4hc
+  image_of lz4-16k-$block std -b$block -zlz4hc -C16384
+  image_of lz4-tail-$block std -b$block -zlz4hc -C16384 -Eztailpacking
+  image_of lz4-fragments-$block std -b$block -zlz4hc -C16384 -Efragments
+  image_of zstd-$block std -b$block -zzstd -C16384 -Ededupe
 done
 # As containerd's snapshotter makes them of a layer's tar.
 tar -C "$work/trees/small" --xattrs --xattrs-include='*' -cf "$work/layer.tar" .

@@ -49,20 +49,14 @@ vfat() { # name size profile mkfs.vfat-options…
 device=
 trap 'umount -q "$mnt" || true; [ -z "$device" ] || losetup -d "$device"; rm -rf "$work"' EXIT
 
-# Runs a command while an image is mounted. The driver writes its last when it ends: that is waited for.
-mounted() { # image options command…
-  local options=$2 driver
+drive() { # device options
+  mount.exfat-fuse -d -o "$2" "$1" "$mnt"
+}
+
+# The driver takes devices only.
+on_device() { # image options command…
   device=$(losetup -f --show "$1")
-  shift 2
-  mount.exfat-fuse -d -o "$options" "$device" "$mnt" > "$work/driver.log" 2>&1 &
-  driver=$!
-  until mountpoint -q "$mnt"; do
-    kill -0 $driver 2> /dev/null || { cat "$work/driver.log" >&2; return 1; }
-    sleep 0.05
-  done
-  "$@"
-  umount "$mnt"
-  wait $driver
+  mounted "$device" "${@:2}"
   losetup -d "$device"
   device=
 }
@@ -74,9 +68,9 @@ exfat() { # name size profile mkfs.exfat-options…
   rm -f "$image"
   truncate -s "$size" "$image"
   mkfs.exfat -L "$(cut -c1-11 <<< "$name")" "$@" "$image" > "$work/mkfs.log" 2>&1 || { cat "$work/mkfs.log" >&2; return 1; }
-  mounted "$image" rw python3 "$tree" "$profile" "$mnt"
+  on_device "$image" rw python3 "$tree" "$profile" "$mnt"
   fsck.exfat -n "$image" > "$work/fsck.log" || { cat "$work/fsck.log" >&2; return 1; }
-  mounted "$image" ro python3 "$tree" list "$mnt" > "$work/list"
+  on_device "$image" ro python3 "$tree" list "$mnt" > "$work/list"
   # The driver shows no time of some directories that have one.
   (echo "# approximate, directories' times too"; LC_ALL=C sort "$work/list") > "$out/$name.tsv"
 }

@@ -12,19 +12,8 @@ if [ "${1:-}" = --windows ]; then windows=1; shift; fi
 out=$(realpath -m "${1:?usage: make-ntfs.sh [--small | --windows] OUT_DIR}")
 . "$(dirname "$0")/kernel.sh"
 
-# Runs a command while an image is mounted. The driver writes its last when it ends: that is waited for.
-mounted() { # image options command…
-  local image=$1 options=$2 driver
-  shift 2
-  ntfs-3g -o "no_detach,$options" "$image" "$mnt" > "$work/driver.log" 2>&1 &
-  driver=$!
-  until mountpoint -q "$mnt"; do
-    kill -0 $driver 2> /dev/null || { cat "$work/driver.log" >&2; return 1; }
-    sleep 0.05
-  done
-  "$@"
-  umount "$mnt"
-  wait $driver
+drive() { # image options
+  ntfs-3g -o "no_detach,$2" "$1" "$mnt"
 }
 
 # What ntfs-3g lists of an image.

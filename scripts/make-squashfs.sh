@@ -10,32 +10,10 @@ if [ "${1:-}" = --small ]; then small=1; shift; fi
 out=$(realpath -m "${1:?usage: make-squashfs.sh [--small] OUT_DIR}")
 . "$(dirname "$0")/kernel.sh"
 mksquashfs=${MKSQUASHFS:-mksquashfs}
+trees 2G
 
-# The trees that the images are made of lie in a file system that has all kinds of attributes.
-mkdir "$work/trees"
-truncate -s 2G "$work/trees.img"
-mkfs.ext4 -q -I 1024 -O ea_inode "$work/trees.img"
-mount -o loop "$work/trees.img" "$work/trees"
-trap 'umount -q "$mnt" || true; umount -q "$work/trees" || true; rm -rf "$work"' EXIT
-
-filled() { # name profile: the folder with a tree
-  mkdir "$work/trees/$1"
-  python3 "$tree" "$2" "$work/trees/$1"
-}
-
-made() { # name tree mksquashfs-options…
-  local name=$1 from=$2
-  shift 2
-  if ! "$mksquashfs" "$work/trees/$from" "$out/$name.img" -noappend -no-progress -quiet "$@" > "$work/log" 2>&1; then
-    echo "$name is left out: $(grep -m 1 -i "err\|invalid\|not supported" "$work/log" || tail -1 "$work/log")"
-    rm -f "$out/$name.img"
-    return 1
-  fi
-  echo "$name"
-}
-
-image() { # name tree mksquashfs-options…
-  if made "$@"; then truth "$out/$1.img" "$out/$1.tsv"; fi
+build() { # image folder mksquashfs-options…
+  "$mksquashfs" "$2" "$1" -noappend -no-progress -quiet "${@:3}"
 }
 
 # What the kernel does not read: judged by what unsquashfs unpacks, whose directories have sizes of their own.
@@ -61,12 +39,12 @@ for name, data in {"text": text(40000), "noise": random.randbytes(9000), "zeros"
     with open(os.path.join(sys.argv[1], name), "wb") as file:
         file.write(data)
 PY
-  image squashfs-gzip small -b 4096
-  image squashfs-zstd small -comp zstd
-  image squashfs-xz small -comp xz -b 8192 -Xbcj x86
-  image squashfs-lz4 small -comp lz4 -b 16384 -no-fragments
-  image squashfs-lzo small -comp lzo -b 4096 -always-use-fragments
-  image squashfs-stored small -noI -noD -noF -noX -b 4096
+  image_of squashfs-gzip small -b 4096
+  image_of squashfs-zstd small -comp zstd
+  image_of squashfs-xz small -comp xz -b 8192 -Xbcj x86
+  image_of squashfs-lz4 small -comp lz4 -b 16384 -no-fragments
+  image_of squashfs-lzo small -comp lzo -b 4096 -always-use-fragments
+  image_of squashfs-stored small -noI -noD -noF -noX -b 4096
   unpacked squashfs-lzma small -comp lzma
   pack "$out_dir"
   exit
@@ -82,35 +60,35 @@ printf last | dd of="$work/trees/sparse/five" bs=1 seek=5000000000 conv=notrunc 
 filled small small
 
 for compression in gzip xz zstd lz4 lzo; do
-  image $compression std -comp $compression
-  image $compression-4k std -comp $compression -b 4096
-  image $compression-1m std -comp $compression -b 1048576
-  image $compression-no-fragments std -comp $compression -no-fragments
+  image_of $compression std -comp $compression
+  image_of $compression-4k std -comp $compression -b 4096
+  image_of $compression-1m std -comp $compression -b 1048576
+  image_of $compression-no-fragments std -comp $compression -no-fragments
 done
 unpacked lzma std -comp lzma
 unpacked lzma-4k std -comp lzma -b 4096
-image gzip-64k std -b 65536 -always-use-fragments
-image gzip-strategies std -Xcompression-level 1 -Xwindow-size 9 -Xstrategy huffman_only,fixed
-image xz-filters std -comp xz -Xbcj x86,arm,armthumb,powerpc,sparc,ia64
-image xz-dictionary std -comp xz -Xdict-size 8192 -b 16384
-image zstd-22 std -comp zstd -Xcompression-level 22
-image lz4-hc std -comp lz4 -Xhc
-image lzo-1 std -comp lzo -Xalgorithm lzo1x_1
-image large large
-image large-4k-zstd large -comp zstd -b 4096
-image stored std -noI -noD -noF -noX
-image stored-inodes std -noI
-image stored-ids std -noId
-image stored-data std -noD
-image stored-fragments std -noF
-image stored-attributes std -noX
-image no-attributes std -no-xattrs
-image no-duplicates std -no-duplicates
-image no-exports std -no-exports
-image no-sparse std -no-sparse -b 4096
-image always-fragments std -always-use-fragments -b 4096
-image owners std -force-uid 4000000000 -force-gid 3
-image all-root std -all-root
-image sparse sparse
-image sparse-4k sparse -b 4096
-image small small -nopad
+image_of gzip-64k std -b 65536 -always-use-fragments
+image_of gzip-strategies std -Xcompression-level 1 -Xwindow-size 9 -Xstrategy huffman_only,fixed
+image_of xz-filters std -comp xz -Xbcj x86,arm,armthumb,powerpc,sparc,ia64
+image_of xz-dictionary std -comp xz -Xdict-size 8192 -b 16384
+image_of zstd-22 std -comp zstd -Xcompression-level 22
+image_of lz4-hc std -comp lz4 -Xhc
+image_of lzo-1 std -comp lzo -Xalgorithm lzo1x_1
+image_of large large
+image_of large-4k-zstd large -comp zstd -b 4096
+image_of stored std -noI -noD -noF -noX
+image_of stored-inodes std -noI
+image_of stored-ids std -noId
+image_of stored-data std -noD
+image_of stored-fragments std -noF
+image_of stored-attributes std -noX
+image_of no-attributes std -no-xattrs
+image_of no-duplicates std -no-duplicates
+image_of no-exports std -no-exports
+image_of no-sparse std -no-sparse -b 4096
+image_of always-fragments std -always-use-fragments -b 4096
+image_of owners std -force-uid 4000000000 -force-gid 3
+image_of all-root std -all-root
+image_of sparse sparse
+image_of sparse-4k sparse -b 4096
+image_of small small -nopad

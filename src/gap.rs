@@ -151,6 +151,17 @@ impl Gap {
     }
 }
 
+/// Why a node is skipped or a report is not complete, with what shows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// The machine-readable reason.
+    pub code: Code,
+    /// In words.
+    pub detail: String,
+    /// What was seen, and where.
+    pub evidence: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
 pub mod block;
+mod bytes;
 pub mod database;
 mod digest;
 pub mod disk;

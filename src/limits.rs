@@ -51,6 +51,12 @@ pub const LVM_METADATA_BYTES: u64 = 16 << 20;
 pub const LVM_VOLUMES: usize = 4096;
 /// Parts of all logical volumes of an LVM2 volume group.
 pub const LVM_PARTS: usize = 1 << 17;
+/// Sections inside sections of that text; real ones have four.
+pub const LVM_TEXT_DEPTH: usize = 16;
+/// Values and sections of that text.
+pub const LVM_TEXT_VALUES: usize = 1 << 20;
+/// Logical volumes that are made of logical volumes: a mirror's legs, which are striped.
+pub const LVM_DEPTH: usize = 8;
 /// Members of one MD array: mdadm makes arrays of at most 1920, real ones have dozens.
 pub const MD_MEMBERS: u32 = 1024;
 /// MD arrays of one node; with more, those whose identifiers are last are not put together.
@@ -83,10 +89,16 @@ pub const VMDK_EXTENTS: usize = 1024;
 pub const VMDK_DIRECTORY_BYTES: u64 = 32 << 20;
 /// Bytes of a compressed grain of a VMDK; real ones have 64 KiB.
 pub const VMDK_GRAIN_BYTES: u64 = 2 << 20;
+/// Bytes of a name that a VHD gives its parent: more than any path of Windows.
+pub const VHD_NAME_BYTES: u32 = 64 << 10;
 /// Bytes of a VHDX log that is replayed; Hyper-V's have 1 MiB.
 pub const VHDX_LOG_BYTES: u64 = 256 << 20;
 /// Descriptors of the logs of a chain of VHDXs that are replayed.
 pub const VHDX_LOG_DESCRIPTORS: usize = 512 << 10;
+/// Entries of the log of a VHDX that are followed in search of a whole sequence, several times those of the largest.
+pub const VHDX_LOG_STEPS: usize = 1 << 20;
+/// Entries of the log of a VHDX that are not valid may be checked for so many times the log's bytes.
+pub const VHDX_LOG_WASTED: u64 = 8;
 /// Bytes of what a VHDX says of its parent.
 pub const VHDX_LOCATOR_BYTES: u32 = 1 << 20;
 /// Bytes of a disk image that one hint of a coming read is passed on for.
@@ -170,6 +182,9 @@ pub const XFS_LOG_OPEN_BYTES: usize = 256 << 20;
 /// Bytes of changed sectors that the recovery of an XFS log keeps in memory: 63 MiB of log that made 216,000 files took
 /// 150 MiB, and a disk of 1 TiB has a log of 512 MiB.
 pub const XFS_LOG_CHANGED_BYTES: usize = 2 << 30;
+/// Regions of one item of an XFS log: the kernel's own bound, a buffer of 64 KiB with every other chunk changed, and its
+/// description.
+pub const XFS_LOG_REGIONS: usize = 512;
 /// Buffers that an XFS log frees.
 pub const XFS_LOG_CANCELLED: usize = 1 << 20;
 /// Intents of an XFS log that were not carried out: a few for each thread that was at work.
@@ -234,6 +249,10 @@ pub const NTFS_RUNS: usize = 1 << 20;
 pub const NTFS_UNIT_BYTES: u64 = 1 << 20;
 /// Bytes of tables and directories that a reader of FAT or exFAT keeps.
 pub const FAT_CACHE_BYTES: usize = 8 << 20;
+/// Bytes of a directory of FAT: the specification's bound, 65,536 entries.
+pub const FAT_DIRECTORY_BYTES: u64 = 2 << 20;
+/// Bytes of a directory of exFAT: the specification's bound.
+pub const EXFAT_DIRECTORY_BYTES: u64 = 256 << 20;
 /// Pieces of one file on FAT or exFAT that do not lie side by side.
 pub const FAT_RUNS: usize = 1 << 20;
 /// Damaged places that are told of one directory or file; of more, the first are enough.

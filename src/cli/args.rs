@@ -288,6 +288,10 @@ pub(crate) struct CompletionsArgs {
 #[derive(Subcommand)]
 pub(crate) enum DbCommand {
     /// Read feeds of advisories into one file
+    ///
+    /// A record that is malformed, and a range of versions that its ecosystem does not order, is named on standard error,
+    /// left out, and counted in the database (`db info`); the exit code is 0 nevertheless. A feed of which more than a
+    /// few are malformed, or a database that cannot be written, fails the build.
     Build(BuildArgs),
     /// Verify a database and tell its sources, their dates and counts
     Info(InfoArgs),

@@ -75,13 +75,22 @@ pub(crate) fn build(args: &BuildArgs) -> Done {
         let date = source.date.as_deref().unwrap_or("undated");
         writeln!(
             err,
-            "{:<16} {:>7} records, {} malformed, {date}",
-            source.name, source.records, source.malformed
+            "{:<16} {:>7} records, {} malformed, {} ranges unordered, {date}",
+            source.name, source.records, source.malformed, source.unordered
         )?;
     }
     for problem in &summary.problems {
         let problem = format!("{} {}: {}", problem.feed, problem.record, problem.detail);
         writeln!(err, "left out: {}", report::clean(&problem))?;
+    }
+    let malformed = summary.sources.iter().fold(0u64, |sum, source| sum.saturating_add(source.malformed));
+    let unordered = summary.sources.iter().fold(0u64, |sum, source| sum.saturating_add(source.unordered));
+    if (malformed, unordered) != (0, 0) {
+        writeln!(
+            err,
+            "the database lacks {malformed} records that are malformed and {unordered} ranges of versions that \
+             their ecosystem does not order"
+        )?;
     }
     if !summary.not_read.is_empty() {
         writeln!(err, "not read: {}", summary.not_read.join(", "))?;

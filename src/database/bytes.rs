@@ -1,4 +1,7 @@
-//! Integers at offsets of bytes, `None` past the end.
+//! Integers in a byte order that a file states about itself.
+
+pub(super) use crate::bytes::part;
+use crate::bytes::{be16, be32, le16, le32};
 
 /// A byte order that a file states about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,26 +13,19 @@ pub(super) enum Order {
 }
 
 impl Order {
-    /// Two bytes at `at`.
+    /// Two bytes at `at`, `None` past the end.
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
-        let raw = *bytes.get(at..)?.first_chunk()?;
-        Some(match self {
-            Self::Little => u16::from_le_bytes(raw),
-            Self::Big => u16::from_be_bytes(raw),
-        })
+        match self {
+            Self::Little => le16(bytes, at),
+            Self::Big => be16(bytes, at),
+        }
     }
 
-    /// Four bytes at `at`.
+    /// Four bytes at `at`, `None` past the end.
     pub(super) fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
-        let raw = *bytes.get(at..)?.first_chunk()?;
-        Some(match self {
-            Self::Little => u32::from_le_bytes(raw),
-            Self::Big => u32::from_be_bytes(raw),
-        })
+        match self {
+            Self::Little => le32(bytes, at),
+            Self::Big => be32(bytes, at),
+        }
     }
-}
-
-/// `length` bytes at `at`.
-pub(super) fn part(bytes: &[u8], at: usize, length: usize) -> Option<&[u8]> {
-    bytes.get(at..at.checked_add(length)?)
 }

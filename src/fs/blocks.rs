@@ -14,6 +14,11 @@ use crate::{
     num,
 };
 
+/// Bytes that one read of several blocks fetches at most.
+pub(in crate::fs) const LONGEST: u64 = 1 << 20;
+/// Bytes that are read along rather than making a read of its own.
+pub(in crate::fs) const GAP: u64 = 16 << 10;
+
 /// The blocks of one file system.
 pub(in crate::fs) struct Blocks {
     source: Source,
@@ -82,6 +87,50 @@ impl Blocks {
         }
     }
 
+    /// Brings blocks into the cache in the order of the disk, near ones by one read.
+    pub(in crate::fs) fn gather(&self, mut wanted: Vec<u64>) {
+        wanted.sort_unstable();
+        let (gap, longest) = self.reach();
+        let spans = spans(wanted, gap, longest);
+        spans.iter().skip(1).for_each(|span| self.will_need(*span));
+        self.load(&spans);
+    }
+
+    /// [`GAP`] and [`LONGEST`] in blocks.
+    pub(in crate::fs) fn reach(&self) -> (u64, u64) {
+        let blocks = |bytes: u64| bytes.checked_div(u64::from(self.block_size)).unwrap_or(0);
+        (blocks(GAP), blocks(LONGEST).max(1))
+    }
+
+    /// Groups of parts near each other, of those that are sorted by place, each with the span that one read fetches; `span`
+    /// is that of a part alone.
+    pub(in crate::fs) fn join<'a, T>(
+        &self,
+        parts: &'a [T],
+        span: impl Fn(&T) -> Span,
+    ) -> Vec<(Span, &'a [T])> {
+        let (gap, longest) = self.reach();
+        let mut groups = Vec::new();
+        let mut rest = parts;
+        while let Some(first) = rest.first() {
+            let mut all = span(first);
+            let fits = |part: &&T| {
+                let part = span(part);
+                let count = part.end().max(all.end()).saturating_sub(all.start);
+                let near = part.start <= all.end().saturating_add(gap) && count <= longest.max(all.count);
+                if near {
+                    all.count = count;
+                }
+                near
+            };
+            let length = rest.iter().take_while(fits).count().max(1);
+            let (group, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            groups.push((all, group));
+            rest = after;
+        }
+        groups
+    }
+
     /// A span of blocks straight from the source.
     pub(in crate::fs) fn read_span(&self, span: Span) -> io::Result<Vec<u8>> {
         let length = num::to_usize(span.count).saturating_mul(num::index(self.block_size));
@@ -114,7 +163,7 @@ impl Blocks {
 
 /// Joins wanted blocks, sorted, into spans of at most `longest` blocks; gaps of up to `gap` blocks are read
 /// along, which is cheaper than another read.
-pub(in crate::fs) fn spans(blocks: impl IntoIterator<Item = u64>, gap: u64, longest: u64) -> Vec<Span> {
+fn spans(blocks: impl IntoIterator<Item = u64>, gap: u64, longest: u64) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for block in blocks {
         match spans.last_mut() {
@@ -139,6 +188,26 @@ mod tests {
         let span = |start, count| Span { start, count };
         assert_eq!(spans([1, 2, 2, 5, 9], 2, 100), [span(1, 5), span(9, 1)]);
         assert_eq!(spans([0, 1, 2, 3], 0, 2), [span(0, 2), span(2, 2)]);
+    }
+
+    #[test]
+    fn near_parts_are_fetched_together() {
+        let span = |start, count| Span { start, count };
+        let blocks = Blocks::new(Arc::new(Memory::default()), 4096, 1 << 20);
+        // Gaps of four blocks at most, reads of 256 unless a part alone is longer.
+        let parts =
+            [span(0, 2), span(6, 1), span(12, 1), span(300, 300), span(600, 1), span(601, 255), span(856, 1)];
+        let groups = blocks.join(&parts, |part| *part);
+        assert_eq!(
+            groups,
+            [
+                (span(0, 7), &parts[..2]),
+                (span(12, 1), &parts[2..3]),
+                (span(300, 300), &parts[3..4]),
+                (span(600, 256), &parts[4..6]),
+                (span(856, 1), &parts[6..]),
+            ]
+        );
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::{
 use super::{
     blocks::Blocks,
     bytes::{le16, le32},
-    map::{Map, Mapped, Run},
+    map::{Data, Map, Mapped, Run},
 };
 use crate::{
-    block::{Cached, ReadAt, Slice, Source, check_range, read_vec},
+    block::{Cached, Memory, ReadAt, Slice, Source, check_range, read_vec},
     error::FormatError,
     gap::Code,
     limits, num,
@@ -281,6 +281,17 @@ impl Clusters {
         let clusters: u64 = runs.iter().map(|run| run.count).sum();
         problem.map_or(Ok(clusters.saturating_mul(self.size.into())), Err)
     }
+
+    /// The bytes of a file, of which only the first `written` were; the others are zeros. An empty file has no clusters.
+    pub(in crate::fs) fn file(self: &Arc<Self>, chain: Chain, written: u64) -> Source {
+        match chain.size.unwrap_or(0) {
+            0 => Arc::new(Memory::default()),
+            size => {
+                let data: Source = Arc::new(Data::new(Arc::clone(self), chain));
+                if written >= size { data } else { Arc::new(Written { data, size, written }) }
+            }
+        }
+    }
 }
 
 type Known = (Vec<Run>, Option<(Code, String)>);
@@ -337,10 +348,10 @@ impl Mapped for Clusters {
 }
 
 /// A file of which only the first bytes were written; the others are zeros.
-pub(in crate::fs) struct Written {
-    pub(in crate::fs) data: Source,
-    pub(in crate::fs) size: u64,
-    pub(in crate::fs) written: u64,
+struct Written {
+    data: Source,
+    size: u64,
+    written: u64,
 }
 
 impl ReadAt for Written {

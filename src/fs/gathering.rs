@@ -4,18 +4,13 @@ use std::cmp::Reverse;
 
 use super::{
     DirEntry, FileKind, Ino, Listing,
-    blocks::{self, Blocks, Span},
+    blocks::{Blocks, Span},
     map::{Mapped, Run},
 };
 use crate::{
     error::{self, FormatError},
     limits, num,
 };
-
-/// Bytes that one read fetches at most.
-const LONGEST: u64 = 1 << 20;
-/// Bytes that are read along rather than making a read of its own.
-const GAP: u64 = 16 << 10;
 
 /// A volume whose inodes lie in blocks.
 pub(in crate::fs) trait Inodes: Mapped {
@@ -28,17 +23,7 @@ pub(in crate::fs) trait Inodes: Mapped {
 
 /// Brings inodes into the cache, in the order of the disk.
 pub(in crate::fs) fn load_inodes(volume: &impl Inodes, inodes: &[Ino]) {
-    let mut wanted: Vec<u64> = inodes.iter().filter_map(|ino| volume.block_of(*ino)).collect();
-    wanted.sort_unstable();
-    let (gap, longest) = bounds(volume.blocks());
-    let spans = blocks::spans(wanted, gap, longest);
-    spans.iter().skip(1).for_each(|span| volume.blocks().will_need(*span));
-    volume.blocks().load(&spans);
-}
-
-/// The gap that is read along and the longest read, in blocks.
-fn bounds(blocks: &Blocks) -> (u64, u64) {
-    (blocks.around(GAP, 0).0, blocks.around(LONGEST, 0).0.max(1))
+    volume.blocks().gather(inodes.iter().filter_map(|ino| volume.block_of(*ino)).collect());
 }
 
 /// A directory that is being read, with what its blocks are checked by.
@@ -138,7 +123,7 @@ pub(in crate::fs) fn split(
     per: u64,
     dir: usize,
 ) -> impl Iterator<Item = Part> + use<> {
-    let longest = bounds(blocks).1.max(per);
+    let longest = blocks.reach().1.max(per);
     (0..run.count.div_ceil(longest)).map(move |part| {
         let skipped = part.saturating_mul(longest);
         Part {
@@ -164,7 +149,7 @@ pub(in crate::fs) fn read<C>(
     let blocks = volume.blocks();
     parts.sort_unstable();
     drop_shared(blocks, structure, &mut parts, open);
-    let groups = join(blocks, &parts);
+    let groups = blocks.join(&parts, |part| Span { start: part.physical, count: part.count });
     groups.iter().skip(1).for_each(|(span, _)| blocks.will_need(*span));
     let bytes = |blocks_before: u64| num::to_usize(blocks.offset(blocks_before));
     for (span, parts) in groups {
@@ -207,28 +192,4 @@ pub(in crate::fs) fn shared<C>(
         let problem = format!("block {block} belongs to a directory twice");
         open.damaged(FormatError::corrupt(structure, blocks.offset(block), problem));
     }
-}
-
-/// Groups of parts near each other, sorted by place, each with the span that one read fetches.
-fn join<'a>(blocks: &Blocks, parts: &'a [Part]) -> Vec<(Span, &'a [Part])> {
-    let (gap, longest) = bounds(blocks);
-    let mut groups = Vec::new();
-    let mut rest = parts;
-    while let Some(first) = rest.first() {
-        let mut span = Span { start: first.physical, count: first.count };
-        let fits = |part: &&Part| {
-            let end = part.physical.saturating_add(part.count).max(span.end());
-            let count = end.saturating_sub(span.start);
-            let near = part.physical <= span.end().saturating_add(gap) && count <= longest.max(span.count);
-            if near {
-                span.count = count;
-            }
-            near
-        };
-        let length = rest.iter().take_while(fits).count().max(1);
-        let (group, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        groups.push((span, group));
-        rest = after;
-    }
-    groups
 }

@@ -6,7 +6,6 @@
 
 mod blocks;
 pub mod btrfs;
-mod bytes;
 mod calendar;
 mod clusters;
 pub mod erofs;
@@ -25,6 +24,7 @@ pub mod ntfs;
 mod path;
 mod root;
 pub mod squashfs;
+mod symlink;
 mod unpack;
 mod utf16;
 pub mod xfs;
@@ -41,6 +41,7 @@ pub use root::{Mount, Root};
 
 use crate::{
     block::{Probed, ReadAt, Source},
+    bytes,
     error::FormatError,
 };
 
@@ -344,22 +345,31 @@ pub static FILE_SYSTEMS: &[Driver] = &[
 /// cannot be read is an error.
 pub fn open(source: &Source) -> Option<Result<Opened, FormatError>> {
     let probed = Probed::new(source);
-    match FILE_SYSTEMS.iter().find(|driver| (driver.probe)(&probed)) {
+    match driver(&probed) {
         Some(driver) => Some((driver.open)(Arc::clone(source))),
         None => probed.failure().map(|error| Err(FormatError::reading("volume", 0)(error))),
     }
 }
 
+/// The name of the file system that a volume begins like, whether or not it can be opened.
+pub fn kind(source: &dyn ReadAt) -> Option<&'static str> {
+    driver(source).map(|driver| driver.name)
+}
+
+/// The first driver that knows what a volume begins like.
+fn driver(source: &dyn ReadAt) -> Option<&'static Driver> {
+    FILE_SYSTEMS.iter().find(|driver| (driver.probe)(source))
+}
+
 /// Which file system of several volumes a volume belongs to; `None` if it stands alone.
 pub fn member(source: &Source) -> Option<Member> {
-    let driver = FILE_SYSTEMS.iter().find(|driver| (driver.probe)(source))?;
-    (driver.spans.as_ref()?.member)(source).filter(|member| member.count > 1)
+    (driver(source)?.spans.as_ref()?.member)(source).filter(|member| member.count > 1)
 }
 
 /// Opens the file system of which `sources` are volumes, in any order; `None` as for [`open`].
 pub fn open_set(sources: &[Source]) -> Option<Result<Opened, FormatError>> {
     let first = sources.first()?;
-    let driver = FILE_SYSTEMS.iter().find(|driver| (driver.probe)(first))?;
+    let driver = driver(first)?;
     Some(match &driver.spans {
         Some(spans) => (spans.open)(sources),
         None => (driver.open)(Arc::clone(first)),

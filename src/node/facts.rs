@@ -3,11 +3,10 @@
 
 use serde::{Deserialize, de::Error as _};
 
-use super::Reason;
-use crate::gap::Code;
+use crate::gap::{Code, Reason};
 
 /// Facts about a node (`--node-facts FILE`). Every field may be absent; unknown fields, and unknown words in the fields
-/// that decide, are refused, so that a slip of the pen does not pass for a fact.
+/// that list theirs, are refused, so that a slip of the pen does not pass for a fact. Words are known in any case.
 ///
 /// ```json
 /// { "os_type": "linux", "os_disk_type": "managed", "power_state": "running",
@@ -20,7 +19,7 @@ pub struct NodeFacts {
     pub os_type: Option<String>,
     /// `managed` (a disk that can be snapshotted) or `ephemeral`.
     pub os_disk_type: Option<String>,
-    /// `running`, `stopped` or `deallocated`: when the snapshot was taken.
+    /// `running`, `stopped` or `deallocated`: what the machine was when the snapshot was taken.
     pub power_state: Option<String>,
     /// The node's disks.
     pub disks: Vec<DiskFacts>,
@@ -51,6 +50,7 @@ impl NodeFacts {
         }
         let facts: Self = serde_json::from_slice(text)?;
         known("os_disk_type", &facts.os_disk_type, &["managed", "ephemeral"])?;
+        known("power_state", &facts.power_state, &["running", "stopped", "deallocated"])?;
         for disk in &facts.disks {
             known("role", &disk.role, &["os", "data", "temporary"])?;
             known("encryption", &disk.encryption, &["none", "platform", "customer", "guest"])?;
@@ -120,6 +120,8 @@ mod tests {
             let reasons = NodeFacts::parse(text.as_bytes()).unwrap().reasons();
             assert_eq!(reasons.first().map(|reason| reason.code), code, "{text}");
         }
+        let slip = NodeFacts::parse(br#"{"power_state":"runing"}"#).unwrap_err().to_string();
+        assert_eq!(slip, "power_state is \"runing\", expected one of running, stopped, deallocated");
         for slip in [
             r#"{"osType":"windows"}"#,
             r#"{"os_disk_type":"Ephemerl"}"#,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Reason, Runtime, Site,
+    Runtime, Site,
     config::{self, Configured},
     mounting::Absent,
     sites::{self, PLACES},
@@ -13,7 +13,7 @@ use crate::{
     Gap,
     error::FormatError,
     fs::{GuestPath, Opened, Root},
-    gap::{Code, Scope},
+    gap::{Code, Reason, Scope},
     inventory::Os,
     volume::{Signature, Volume},
 };

@@ -20,19 +20,3 @@ mod windows;
 pub use facts::{DiskFacts, NodeFacts};
 pub use machine::{Machine, MountPoint, NodeVolume, assemble};
 pub use sites::{Runtime, Site};
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::gap::Code;
-
-/// Why a node is skipped or a scan is not complete, with what shows it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Reason {
-    /// The machine-readable reason.
-    pub code: Code,
-    /// In words.
-    pub detail: String,
-    /// What was seen, and where.
-    pub evidence: String,
-}

@@ -1,10 +1,10 @@
 //! What on the disks speaks against an analysis: nodes whose runtime state is on no disk that can be
 //! snapshotted, and nodes that run Windows.
 
-use super::{Reason, Site, config::Configured, machine::NodeVolume, mounting::Absent};
+use super::{Site, config::Configured, machine::NodeVolume, mounting::Absent};
 use crate::{
     fs::{GuestPath, Root},
-    gap::Code,
+    gap::{Code, Reason},
     volume::{Signature, Volume},
 };
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Reason, machine::NodeVolume};
+use super::machine::NodeVolume;
 use crate::{
     block::Source,
     database::registry::{Hive, Key},
     error::FormatError,
     fs::{FileKind, Root},
-    gap::Code,
+    gap::{Code, Reason},
     inventory::Os,
 };
 

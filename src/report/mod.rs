@@ -15,7 +15,7 @@ pub use table::{Style, clean, table};
 pub use tree::{Branch, BranchKind, tree};
 pub use types::*;
 
-pub use crate::{Gap, vuln::Finding};
+pub use crate::{Gap, gap::Reason, vuln::Finding};
 
 /// The report's schema, as its `schema` field names it.
 pub const SCHEMA: &str = "icecore.report/1";

@@ -102,7 +102,8 @@ fn disks(node: &Node, to: &mut dyn Write) -> io::Result<()> {
         let at: Vec<&str> =
             node.mounts.iter().filter(|m| m.volume == volume.id).map(|m| m.path.as_str()).collect();
         let label = volume.label.as_deref().or(volume.partition_name.as_deref()).unwrap_or("");
-        let parts = [volume.content.as_str(), &bytes(volume.size), label, &at.join(" ")].map(clean);
+        let part_of = volume.part_of.as_ref().map(|first| format!("part of {first}")).unwrap_or_default();
+        let parts = [volume.content.as_str(), &bytes(volume.size), label, &part_of, &at.join(" ")].map(clean);
         let shown: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         writeln!(to, "volume   {}  {}", clean(&volume.id), shown.join(" · "))?;
     }

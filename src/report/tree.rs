@@ -21,7 +21,8 @@ pub enum BranchKind {
     Disk,
     /// A part of a disk.
     Partition,
-    /// A volume that others make: a logical volume, an array or a part of one.
+    /// A volume that others make: a logical volume, an array or a part of one. Below a further device of a file system
+    /// that spans several, the volume at which that is shown.
     Volume,
     /// What a volume holds: a file system, or another format.
     Content,
@@ -57,7 +58,8 @@ pub struct Branch {
     /// The UUID of a partition or file system.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub uuid: Option<String>,
-    /// Whether it is shown here again, a volume that is made of several: what is on it is told at the first place.
+    /// Whether it was shown before, a volume that is made of several or holds a file system that spans several: what is
+    /// on it is told at the first place.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub again: bool,
     /// What lies on it.
@@ -134,7 +136,13 @@ fn volume_branch(node: &Node, volume: &Volume, seen: &mut BTreeSet<String>) -> B
     let mut children = Vec::new();
     if !again {
         let made: Vec<&Volume> = node.volumes.iter().filter(|made| made.parts.contains(&volume.id)).collect();
-        let upper: Vec<Branch> = made.into_iter().map(|made| volume_branch(node, made, seen)).collect();
+        let mut upper: Vec<Branch> = made.into_iter().map(|made| volume_branch(node, made, seen)).collect();
+        upper.extend(
+            volume.part_of.as_ref().map(|first| Branch {
+                again: seen.contains(first),
+                ..Branch::new(BranchKind::Volume, first)
+            }),
+        );
         let mounts = node.mounts.iter().filter(|mount| mount.volume == volume.id);
         let mounts = mounts.map(|mount| Branch {
             spec: Some(mount.spec.clone()),
@@ -207,6 +215,7 @@ mod tests {
             partition_name: id.starts_with("disk0p").then(|| "a name\u{1b}[2J".to_owned()),
             partition_uuid: None,
             parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            part_of: None,
         };
         let disk = |id: &str| Disk {
             id: id.to_owned(),
@@ -262,6 +271,31 @@ mod tests {
              disk10  disk10.raw · raw · 10.0 MiB · gpt\n\
              md/lost  5.0 MiB\n\
              └─ xfs\n"
+        );
+    }
+
+    #[test]
+    fn a_further_device_leads_to_the_volume_that_its_file_system_is_shown_at() {
+        let mut node = node();
+        node.disks.drain(1..);
+        node.volumes.truncate(2);
+        for volume in &mut node.volumes {
+            "btrfs".clone_into(&mut volume.content);
+            volume.partition_name = None;
+        }
+        node.volumes[1].part_of = Some("disk0p1".to_owned());
+        node.mounts = vec![Mount { volume: "disk0p1".to_owned(), ..node.mounts[0].clone() }];
+        let mut out = Vec::new();
+        draw(&tree(&node), Style { colour: false, width: 100 }, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "disk0  disk0.raw · raw · 10.0 MiB · gpt\n\
+             ├─ disk0p1  5.0 MiB\n\
+             │  └─ btrfs\n\
+             │     └─ /  UUID=1111-2222\n\
+             └─ disk0p2  5.0 MiB\n   \
+                └─ btrfs\n      \
+                   └─ disk0p1  see above\n"
         );
     }
 

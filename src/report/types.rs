@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Branch;
 use crate::{
     Gap,
-    gap::Code,
+    gap::Reason,
     inventory::{Os, PackageKind, SourcePackage},
     vuln::Finding,
 };
@@ -88,17 +88,6 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
 }
 
-/// Why a verdict is what it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Reason {
-    /// The machine-readable reason.
-    pub code: Code,
-    /// In words.
-    pub detail: String,
-    /// What shows it.
-    pub evidence: String,
-}
-
 /// The machine that the disks belong to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
@@ -128,7 +117,7 @@ pub struct Node {
 /// A disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Disk {
-    /// `disk0`, in the order of the command line.
+    /// `disk0` for the first on the command line, `disk1` for the next, …
     pub id: String,
     /// The file's name without its directory.
     pub name: String,
@@ -143,13 +132,17 @@ pub struct Disk {
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Volume {
-    /// `disk0p1`, or `disk0` for an unpartitioned disk.
+    /// Its name here, in gaps and for `--volume`: `disk0p1` is partition 1 (by the partition table's own numbers) of
+    /// the first disk on the command line, `disk0` that disk itself if it has no partition table; `vg/root` is LVM2's
+    /// logical volume `root` of the volume group `vg`; `md/data` is MD's array `data`, `md/datap1` a partition of it.
     pub id: String,
-    /// Its offset on the disk in bytes.
+    /// Where it begins, in bytes: a disk's partition on the virtual disk, an array's partition on the array. 0 for all
+    /// else: a whole disk, an array, a logical volume.
     pub offset: u64,
     /// Its size in bytes.
     pub size: u64,
-    /// What it holds: a file system's name, another format's, or `unknown`.
+    /// What it holds: a file system's name (whether or not it could be opened: gaps tell), another format's, or
+    /// `unknown`.
     pub content: String,
     /// The file system's UUID.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -163,17 +156,21 @@ pub struct Volume {
     /// The partition's UUID.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub partition_uuid: Option<String>,
-    /// The volumes that it is made of, for a logical volume or an array.
+    /// The ids of the volumes that it is made of, for a logical volume or an array.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub parts: Vec<String>,
+    /// The id of the volume under which its file system is read and mounts are listed, for a further device of a file
+    /// system that spans several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part_of: Option<String>,
 }
 
 /// A volume's place in the machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Mount {
-    /// Where.
+    /// Where: a path of the machine.
     pub path: String,
-    /// Which volume.
+    /// Which volume, by its id.
     pub volume: String,
     /// By which line of fstab, by what takes its place, or `root`.
     pub spec: String,
@@ -184,10 +181,10 @@ pub struct Mount {
 pub struct Runtime {
     /// `containerd`, `docker`, `containers-storage`.
     pub name: String,
-    /// The volume, if it is not mounted in the machine's tree.
+    /// The id of the volume, if it is not mounted in the machine's tree.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub volume: Option<String>,
-    /// Where.
+    /// Where: a path of the machine, or of that volume.
     pub path: String,
     /// Whether its images are in this report.
     pub status: Status,

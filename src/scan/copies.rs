@@ -83,11 +83,12 @@ impl<'a> Copies<'a> {
     pub(super) fn whole_tree(&self, diff_id: &Digest) -> Result<(Handle, Option<Gap>), FormatError> {
         let (mut failure, mut emptied) = (None, None);
         for copy in self.of(diff_id).0 {
-            match copy.tree(false) {
-                Ok(tree) => match copy.emptied(&tree) {
+            let sources = copy.sources();
+            match copy.tree_of(&sources, false) {
+                Ok(tree) => match copy.emptied(&sources, &tree) {
                     None => return Ok((tree, None)),
-                    Some(gap) => match copy.tree(true) {
-                        Ok(blob) if copy.sources().blob.is_some() => return Ok((blob, None)),
+                    Some(gap) => match copy.tree_of(&sources, true) {
+                        Ok(blob) if sources.blob.is_some() => return Ok((blob, None)),
                         _ => emptied = emptied.or(Some((tree, Some(gap)))),
                     },
                 },
@@ -165,8 +166,7 @@ impl Copy<'_> {
     }
 
     /// That the files of its snapshot are empty that are not so in the image: their data never reached the disk.
-    fn emptied(&self, tree: &Handle) -> Option<Gap> {
-        let sources = self.sources();
+    fn emptied(&self, sources: &LayerSources, tree: &Handle) -> Option<Gap> {
         sources.snapshot.as_ref()?;
         let found = layer::emptiness(tree);
         found.is_suspicious(sources.snapshot_size).then(|| {
@@ -178,13 +178,17 @@ impl Copy<'_> {
 
     /// Its files: of its snapshot if there is one, unless its blob is asked for.
     pub(super) fn tree(&self, blob_first: bool) -> Result<Handle, FormatError> {
-        let sources = self.sources();
-        let blob = match (sources.snapshot, sources.blob) {
-            (Some(dir), None) => return Ok(dir),
-            (Some(dir), Some(_)) if !blob_first => return Ok(dir),
-            (_, blob) => blob.ok_or_else(|| lost(&self.layer.diff_id))?,
+        self.tree_of(&self.sources(), blob_first)
+    }
+
+    /// The same, of what the store said that it has.
+    fn tree_of(&self, sources: &LayerSources, blob_first: bool) -> Result<Handle, FormatError> {
+        let blob = match (&sources.snapshot, &sources.blob) {
+            (Some(dir), None) => return Ok(dir.clone()),
+            (Some(dir), Some(_)) if !blob_first => return Ok(dir.clone()),
+            (_, blob) => blob.as_ref().ok_or_else(|| lost(&self.layer.diff_id))?,
         };
-        self.settle(&blob)?;
+        self.settle(blob)?;
         let tree = layer::open_blob(&blob.bytes, &blob.digest, &self.layer.diff_id, &|_, _| false)?;
         match tree.notes.into_iter().next() {
             Some(note) => Err(note),

@@ -14,11 +14,11 @@ use super::{
     layers::Layers, open, own::Own,
 };
 use crate::{
-    gap::{Code, Scope},
+    gap::{Code, Reason, Scope},
     image::{Inventory, Located},
     inventory::Os,
     layer::{self, Cache},
-    node::{self, NodeFacts},
+    node::NodeFacts,
     num,
     report::{self, Report, Stats, Status, Verdict},
     vuln::Database,
@@ -69,12 +69,12 @@ pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Report, OpenEr
 }
 
 /// The report of a node of which not a byte was read.
-fn skipped(reasons: Vec<node::Reason>, reproducible: bool) -> Report {
+fn skipped(reasons: Vec<Reason>, reproducible: bool) -> Report {
     let nothing = (!reproducible).then_some(0);
     Report {
         schema: report::SCHEMA.to_owned(),
         run: None,
-        verdict: Verdict { status: Status::Skipped, reasons: reasons.into_iter().map(reason).collect() },
+        verdict: Verdict { status: Status::Skipped, reasons },
         node: report::Node::default(),
         images: Vec::new(),
         containers: Vec::new(),
@@ -82,10 +82,6 @@ fn skipped(reasons: Vec<node::Reason>, reproducible: bool) -> Report {
         gaps: Vec::new(),
         stats: Stats { bytes_read: nothing, reads: nothing, layers_cached: nothing, ..Stats::default() },
     }
-}
-
-fn reason(reason: node::Reason) -> report::Reason {
-    report::Reason { code: reason.code, detail: reason.detail, evidence: reason.evidence }
 }
 
 fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
@@ -236,18 +232,18 @@ fn inspected(node: &OpenedNode) -> Report {
 }
 
 /// Why the node is not analyzed, if it is not.
-fn reasons(node: &OpenedNode) -> Vec<report::Reason> {
-    let mut reasons: Vec<report::Reason> = node.machine.reasons.iter().cloned().map(reason).collect();
+fn reasons(node: &OpenedNode) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = node.machine.reasons.clone();
     if reasons.iter().all(|reason| reason.code == Code::MissingDisk) && node.runtimes.is_empty() {
         // A volume that could not be read may hold what was not found, or be what seems to be missing.
-        reasons.extend(node.unread.iter().map(|gap| report::Reason {
+        reasons.extend(node.unread.iter().map(|gap| Reason {
             code: gap.code,
             detail: "no container runtime's state was found, and a volume could not be read".to_owned(),
             evidence: format!("{}: {}", gap.subject, gap.detail),
         }));
         if reasons.is_empty() {
             let read: Vec<&str> = node.file_systems.iter().map(|volume| volume.volume.id.as_str()).collect();
-            reasons.push(report::Reason {
+            reasons.push(Reason {
                 code: Code::NoContainerRuntime,
                 detail: "no container runtime's state was found".to_owned(),
                 evidence: format!("searched the usual places on {}", read.join(", ")),
@@ -296,7 +292,7 @@ fn finish(report: &mut Report) {
         let codes: BTreeSet<Code> = report.gaps.iter().map(|gap| gap.code).collect();
         report.verdict.reasons.extend(codes.into_iter().map(|code| {
             let count = report.gaps.iter().filter(|gap| gap.code == code).count();
-            report::Reason { code, detail: format!("{count} gaps"), evidence: "gaps".to_owned() }
+            Reason { code, detail: format!("{count} gaps"), evidence: "gaps".to_owned() }
         }));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     Digest, FormatError, Gap,
     fs::{Handle, Root},
     gap::Scope,
-    image,
+    image, report,
     store::{Container, Image},
 };
 
@@ -90,8 +90,9 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
             })
         }
         Where::Volume(id) => {
+            let id = read_as(node, id);
             let found = node.file_systems.iter().find(|volume| volume.volume.id == *id);
-            let found = found.ok_or_else(|| ViewError::Unknown(format!("no readable volume {id:?}")))?;
+            let found = found.ok_or_else(|| ViewError::Unknown(why_not_read(node, id)))?;
             Ok(Root::new(found.opened.fs.clone()))
         }
         Where::Image(name) => Ok(Root::new(image::merge(&trees(find_image(node, name)?)?))),
@@ -118,11 +119,35 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
     }
 }
 
+/// The id of the volume under which the file system of a volume is read: its own, but for a further device of one that
+/// spans several.
+fn read_as<'a>(node: &'a OpenedNode, id: &'a str) -> &'a str {
+    let record = node.volumes.iter().find(|volume| volume.id == id);
+    record.and_then(|volume| volume.part_of.as_deref()).unwrap_or(id)
+}
+
+/// Why there are no files of a volume: it is part of others, which have them; it could not be read; or there is none.
+fn why_not_read(node: &OpenedNode, id: &str) -> String {
+    let names = |volumes: &mut dyn Iterator<Item = &report::Volume>| {
+        volumes.map(|volume| volume.id.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let Some(record) = node.volumes.iter().find(|volume| volume.id == id) else {
+        let all = names(&mut node.volumes.iter());
+        return format!("no volume {id:?}; there are {all}");
+    };
+    let holds = format!("volume {id:?} holds {}", record.content);
+    let is_made_of = |volume: &&report::Volume| volume.parts.iter().any(|part| part == id);
+    match names(&mut node.volumes.iter().filter(is_made_of)).as_str() {
+        "" => format!("{holds}, of which no files are read"),
+        made => format!("{holds}; what is on it is read as volume {made}"),
+    }
+}
+
 /// What is known to be missing from the tree that is asked for.
 pub fn gaps(node: &OpenedNode, place: &Where) -> Vec<Gap> {
     let is_of = |gap: &&Gap| match (gap.scope, place) {
         (Scope::Disk, _) | (Scope::Volume, Where::Node) => true,
-        (Scope::Volume, Where::Volume(id)) => gap.subject == *id,
+        (Scope::Volume, Where::Volume(id)) => gap.subject == *id || gap.subject == read_as(node, id),
         (Scope::Volume, _) => holds_stores(node, &gap.subject),
         _ => false,
     };

@@ -44,6 +44,7 @@ impl Opening<'_> {
                 self.opened(volume, opened);
             }
             Some(Err(error)) => {
+                recognised(&mut record, &volume.source);
                 self.unread.push(Gap::from_error(&error, Scope::Volume, &volume.id, UNREAD));
             }
             None => {
@@ -83,10 +84,15 @@ impl Opening<'_> {
             match fs::open_set(&sources) {
                 Some(Ok(opened)) => {
                     let records = self.volumes.iter_mut().filter(|record| ids.contains(&record.id));
-                    records.for_each(|record| describe(record, &opened));
+                    for record in records {
+                        describe(record, &opened);
+                        record.part_of = (record.id != volume.id).then(|| volume.id.clone());
+                    }
                     self.opened(volume, opened);
                 }
                 Some(Err(error)) => {
+                    let records = self.volumes.iter_mut().filter(|record| ids.contains(&record.id));
+                    records.for_each(|record| recognised(record, &volume.source));
                     let gap = |id| Gap::from_error(&error, Scope::Volume, id, UNREAD);
                     self.unread.extend(ids.iter().map(gap));
                 }
@@ -138,6 +144,7 @@ pub(super) fn record(id: &str, offset: u64, size: u64, content: &str) -> report:
         partition_name: None,
         partition_uuid: None,
         parts: Vec::new(),
+        part_of: None,
     }
 }
 
@@ -146,6 +153,13 @@ fn describe(record: &mut report::Volume, opened: &fs::Opened) {
     opened.kind.clone_into(&mut record.content);
     record.uuid.clone_from(&opened.uuid);
     record.label.clone_from(&opened.label);
+}
+
+/// What a volume's file system is called that cannot be opened.
+fn recognised(record: &mut report::Volume, source: &Source) {
+    if let Some(kind) = fs::kind(source) {
+        kind.clone_into(&mut record.content);
+    }
 }
 
 /// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.

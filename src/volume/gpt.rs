@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes,
     error::FormatError,
     limits, num,
 };
@@ -181,8 +182,7 @@ fn corrupt(at: u64, problem: impl Into<String>) -> FormatError {
 fn extent(entry: &RawEntry, number: u32, sector: u64) -> Option<Extent> {
     let (first, last) = (entry.starting_lba.get(), entry.ending_lba.get());
     let sectors = last.checked_sub(first)?.checked_add(1)?;
-    let name = entry.partition_name.iter().map(|unit| unit.get()).take_while(|unit| *unit != 0);
-    let name: String = char::decode_utf16(name).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    let name = bytes::text(&entry.partition_name.map(|unit| unit.get()));
     Some(Extent {
         start: first.checked_mul(sector)?,
         length: sectors.checked_mul(sector)?,

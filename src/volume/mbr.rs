@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{Extent, Partition};
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::le32,
     error::FormatError,
     limits,
 };
@@ -61,7 +62,7 @@ pub(super) fn read(
         }
         notes.push(error);
     }
-    let id = sector.get(440..444).and_then(|id| id.first_chunk()).map_or(0, |id| u32::from_le_bytes(*id));
+    let id = le32(&sector, 440).unwrap_or(0);
     let mut extents = Vec::new();
     let mut logical = Vec::new();
     for (entry, number) in &entries {
@@ -99,8 +100,7 @@ fn entries(sector: &[u8]) -> Option<Vec<Entry>> {
         .get(446..510)?
         .chunks_exact(16)
         .map(|bytes| {
-            let number =
-                |at: usize| bytes.get(at..)?.first_chunk().map(|n| u64::from(u32::from_le_bytes(*n)));
+            let number = |at: usize| le32(bytes, at).map(u64::from);
             Some(Entry { kind: *bytes.get(4)?, start: number(8)?, length: number(12)? })
         })
         .collect()

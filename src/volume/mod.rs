@@ -29,7 +29,7 @@ pub struct Volume {
     pub id: String,
     /// The number of the disk (of what is made of several, the first), in the order in which the disks were given.
     pub disk: usize,
-    /// Where it begins on the disk or array, in bytes.
+    /// Where a partition begins on its disk or array, in bytes; 0 for all else.
     pub start: u64,
     /// Its bytes.
     pub source: Source,

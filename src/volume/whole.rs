@@ -1,6 +1,9 @@
 //! File systems that leave the first sector to others: one on the whole disk may lie under an old MBR.
 
-use crate::block::ReadAt;
+use crate::{
+    block::ReadAt,
+    bytes::{le32, le64},
+};
 
 /// Whether an ext or btrfs superblock says that its file system has about the size of the disk.
 pub(super) fn is_file_system(source: &dyn ReadAt) -> bool {
@@ -13,11 +16,11 @@ pub(super) fn is_file_system(source: &dyn ReadAt) -> bool {
 /// Bytes of an ext file system (kernel documentation, ext4: The Super Block).
 fn ext(source: &dyn ReadAt) -> Option<u64> {
     let bytes: [u8; 128] = read(source, 1024)?;
-    let (low, log): (u32, u32) = (number(&bytes, 4)?, number(&bytes, 24)?);
+    let (low, log) = (le32(&bytes, 4)?, le32(&bytes, 24)?);
     let magic = bytes.get(56..58)? == [0x53, 0xef];
-    let high: u32 = number(&read::<4>(source, 1024 + 0x150)?, 0)?;
+    let high = le32(&read::<4>(source, 1024 + 0x150)?, 0)?;
     // The high half counts only with the feature 64bit.
-    let high = if number(&bytes, 96)? & 0x80 == 0 { 0 } else { high };
+    let high = if le32(&bytes, 96)? & 0x80 == 0 { 0 } else { high };
     let blocks = u64::from(high).unbounded_shl(32) | u64::from(low);
     (magic && log <= 6).then(|| blocks.saturating_mul(1024u64.unbounded_shl(log)))
 }
@@ -25,15 +28,11 @@ fn ext(source: &dyn ReadAt) -> Option<u64> {
 /// Bytes of a btrfs device (btrfs documentation, On-disk format: Superblock).
 fn btrfs(source: &dyn ReadAt) -> Option<u64> {
     let bytes: [u8; 128] = read(source, 0x1_0000)?;
-    let size = bytes.get(0x70..)?.first_chunk().map(|size| u64::from_le_bytes(*size))?;
+    let size = le64(&bytes, 0x70)?;
     (bytes.get(0x40..0x48)? == b"_BHRfS_M").then_some(size)
 }
 
 fn read<const N: usize>(source: &dyn ReadAt, offset: u64) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     source.read_at(&mut bytes, offset).ok().map(|()| bytes)
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|number| u32::from_le_bytes(*number))
 }

@@ -286,6 +286,47 @@ fn a_feed_of_another_format_fails_the_build_and_one_slip_does_not() {
     assert!(error.contains("ghsa-npm: 11 of 60 records are malformed"), "{error}");
 }
 
+/// What a database lacks is named and counted where it is built, and counted in the database.
+#[test]
+fn what_a_build_leaves_out_is_told_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("feeds/ghsa-npm");
+    std::fs::create_dir_all(&folder).unwrap();
+    for n in 0..3 {
+        std::fs::write(folder.join(format!("{n}.json")), format!(r#"{{"id":"GHSA-{n}","affected":[]}}"#))
+            .unwrap();
+    }
+    std::fs::write(folder.join("bad.json"), "{").unwrap();
+    let unordered = r#"{"id":"GHSA-odd","affected":[{"package":{"ecosystem":"npm","name":"odd"},
+        "ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"not a version"}]}]}]}"#;
+    std::fs::write(folder.join("odd.json"), unordered).unwrap();
+    let database = dir.path().join("advisories.db");
+    let run = |args: &[&str], paths: &[&Path]| {
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_icecore"))
+            .args(args)
+            .args(paths)
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (run.status.code(), text(run.stdout), text(run.stderr))
+    };
+    let (code, _, told) =
+        run(&["db", "build", "--feeds"], &[&dir.path().join("feeds"), Path::new("-o"), &database]);
+    assert_eq!(code, Some(0), "{told}");
+    for line in [
+        "ghsa-npm               4 records, 1 malformed, 1 ranges unordered, undated",
+        "left out: ghsa-npm bad.json: ",
+        "left out: ghsa-npm GHSA-odd: ",
+        "the database lacks 1 records that are malformed and 1 ranges of versions that their ecosystem does not order",
+    ] {
+        assert!(told.lines().any(|told| told.starts_with(line)), "{line}\n{told}");
+    }
+    let (code, about, _) = run(&["db", "info"], &[&database]);
+    let about: serde_json::Value = serde_json::from_str(&about).unwrap();
+    let source = &about["sources"][0];
+    assert_eq!((code, &source["malformed"], &source["unordered"]), (Some(0), &1.into(), &1.into()));
+}
+
 #[test]
 fn every_changed_byte_of_a_database_is_found() {
     for at in (0..BYTES.len()).step_by(61) {

@@ -124,10 +124,16 @@ fn a_node_on_logical_volumes_is_put_together() {
     let mounts: Vec<_> =
         node.machine.mounts.iter().map(|mount| (mount.path.to_string(), mount.volume.as_str())).collect();
     assert_eq!(mounts, [("/".to_owned(), "vg-one/root"), ("/var".to_owned(), "vg-one/var")]);
-    let root = node.machine.root.unwrap();
+    let root = node.machine.root.clone().unwrap();
     assert_eq!(root.read(b"var/lib/state", "file").unwrap().unwrap(), b"here\n");
     let contents: Vec<_> =
         node.volumes.iter().map(|volume| (volume.id.as_str(), volume.content.as_str())).collect();
     assert_eq!(contents[0], ("disk0", "LVM2 physical volume"));
     assert!(contents.contains(&("vg-one/root", "ext4")));
+    let Err(error) = scan::view(&node, &scan::Where::Volume("disk1".to_owned())) else { panic!("shown") };
+    let error = error.to_string();
+    assert!(
+        error.starts_with("volume \"disk1\" holds LVM2 physical volume; what is on it is read as volume ")
+    );
+    assert!(error.contains("vg-one/root") && !error.contains("disk0"), "{error}");
 }

@@ -296,3 +296,52 @@ fn what_other_tools_made_is_called_by_its_name() {
         assert_eq!(found(name), Some(expected), "{name}");
     }
 }
+
+/// The bytes of a packed fixture.
+fn unpacked(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures").join(format!("{name}.zst"));
+    zstd::decode_all(&*std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A file system that is there and cannot be opened is called by its name, and the gap says why.
+#[test]
+fn a_file_system_that_cannot_be_opened_keeps_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = |disks: &[Vec<u8>]| {
+        let paths = disks.iter().enumerate().map(|(number, bytes)| {
+            let path = dir.path().join(format!("disk{number}.img"));
+            std::fs::write(&path, bytes).unwrap();
+            path
+        });
+        scan::open(&Inputs { disks: paths.collect(), ..Inputs::default() }).unwrap()
+    };
+    let seen = |disks: &[Vec<u8>]| -> (Vec<String>, Vec<(Code, String)>) {
+        let node = opened(disks);
+        assert!(node.file_systems.is_empty());
+        (
+            node.volumes.iter().map(|volume| volume.content.clone()).collect(),
+            node.gaps.iter().map(|gap| (gap.code, gap.detail.clone())).collect(),
+        )
+    };
+    // A bit of s_feature_incompat that has no meaning yet; the high byte of s_major.
+    for (name, kind, at, code, says) in [
+        ("ext4/ext2-1k.img", "ext4", 1024 + 96 + 3, Code::UnsupportedFeature, "ext4 feature FEATURE_I31"),
+        ("squashfs/squashfs-gzip.img", "squashfs", 29, Code::UnsupportedFeature, "squashfs version"),
+    ] {
+        let mut disk = unpacked(name);
+        disk[at] |= 0x80;
+        let (content, gaps) = seen(&[disk]);
+        assert_eq!(content, [kind]);
+        assert!(gaps.len() == 1 && gaps[0].0 == code && gaps[0].1.starts_with(says), "{gaps:?}");
+    }
+    // Devices of one file system, of which nothing but what tells that is left.
+    let devices = [1, 2].map(|number| {
+        let mut disk = unpacked(&format!("btrfs/raid.disk{number}"));
+        disk[0x1_1000..0x400_0000].fill(0);
+        disk[0x400_1000..].fill(0);
+        disk
+    });
+    let (content, gaps) = seen(&devices);
+    assert_eq!(content, ["btrfs"; 2]);
+    assert_eq!(gaps.iter().filter(|(code, _)| *code == Code::CorruptStructure).count(), 2, "{gaps:?}");
+}

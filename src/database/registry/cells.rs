@@ -71,9 +71,7 @@ impl Cell {
 
 /// Text in UTF-16.
 pub(super) fn utf16(bytes: &[u8]) -> String {
-    let (pairs, _) = bytes.as_chunks::<2>();
-    let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-    String::from_utf16_lossy(&units)
+    String::from_utf16_lossy(&crate::bytes::units(bytes))
 }
 
 /// Whether names are the same but for the case of their letters.

@@ -2,7 +2,8 @@
 
 use super::header::Encoding;
 use crate::{
-    database::bytes::{Order, part},
+    bytes::{be_units, units},
+    database::bytes::part,
     error::FormatError,
     num,
 };
@@ -40,14 +41,10 @@ impl Row {
     /// A column's text, `None` if it holds something else. What is not Unicode is replaced.
     pub fn text(&self, column: usize) -> Result<Option<String>, FormatError> {
         let Value::Text(bytes) = self.value(column)? else { return Ok(None) };
-        let wide = |order: Order| {
-            let units = bytes.chunks_exact(2).map(move |pair| order.u16(pair, 0).unwrap_or_default());
-            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-        };
         Ok(Some(match self.encoding {
             Encoding::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
-            Encoding::Utf16Le => wide(Order::Little),
-            Encoding::Utf16Be => wide(Order::Big),
+            Encoding::Utf16Le => String::from_utf16_lossy(&units(bytes)),
+            Encoding::Utf16Be => String::from_utf16_lossy(&be_units(bytes)),
         }))
     }
 

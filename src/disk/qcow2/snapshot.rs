@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::be64,
     disk::snapshot_missing,
     error::FormatError,
     limits, num,
@@ -78,7 +79,7 @@ fn entry(raw: &RawSnapshot, tail: &[u8]) -> Option<(Snapshot, usize)> {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let length = [extra, id, name].iter().map(|part| part.len()).sum::<usize>();
     // After the 64-bit size of the VM state.
-    let size = extra.get(8..).and_then(|extra| extra.first_chunk()).map(|size| u64::from_be_bytes(*size));
+    let size = be64(extra, 8);
     let l1 = Table { offset: raw.l1_table_offset.get(), entries: raw.l1_size.get() };
     Some((
         Snapshot { id: text(id), name: text(name), l1, size },

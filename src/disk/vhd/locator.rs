@@ -7,12 +7,10 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::{be_units, text, units},
     error::FormatError,
-    num,
+    limits, num,
 };
-
-/// Bytes of a name that are read: more than any path of Windows.
-const NAME_BYTES: u32 = 64 << 10;
 
 /// The parent of a differencing disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +30,7 @@ pub(super) fn read(file: &dyn ReadAt, raw: &RawHeader, at: u64) -> Result<Parent
             names.extend(path(file, locator)?);
         }
     }
-    let units = raw.parent_unicode_name.as_chunks().0.iter().map(|unit| u16::from_be_bytes(*unit));
-    names.push(text(units));
+    names.push(text(&be_units(&raw.parent_unicode_name)));
     names.retain(|name| !name.is_empty());
     if names.is_empty() {
         return Err(FormatError::corrupt(NAME, at, "a differencing disk that does not name its parent"));
@@ -43,8 +40,8 @@ pub(super) fn read(file: &dyn ReadAt, raw: &RawHeader, at: u64) -> Result<Parent
 
 fn path(file: &dyn ReadAt, locator: &RawLocator) -> Result<Option<String>, FormatError> {
     let (offset, length) = (locator.platform_data_offset.get(), locator.platform_data_length.get());
-    if length > NAME_BYTES {
-        let what = format!("the parent's name has {length} bytes, more than {NAME_BYTES}");
+    if length > limits::VHD_NAME_BYTES {
+        let what = format!("the parent's name has {length} bytes, more than {}", limits::VHD_NAME_BYTES);
         return Err(FormatError::limit(what));
     }
     if length == 0 {
@@ -55,11 +52,5 @@ fn path(file: &dyn ReadAt, locator: &RawLocator) -> Result<Option<String>, Forma
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
         return Ok(bytes.get(..end).map(|url| String::from_utf8_lossy(url).into_owned()));
     }
-    Ok(Some(text(bytes.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)))))
-}
-
-/// UTF-16 up to a zero.
-fn text(units: impl Iterator<Item = u16>) -> String {
-    let units = units.take_while(|unit| *unit != 0);
-    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    Ok(Some(text(&units(&bytes))))
 }

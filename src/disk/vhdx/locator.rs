@@ -4,7 +4,12 @@
 use zerocopy::FromBytes;
 
 use super::format::{LOCATOR_TYPE, RawKeyValue, RawLocator};
-use crate::{disk::guid::Guid, error::FormatError, num};
+use crate::{
+    bytes::{part, units},
+    disk::guid::Guid,
+    error::FormatError,
+    num,
+};
 
 const NAME: &str = "VHDX parent locator";
 
@@ -62,7 +67,5 @@ impl Parent {
 
 /// UTF-16 at a place within the locator.
 fn text(bytes: &[u8], offset: u32, length: u16) -> Option<String> {
-    let units = bytes.get(num::index(offset)..)?.get(..usize::from(length))?.as_chunks().0;
-    let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
-    Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+    Some(String::from_utf16_lossy(&units(part(bytes, num::index(offset), length.into())?)))
 }

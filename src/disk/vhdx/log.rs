@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::le32,
     error::FormatError,
     limits, num,
 };
@@ -19,8 +20,6 @@ pub(super) const NAME: &str = "VHDX log";
 pub(super) const SECTOR: u64 = 4096;
 /// Bytes that are looked through at once.
 const PART: u64 = 1 << 20;
-/// Entries that are not valid may be checked for so many times the log's bytes.
-const WASTED: u64 = 8;
 
 /// A valid entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +79,7 @@ impl Ring<'_> {
                     continue;
                 }
                 wasted = wasted.saturating_add(entry.length);
-                if wasted > whole.saturating_mul(WASTED) {
+                if wasted > whole.saturating_mul(limits::VHDX_LOG_WASTED) {
                     return Err(FormatError::limit("a VHDX log whose entries overlap each other"));
                 }
             }
@@ -111,7 +110,7 @@ impl Ring<'_> {
 
     /// Whether an entry's checksum is right; `sector` is its first.
     fn is_whole(&self, entry: &Entry, sector: &[u8]) -> Result<bool, FormatError> {
-        let stored = sector.get(4..).and_then(|rest| rest.first_chunk()).map(|sum| u32::from_le_bytes(*sum));
+        let stored = le32(sector, 4);
         let mut sum = checksum(sector);
         let mut done = SECTOR;
         while done < entry.length {
@@ -166,11 +165,9 @@ impl Ring<'_> {
     /// A data sector carries its entry's sequence number in two halves (2.3.1.4).
     fn check_sector(&self, at: u64, sequence: u64) -> Result<(), FormatError> {
         let bytes = self.read(at, SECTOR)?;
-        let word =
-            |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|w| u32::from_le_bytes(*w));
         let [low, high] =
             [sequence, sequence.unbounded_shr(32)].map(|half| u32::try_from(half & 0xffff_ffff).ok());
-        if !bytes.starts_with(b"data") || word(4) != high || word(4092) != low {
+        if !bytes.starts_with(b"data") || le32(&bytes, 4) != high || le32(&bytes, 4092) != low {
             let at = self.log.offset.saturating_add(at);
             return Err(FormatError::corrupt(
                 NAME,

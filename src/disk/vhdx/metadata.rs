@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::le32,
     disk::guid::Guid,
     error::FormatError,
     limits, num,
@@ -147,9 +148,7 @@ impl<'a> Table<'a> {
 
 impl Item {
     fn word(&self, at: usize) -> Result<u32, FormatError> {
-        let word = self.bytes.get(at..).and_then(|rest| rest.first_chunk());
-        word.map(|word| u32::from_le_bytes(*word))
-            .ok_or_else(|| self.corrupt("an item that is too short".to_owned()))
+        le32(&self.bytes, at).ok_or_else(|| self.corrupt("an item that is too short".to_owned()))
     }
 
     fn corrupt(&self, problem: String) -> FormatError {

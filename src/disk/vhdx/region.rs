@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::le32,
     disk::guid::Guid,
     error::FormatError,
     num,
@@ -60,7 +61,7 @@ fn table(file: &dyn ReadAt, at: u64) -> Result<Vec<u8>, FormatError> {
     if !bytes.starts_with(b"regi") {
         return Err(FormatError::corrupt(NAME, at, "it has no signature"));
     }
-    let stored = bytes.get(4..).and_then(|rest| rest.first_chunk()).map(|sum| u32::from_le_bytes(*sum));
+    let stored = le32(&bytes, 4);
     let computed = checksum(&bytes);
     if stored != Some(computed) {
         let stored = stored.unwrap_or(0);

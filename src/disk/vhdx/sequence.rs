@@ -4,10 +4,7 @@
 use std::collections::HashMap;
 
 use super::log::{Entry, Ring};
-use crate::error::FormatError;
-
-/// Entries that are followed in search of a whole sequence, several times those of the largest log.
-const STEPS: usize = 1 << 20;
+use crate::{error::FormatError, limits};
 
 /// The active sequence, first entry first; `None` if no entry ends a whole one.
 pub(super) fn active(ring: &Ring<'_>, entries: &[Entry]) -> Result<Option<Vec<Entry>>, FormatError> {
@@ -20,7 +17,7 @@ pub(super) fn active(ring: &Ring<'_>, entries: &[Entry]) -> Result<Option<Vec<En
         let mut next = by_place.get(&head.tail);
         while let Some(entry) = next {
             steps = steps.saturating_add(1);
-            if steps > STEPS {
+            if steps > limits::VHDX_LOG_STEPS {
                 return Err(FormatError::limit("a VHDX log of many broken sequences"));
             }
             let follows = |before: &Entry| before.sequence.checked_add(1) == Some(entry.sequence);

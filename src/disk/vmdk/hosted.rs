@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::le32,
     error::FormatError,
     limits, num,
 };
@@ -121,6 +122,5 @@ fn descriptor(raw: &RawHosted) -> Result<Option<(u64, u64)>, FormatError> {
 
 /// The size and type of a marker that is no grain's.
 fn kind(bytes: &[u8]) -> Option<(u32, u32)> {
-    let word = |at: usize| bytes.get(at..)?.first_chunk().map(|word| u32::from_le_bytes(*word));
-    Some((word(8)?, word(12)?))
+    Some((le32(bytes, 8)?, le32(bytes, 12)?))
 }

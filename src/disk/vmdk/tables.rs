@@ -4,6 +4,7 @@
 use super::layout::{Entries, Layout, SECTOR};
 use crate::{
     block::{ReadAt, Source, read_vec},
+    bytes::{le32, le64},
     disk::{
         pages::{Cursor, Pages},
         runs::{Place, Span},
@@ -136,8 +137,8 @@ impl Tables {
 /// The first entry of what is left of a directory.
 fn first(layout: &Layout, entries: &[u8]) -> Option<u64> {
     match layout.entries {
-        Entries::Typed { .. } => entries.first_chunk().map(|entry| u64::from_le_bytes(*entry)),
-        _ => entries.first_chunk().map(|entry| u64::from(u32::from_le_bytes(*entry))),
+        Entries::Typed { .. } => le64(entries, 0),
+        _ => le32(entries, 0).map(u64::from),
     }
 }
 

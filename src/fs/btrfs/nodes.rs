@@ -8,12 +8,13 @@ use super::{
     space::Space,
     superblock::Device,
 };
-use crate::{block::ReadAt, error::FormatError, limits, num};
+use crate::{
+    block::ReadAt,
+    error::FormatError,
+    fs::blocks::{GAP, LONGEST},
+    limits, num,
+};
 
-/// Bytes that one read fetches at most.
-const LONGEST: u64 = 1 << 20;
-/// Bytes that are read along rather than making a read of its own.
-const GAP: u64 = 16 << 10;
 /// Reads that are announced before the first of them is made.
 const ANNOUNCED: usize = 64;
 

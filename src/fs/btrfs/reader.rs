@@ -15,8 +15,7 @@ use super::{
 use crate::{
     block::{ReadAt, Source, read_vec},
     error::FormatError,
-    fs::{FileKind, FileSystem, Ino, Listing, Member, Opened, Stat, Subvolume, Xattr, uuid_text},
-    limits, num,
+    fs::{FileKind, FileSystem, Ino, Listing, Member, Opened, Stat, Subvolume, Xattr, symlink, uuid_text},
 };
 
 /// Whether the source begins like a device of a btrfs file system.
@@ -126,18 +125,9 @@ impl FileSystem for Btrfs {
 
     fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError> {
         let inode = self.inode(ino)?;
-        if inode.kind()? != FileKind::Symlink {
-            return Err(inode.corrupt("is not a symbolic link"));
-        }
-        if inode.size > limits::SYMLINK_BYTES {
-            return Err(FormatError::limit(format!("symbolic link of {} bytes", inode.size)));
-        }
-        let size = num::to_usize(inode.size);
-        let target = read_vec(&Data::new(Arc::clone(&self.volume), inode.clone()), "symbolic link", 0, size)?;
-        match target.contains(&0) || target.is_empty() {
-            true => Err(inode.corrupt("the target of the symbolic link is empty or has a NUL")),
-            false => Ok(target),
-        }
+        let data = Data::new(Arc::clone(&self.volume), inode.clone());
+        let read = |size| read_vec(&data, "symbolic link", 0, size);
+        symlink::target(inode.kind()?, inode.size, |problem| inode.corrupt(problem), read)
     }
 
     fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {

@@ -13,8 +13,7 @@ use super::{
 use crate::{
     block::{ReadAt, Source, read_vec},
     error::FormatError,
-    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, uuid_text},
-    limits, num,
+    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, symlink, uuid_text},
 };
 
 /// Whether the source begins like an EROFS volume.
@@ -66,19 +65,9 @@ impl FileSystem for Erofs {
 
     fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError> {
         let inode = self.volume.inode(ino.0)?;
-        if inode.kind != FileKind::Symlink {
-            return Err(inode.corrupt("is not a symbolic link"));
-        }
-        if inode.size > limits::SYMLINK_BYTES {
-            return Err(FormatError::limit(format!("symbolic link of {} bytes", inode.size)));
-        }
-        let size = num::to_usize(inode.size);
         let data = Data::new(Arc::clone(&self.volume), inode.clone());
-        let target = read_vec(&data, "symbolic link", 0, size)?;
-        match target.contains(&0) || target.is_empty() {
-            true => Err(inode.corrupt("the target of the symbolic link is empty or has a NUL")),
-            false => Ok(target),
-        }
+        let read = |size| read_vec(&data, "symbolic link", 0, size);
+        symlink::target(inode.kind, inode.size, |problem| inode.corrupt(problem), read)
     }
 
     fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {

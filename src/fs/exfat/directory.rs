@@ -9,13 +9,11 @@ use crate::{
         clusters::{Chain, Clusters},
         utf16,
     },
-    num,
+    limits, num,
 };
 
 pub(super) const ENTRY: usize = 32;
 const STRUCTURE: &str = "exFAT directory entry";
-/// Bytes of a directory: the specification's bound.
-pub(super) const MOST: u64 = 256 << 20;
 
 /// Types of entries; without the first bit, one is not in use.
 const FILE: u8 = 0x85;
@@ -146,7 +144,7 @@ pub(super) fn read(clusters: &Clusters, chain: &Chain, owner: u64) -> Contents {
     let mut contents = Contents::default();
     let mut set: Option<Set> = None;
     let mut ended = false;
-    let damage = clusters.directory(chain, owner, MOST, |place, bytes| {
+    let damage = clusters.directory(chain, owner, limits::EXFAT_DIRECTORY_BYTES, |place, bytes| {
         if bytes.is_empty() {
             set = None;
         }

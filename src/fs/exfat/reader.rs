@@ -4,20 +4,20 @@ use std::sync::{Arc, OnceLock};
 
 use super::{
     boot,
-    directory::{self, Contents, ENTRY, File, MOST},
+    directory::{self, Contents, ENTRY, File},
     upcase::{self, Upcase},
 };
 use crate::{
-    block::{Memory, ReadAt, Source, read_all, read_vec},
+    block::{ReadAt, Source, read_all, read_vec},
     error::FormatError,
     fs::{
         Device, DirEntry, FileKind, FileSystem, Ino, Listing, Opened, Stat, Timestamp, Xattr,
-        clusters::{Chain, Clusters, Written},
+        clusters::{Chain, Clusters},
         map::Data,
         utf16,
     },
     gap::Code,
-    num,
+    limits, num,
 };
 
 /// The root's inode: no entry lies there.
@@ -121,7 +121,9 @@ impl FileSystem for ExFat {
     fn stat(&self, ino: Ino) -> Result<Stat, FormatError> {
         let (kind, mode, mtime, size) = match ino.0 {
             ROOT => {
-                let size = self.clusters.length(&Chain::new(self.root, None, false), MOST)?;
+                let size = self
+                    .clusters
+                    .length(&Chain::new(self.root, None, false), limits::EXFAT_DIRECTORY_BYTES)?;
                 (FileKind::Directory, 0o777, Timestamp::default(), size)
             }
             _ => {
@@ -168,17 +170,9 @@ impl FileSystem for ExFat {
     }
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {
-        let file = match ino.0 {
-            ROOT => return Err(corrupt(ino, "it is not a regular file")),
-            _ => self.file(ino)?,
-        };
-        match (file.kind(), file.size) {
-            (FileKind::Directory, _) => Err(corrupt(ino, "it is not a regular file")),
-            (_, 0) => Ok(Arc::new(Memory::default())),
-            (_, size) => {
-                let data = Arc::new(Data::new(Arc::clone(&self.clusters), file.chain()));
-                Ok(Arc::new(Written { data, size, written: file.written }))
-            }
-        }
+        let entry = if ino.0 == ROOT { None } else { Some(self.file(ino)?) };
+        let file = entry.filter(|file| file.kind() == FileKind::Regular);
+        let file = file.ok_or_else(|| corrupt(ino, "it is not a regular file"))?;
+        Ok(self.clusters.file(file.chain(), file.written))
     }
 }

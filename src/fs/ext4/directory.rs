@@ -4,7 +4,7 @@
 use zerocopy::FromBytes;
 
 use super::{checksum, format::RawDirEntry};
-use crate::{error::FormatError, fs::FileKind, num};
+use crate::{bytes::le16, error::FormatError, fs::FileKind, num};
 
 pub(super) const STRUCTURE: &str = "ext4 directory block";
 const HEADER: usize = 8;
@@ -145,9 +145,8 @@ fn hash_node_checksum(seed: u32, block: &[u8]) -> Option<(u32, u32)> {
         // The root: `.`, `..` and 8 bytes about the tree come first.
         false => (first == 12).then_some(0x20)?,
     };
-    let word = |at: usize| Some(u16::from_le_bytes(*block.get(at..)?.first_chunk()?));
-    let limit = usize::from(word(countlimit)?);
-    let count = usize::from(word(countlimit.checked_add(2)?)?);
+    let limit = usize::from(le16(block, countlimit)?);
+    let count = usize::from(le16(block, countlimit.checked_add(2)?)?);
     let end = |entries: usize| entries.checked_mul(8)?.checked_add(countlimit);
     let (reserved, seen) = block.get(end(limit)?..)?.split_at_checked(4)?;
     let seen = u32::from_le_bytes(*seen.first_chunk()?);

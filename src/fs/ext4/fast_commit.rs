@@ -12,7 +12,7 @@ use super::{
     map::Run,
     volume::Volume,
 };
-use crate::{error::FormatError, fs::Ino, limits};
+use crate::{bytes::le32, error::FormatError, fs::Ino, limits};
 
 const ADD_RANGE: u16 = 1;
 const DEL_RANGE: u16 = 2;
@@ -77,11 +77,11 @@ pub(super) fn records(journal: &Journal<'_>, expected: u32, notes: &mut Vec<Form
             let value = bytes.get(4..).unwrap_or_default();
             match tag {
                 // The head's features come before its transaction.
-                HEAD if word(value, 4) != Some(expected) => return complete,
+                HEAD if le32(value, 4) != Some(expected) => return complete,
                 TAIL => {
                     let sound =
-                        word(value, 4) == Some(checksum::crc32c(sum, bytes.get(..8).unwrap_or_default()));
-                    if word(value, 0) != Some(expected) || !sound {
+                        le32(value, 4) == Some(checksum::crc32c(sum, bytes.get(..8).unwrap_or_default()));
+                    if le32(value, 0) != Some(expected) || !sound {
                         return complete;
                     }
                     complete.append(&mut pending);
@@ -110,10 +110,6 @@ fn split(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     Some((u16::from_le_bytes([tag_low, tag_high]), record, after))
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
-}
-
 impl Changes {
     /// The changes of `records` to a volume whose whole transactions were replayed.
     pub(super) fn new(volume: &Volume, records: &[Record]) -> Result<Self, FormatError> {
@@ -126,7 +122,7 @@ impl Changes {
     }
 
     fn add(&mut self, volume: &Volume, tag: u16, value: &[u8]) -> Option<()> {
-        let first = word(value, 0)?;
+        let first = le32(value, 0)?;
         match tag {
             INODE => self.inode_record(volume, first, value.get(4..)?)?,
             ADD_RANGE => {
@@ -140,12 +136,12 @@ impl Changes {
                 self.range(first, Range { logical, count, physical })?;
             }
             DEL_RANGE => {
-                let (logical, count) = (u64::from(word(value, 4)?), u64::from(word(value, 8)?));
+                let (logical, count) = (u64::from(le32(value, 4)?), u64::from(le32(value, 8)?));
                 self.range(first, Range { logical, count, physical: None })?;
             }
             // Names: created, linked, unlinked.
             _ => {
-                let inode = word(value, 4)?;
+                let inode = le32(value, 4)?;
                 let name = value.get(8..)?.to_vec();
                 if tag == CREAT {
                     self.created.insert(inode);
@@ -169,7 +165,7 @@ impl Changes {
         let size = usize::from(volume.superblock.inode_size);
         let mut bytes = record.get(..record.len().min(size))?.to_vec();
         bytes.resize(size, 0);
-        if word(&bytes, FLAGS)? & EXTENTS != 0 {
+        if le32(&bytes, FLAGS)? & EXTENTS != 0 {
             let place = volume.place(number).ok()?;
             let table = volume.blocks.read("ext4 inode", place.block).ok()?;
             let disk = table.get(place.at..place.at.checked_add(size)?)?.get(I_BLOCK)?;

@@ -1,5 +1,6 @@
 //! Structures of the journal (journal.rst). All are big-endian.
 
+use crate::bytes::{be16, be32};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian as be};
 
 pub(super) const MAGIC: u32 = 0xc03b_3998;
@@ -128,10 +129,8 @@ impl Layout {
     }
 
     fn tag(self, bytes: &[u8]) -> Tag {
-        let word =
-            |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |b| u32::from_be_bytes(*b));
-        let half =
-            |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |b| u16::from_be_bytes(*b));
+        let word = |at: usize| be32(bytes, at).unwrap_or(0);
+        let half = |at: usize| be16(bytes, at).unwrap_or(0);
         let high = if self.has(SIXTY_FOUR_BIT) { word(8) } else { 0 };
         let block = (u64::from(high) << 32) | u64::from(word(0));
         match self.has(CSUM_V3) {

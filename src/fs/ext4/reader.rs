@@ -22,8 +22,8 @@ use super::{
 use crate::{
     block::{Memory, ReadAt, Source, read_vec},
     error::FormatError,
-    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, uuid_text},
-    limits, num,
+    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, symlink, uuid_text},
+    limits,
 };
 
 /// Whether the source begins like an ext2, ext3 or ext4 file system.
@@ -158,26 +158,18 @@ impl FileSystem for Ext4 {
 
     fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError> {
         let inode = self.inode(ino)?;
-        if inode.kind()? != FileKind::Symlink {
-            return Err(inode.corrupt("is not a symbolic link"));
-        }
-        inode.check_encryption("symbolic link")?;
-        if inode.size > limits::SYMLINK_BYTES {
-            return Err(FormatError::limit(format!("symbolic link of {} bytes", inode.size)));
-        }
-        let size = num::to_usize(inode.size);
-        let target = if inode.has_inline_data() {
-            inline::content(&inode)?
-        } else if inode.is_fast_symlink(&self.volume.superblock) {
-            let target = inode.raw.i_block.get(..size).map(<[u8]>::to_vec);
-            target.ok_or_else(|| inode.corrupt(format!("symbolic link of {size} bytes in i_block")))?
-        } else {
-            read_vec(&Data::new(Arc::clone(&self.volume), inode.clone()), "symbolic link", 0, size)?
+        let read = |size| {
+            inode.check_encryption("symbolic link")?;
+            if inode.has_inline_data() {
+                inline::content(&inode)
+            } else if inode.is_fast_symlink(&self.volume.superblock) {
+                let target = inode.raw.i_block.get(..size).map(<[u8]>::to_vec);
+                target.ok_or_else(|| inode.corrupt(format!("symbolic link of {size} bytes in i_block")))
+            } else {
+                read_vec(&Data::new(Arc::clone(&self.volume), inode.clone()), "symbolic link", 0, size)
+            }
         };
-        match target.contains(&0) || target.is_empty() {
-            true => Err(inode.corrupt("the target of the symbolic link is empty or has a NUL")),
-            false => Ok(target),
-        }
+        symlink::target(inode.kind()?, inode.size, |problem| inode.corrupt(problem), read)
     }
 
     fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {

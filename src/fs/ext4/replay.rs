@@ -13,6 +13,7 @@ use super::{
     overlay::Patch,
 };
 use crate::{
+    bytes::be32,
     error::{self, FormatError},
     gap::Code,
     limits, num,
@@ -187,9 +188,8 @@ impl Transaction {
 
     fn revoke(&mut self, journal: &Journal<'_>, block: &[u8]) {
         self.suspect |= !has_sound_tail(journal, block);
-        let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
         // The header, then the number of bytes in use, both included.
-        let used = block.get(12..).map_or(0, word);
+        let used = be32(block, 12).unwrap_or(0);
         let end = num::index(used);
         let records = journal.layout.without_tail(block).get(16..end);
         let Some(records) = records else {
@@ -200,10 +200,10 @@ impl Transaction {
             return;
         }
         if journal.layout.has(jbd2::SIXTY_FOUR_BIT) {
-            let wide = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-            self.revoked.extend(records.chunks_exact(8).map(wide));
+            self.revoked.extend(records.as_chunks().0.iter().map(|block| u64::from_be_bytes(*block)));
         } else {
-            self.revoked.extend(records.chunks_exact(4).map(|bytes| u64::from(word(bytes))));
+            let blocks = records.as_chunks().0.iter();
+            self.revoked.extend(blocks.map(|block| u64::from(u32::from_be_bytes(*block))));
         }
     }
 

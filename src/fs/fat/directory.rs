@@ -14,12 +14,11 @@ use crate::{
         clusters::{Chain, Clusters},
         utf16,
     },
-    num,
+    limits, num,
 };
 
-/// Bytes of an entry, and the most of a directory: 65,536 entries.
+/// Bytes of an entry.
 pub(super) const ENTRY: usize = 32;
-pub(super) const MOST: u64 = 2 << 20;
 
 /// Attributes.
 const READ_ONLY: u8 = 0x01;
@@ -94,7 +93,7 @@ pub(super) fn read(clusters: &Clusters, dir: Root, owner: u64, is_32: bool) -> C
         }
         Root::Chain(first) => {
             let chain = Chain::new(first, None, false);
-            let damage = clusters.directory(&chain, owner, MOST, |place, bytes| {
+            let damage = clusters.directory(&chain, owner, limits::FAT_DIRECTORY_BYTES, |place, bytes| {
                 contents.take(place, bytes, is_32);
             });
             damage.into_iter().for_each(|error| contents.damaged(error));

@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use super::{
     boot::{self, Boot, Root},
-    directory::{self, Contents, ENTRY, File, MOST},
+    directory::{self, Contents, ENTRY, File},
     names,
 };
 use crate::{
-    block::{Memory, ReadAt, Source, read_vec},
+    block::{ReadAt, Source, read_vec},
     error::FormatError,
     fs::{
         Device, DirEntry, FileKind, FileSystem, Ino, Listing, Opened, Stat, Timestamp, Xattr,
         clusters::{Chain, Clusters, Width},
-        map::Data,
     },
     gap::Code,
-    num,
+    limits, num,
 };
 
 /// The root's inode: no entry lies there.
@@ -124,16 +123,18 @@ impl FileSystem for Fat {
             ROOT => {
                 let size = match self.root {
                     Root::Fixed { length, .. } => length,
-                    Root::Chain(first) => self.clusters.length(&Chain::new(first, None, false), MOST)?,
+                    Root::Chain(first) => {
+                        self.clusters.length(&Chain::new(first, None, false), limits::FAT_DIRECTORY_BYTES)?
+                    }
                 };
                 (FileKind::Directory, 0o755, Timestamp::default(), size)
             }
             _ => {
                 let file = self.file(ino)?;
                 let size = match file.kind() {
-                    FileKind::Directory => {
-                        self.clusters.length(&Chain::new(file.first, None, false), MOST)?
-                    }
+                    FileKind::Directory => self
+                        .clusters
+                        .length(&Chain::new(file.first, None, false), limits::FAT_DIRECTORY_BYTES)?,
                     _ => file.size.into(),
                 };
                 (file.kind(), file.mode(), file.modified, size)
@@ -181,17 +182,10 @@ impl FileSystem for Fat {
     }
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {
-        let file = match ino.0 {
-            ROOT => return Err(corrupt(ino, "it is not a regular file")),
-            _ => self.file(ino)?,
-        };
-        match (file.kind(), file.size) {
-            (FileKind::Directory, _) => Err(corrupt(ino, "it is not a regular file")),
-            (_, 0) => Ok(Arc::new(Memory::default())),
-            (_, size) => {
-                let chain = Chain::new(file.first, Some(size.into()), false);
-                Ok(Arc::new(Data::new(Arc::clone(&self.clusters), chain)))
-            }
-        }
+        let entry = if ino.0 == ROOT { None } else { Some(self.file(ino)?) };
+        let file = entry.filter(|file| file.kind() == FileKind::Regular);
+        let file = file.ok_or_else(|| corrupt(ino, "it is not a regular file"))?;
+        let size = u64::from(file.size);
+        Ok(self.clusters.file(Chain::new(file.first, Some(size), false), size))
     }
 }

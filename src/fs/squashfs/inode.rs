@@ -9,6 +9,7 @@ use super::{
     volume::Volume,
 };
 use crate::{
+    bytes::le32,
     error::FormatError,
     fs::{Device, FileKind, Ino, Stat, Timestamp, device_number},
 };
@@ -76,7 +77,7 @@ impl Inode {
             let target = usize::try_from(fields.size).unwrap_or(usize::MAX);
             if fields.size <= crate::limits::SYMLINK_BYTES {
                 cursor.take(target)?;
-                fields.xattrs = some(word(&cursor.take(4)?, 0).unwrap_or(NONE));
+                fields.xattrs = some(le32(&cursor.take(4)?, 0).unwrap_or(NONE));
             }
         }
         if i64::try_from(fields.size).is_err() {
@@ -151,10 +152,6 @@ fn some(number: u32) -> Option<u32> {
     Some(number).filter(|number| *number != NONE)
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
 fn directory(bytes: &[u8]) -> Option<Fields> {
     let raw = RawDirectory::ref_from_bytes(bytes).ok()?;
     Some(Fields {
@@ -202,14 +199,14 @@ fn long_file(bytes: &[u8]) -> Option<Fields> {
 }
 
 fn symlink(bytes: &[u8]) -> Option<Fields> {
-    Some(Fields { links: word(bytes, 0)?, size: word(bytes, 4)?.into(), ..Fields::default() })
+    Some(Fields { links: le32(bytes, 0)?, size: le32(bytes, 4)?.into(), ..Fields::default() })
 }
 
 fn device(bytes: &[u8]) -> Option<Fields> {
-    let xattrs = word(bytes, 8).and_then(some);
-    Some(Fields { links: word(bytes, 0)?, device: word(bytes, 4)?, xattrs, ..Fields::default() })
+    let xattrs = le32(bytes, 8).and_then(some);
+    Some(Fields { links: le32(bytes, 0)?, device: le32(bytes, 4)?, xattrs, ..Fields::default() })
 }
 
 fn other(bytes: &[u8]) -> Option<Fields> {
-    Some(Fields { links: word(bytes, 0)?, xattrs: word(bytes, 4).and_then(some), ..Fields::default() })
+    Some(Fields { links: le32(bytes, 0)?, xattrs: le32(bytes, 4).and_then(some), ..Fields::default() })
 }

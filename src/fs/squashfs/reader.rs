@@ -6,8 +6,7 @@ use super::{data::Data, inode::Inode, listing, metadata::Cursor, superblock, vol
 use crate::{
     block::{ReadAt, Source},
     error::FormatError,
-    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr},
-    limits, num,
+    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, symlink},
 };
 
 /// Whether the source begins like a squashfs volume.
@@ -60,17 +59,8 @@ impl FileSystem for Squashfs {
 
     fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError> {
         let inode = self.inode(ino)?;
-        if inode.kind != FileKind::Symlink {
-            return Err(inode.corrupt("is not a symbolic link"));
-        }
-        if inode.fields.size > limits::SYMLINK_BYTES {
-            return Err(FormatError::limit(format!("symbolic link of {} bytes", inode.fields.size)));
-        }
-        let target = Cursor::new(&self.volume, inode.rest).take(num::to_usize(inode.fields.size))?;
-        match target.contains(&0) || target.is_empty() {
-            true => Err(inode.corrupt("the target of the symbolic link is empty or has a NUL")),
-            false => Ok(target),
-        }
+        let read = |size| Cursor::new(&self.volume, inode.rest).take(size);
+        symlink::target(inode.kind, inode.fields.size, |problem| inode.corrupt(problem), read)
     }
 
     fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {

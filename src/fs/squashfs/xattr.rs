@@ -9,7 +9,7 @@ use super::{
     table,
     volume::Volume,
 };
-use crate::{block::read_vec, error::FormatError, fs::Xattr, limits};
+use crate::{block::read_vec, bytes::le16, error::FormatError, fs::Xattr, limits};
 
 const STRUCTURE: &str = "squashfs extended attributes";
 /// Of an attribute's type: the value is a place.
@@ -62,9 +62,7 @@ pub(super) fn read(volume: &Volume, inode: &Inode) -> Result<Vec<Xattr>, FormatE
 }
 
 fn two_words(bytes: &[u8]) -> (u16, u16) {
-    let word = |at: usize| {
-        bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u16::from_le_bytes(*word))
-    };
+    let word = |at: usize| le16(bytes, at).unwrap_or(0);
     (word(0), word(2))
 }
 

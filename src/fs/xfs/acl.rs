@@ -1,7 +1,7 @@
 //! POSIX access control lists: the disk's encoding (the kernel's `xfs_format.h`, `struct xfs_acl`) and the one that
 //! `getxattr(2)` returns (`include/uapi/linux/posix_acl_xattr.h`).
 
-use super::format::{be16, be32};
+use crate::bytes::{be16, be32};
 
 const KERNEL_VERSION: u32 = 2;
 const ENTRY: usize = 12;

@@ -1,7 +1,7 @@
 //! Blocks of extended attributes (XFS Algorithms & Data Structures, "Leaf Attributes", "Node Attributes") and attributes
 //! in the inode ("Short Form Attributes").
 
-use super::format::{be16, be32};
+use crate::bytes::{be16, be32};
 
 /// `xfs_da_blkinfo.magic`: leaf, and node of a tree of leaves.
 const LEAF: u16 = 0xfbee;

@@ -1,10 +1,7 @@
 //! Copies of the superblock, one at the start of each allocation group, for when the first is damaged.
 
-use super::{
-    format::be32,
-    superblock::{self, Superblock},
-};
-use crate::block::ReadAt;
+use super::superblock::{self, Superblock};
+use crate::{block::ReadAt, bytes::be32};
 
 /// Sectors of the sizes that `mkfs.xfs` makes.
 const SECTORS: [u64; 4] = [512, 1024, 2048, 4096];

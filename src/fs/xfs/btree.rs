@@ -5,12 +5,16 @@ use std::{ops::Range, sync::Arc};
 
 use super::{
     extents::{self, RECORD},
-    format::{BMAP, BMAP_V5, LONG_BTREE, be16, be64},
+    format::{BMAP, BMAP_V5, LONG_BTREE},
     inode::{Fork, Inode},
     map::Map,
     volume::Volume,
 };
-use crate::{error::FormatError, num};
+use crate::{
+    bytes::{be16, be64},
+    error::FormatError,
+    num,
+};
 
 const STRUCTURE: &str = "XFS bmap block";
 /// No tree of 2^48 extents in the smallest blocks is deeper.

@@ -1,9 +1,11 @@
 //! CRC-32C of metadata of version 5 (XFS Algorithms & Data Structures, "Self-Describing Metadata"): over a whole
 //! structure with the checksum's own four bytes as zeros, stored little-endian.
 
+use crate::bytes::le32;
+
 /// Checks the checksum that `bytes` have at `at`.
 pub(super) fn check(bytes: &[u8], at: usize) -> Result<(), String> {
-    let Some((seen, sum)) = stored(bytes, at).zip(of(bytes, at)) else {
+    let Some((seen, sum)) = le32(bytes, at).zip(of(bytes, at)) else {
         return Err(format!("no room for its checksum in {} bytes", bytes.len()));
     };
     match seen == sum {
@@ -19,10 +21,6 @@ pub(super) fn set(bytes: &mut [u8], at: usize) {
     {
         place.copy_from_slice(&sum.to_le_bytes());
     }
-}
-
-fn stored(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// The checksum that `bytes` should have at `at`.

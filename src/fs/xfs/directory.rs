@@ -4,13 +4,16 @@
 use std::ops::Range;
 
 use super::{
-    format::{
-        DIRECTORY, DIRECTORY_BLOCK, DIRECTORY_BLOCK_V5, DIRECTORY_DATA, DIRECTORY_DATA_V5, be16, be32, be64,
-    },
+    format::{DIRECTORY, DIRECTORY_BLOCK, DIRECTORY_BLOCK_V5, DIRECTORY_DATA, DIRECTORY_DATA_V5},
     inode::{Fork, Inode},
     volume::Volume,
 };
-use crate::{error::FormatError, fs::FileKind, num};
+use crate::{
+    bytes::{be16, be32, be64},
+    error::FormatError,
+    fs::FileKind,
+    num,
+};
 
 pub(super) const STRUCTURE: &str = "XFS directory block";
 /// Where the leaf blocks begin, in bytes of the directory: entries end before.

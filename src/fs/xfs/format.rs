@@ -142,19 +142,6 @@ pub(super) const SYMLINK: [u8; 4] = *b"XSLM";
 /// `XARM`: the value of an attribute.
 pub(super) const REMOTE_VALUE: [u8; 4] = *b"XARM";
 
-/// Numbers in bytes of metadata; `None` where it ends before.
-pub(super) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-pub(super) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,10 +6,11 @@ use zerocopy::FromBytes;
 
 use super::{
     checksum,
-    format::{INODE_CRC, RawInode, RawInodeV3, be32},
+    format::{INODE_CRC, RawInode, RawInodeV3},
     superblock::Superblock,
 };
 use crate::{
+    bytes::be32,
     error::FormatError,
     fs::{Device, FileKind, Ino, Stat, Timestamp},
     num,

@@ -2,32 +2,28 @@
 //! version 5 gives a header for each extent.
 
 use super::{
-    format::{REMOTE, REMOTE_BYTES, SYMLINK, be32},
+    format::{REMOTE, REMOTE_BYTES, SYMLINK},
     inode::{Format, Inode},
     map::{self, Run},
     volume::Volume,
 };
-use crate::{block::read_vec, error::FormatError, fs::FileKind, limits, num};
+use crate::{block::read_vec, bytes::be32, error::FormatError, fs::symlink, limits, num};
 
 const STRUCTURE: &str = "XFS symbolic link";
 
 /// The target of a symbolic link.
 pub(super) fn target(volume: &Volume, inode: &Inode) -> Result<Vec<u8>, FormatError> {
-    if inode.kind()? != FileKind::Symlink {
-        return Err(inode.corrupt("is not a symbolic link"));
-    }
-    if inode.size > limits::SYMLINK_BYTES {
-        return Err(FormatError::limit(format!("symbolic link of {} bytes", inode.size)));
-    }
-    let size = num::to_usize(inode.size);
-    let target = match inode.data().format {
-        Format::Local => inode.data().bytes.get(..size).unwrap_or_default().to_vec(),
-        _ => remote(volume, inode, size)?,
+    let read = |size| {
+        let target = match inode.data().format {
+            Format::Local => inode.data().bytes.get(..size).unwrap_or_default().to_vec(),
+            _ => remote(volume, inode, size)?,
+        };
+        match target.len() == size {
+            true => Ok(target),
+            false => Err(inode.corrupt("the target of the symbolic link is cut")),
+        }
     };
-    match target.len() != size || target.contains(&0) || target.is_empty() {
-        true => Err(inode.corrupt("the target of the symbolic link is cut, empty or has a NUL")),
-        false => Ok(target),
-    }
+    symlink::target(inode.kind()?, inode.size, |problem| inode.corrupt(problem), read)
 }
 
 fn remote(volume: &Volume, inode: &Inode, size: usize) -> Result<Vec<u8>, FormatError> {

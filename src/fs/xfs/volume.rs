@@ -2,12 +2,12 @@
 
 use super::{
     checksum,
-    format::{Header, be64},
+    format::Header,
     inode::{self, Inode},
     log::Remaps,
     superblock::Superblock,
 };
-use crate::{error::FormatError, fs::blocks::Blocks, num};
+use crate::{bytes::be64, error::FormatError, fs::blocks::Blocks, num};
 
 /// What all files of a volume share.
 pub(super) struct Volume {

@@ -5,12 +5,12 @@ use std::{collections::HashSet, sync::Arc};
 use super::{
     acl,
     attr_leaf::{self, Block, Entry, INCOMPLETE, PARENT, ROOT, SECURE, Stored},
-    format::{DA, REMOTE, REMOTE_BYTES, REMOTE_VALUE, be32},
+    format::{DA, REMOTE, REMOTE_BYTES, REMOTE_VALUE},
     inode::{Format, Inode},
     map::{self, Map},
     volume::Volume,
 };
-use crate::{error::FormatError, fs::Xattr, limits, num};
+use crate::{bytes::be32, error::FormatError, fs::Xattr, limits, num};
 
 const STRUCTURE: &str = "XFS extended attributes";
 const ACCESS: (&[u8], &[u8]) = (b"SGI_ACL_FILE", b"system.posix_acl_access");

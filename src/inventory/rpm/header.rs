@@ -1,7 +1,7 @@
 //! rpm's header: "RPM Package format V4" (rpm.org/docs, section Header), as databases store it: without
 //! magic, the lengths of index and data first. Big-endian.
 
-use crate::{error::FormatError, limits, num};
+use crate::{bytes::be32, error::FormatError, limits, num};
 
 pub(super) const NAME: u32 = 1000;
 pub(super) const VERSION: u32 = 1001;
@@ -39,7 +39,7 @@ impl<'a> Header<'a> {
     /// The header in these bytes, which lie at `offset` of the database.
     pub(super) fn parse(bytes: &'a [u8], offset: u64) -> Result<Self, FormatError> {
         let corrupt = |problem: String| FormatError::corrupt("rpm header", offset, problem);
-        let lengths = word(bytes, 0).zip(word(bytes, 4));
+        let lengths = be32(bytes, 0).zip(be32(bytes, 4));
         let (entries, length) = lengths.ok_or_else(|| corrupt(format!("{} bytes", bytes.len())))?;
         if entries > limits::RPM_HEADER_ENTRIES {
             return Err(corrupt(format!("{entries} entries")));
@@ -74,7 +74,7 @@ impl<'a> Header<'a> {
         if entry.kind != INT32 {
             return Err(self.corrupt(format!("tag {tag} has type {}", entry.kind)));
         }
-        let value = word(self.data, entry.at);
+        let value = be32(self.data, entry.at);
         value.map(Some).ok_or_else(|| self.corrupt(format!("tag {tag} passes the end of the data")))
     }
 
@@ -86,9 +86,9 @@ impl<'a> Header<'a> {
     /// The last entry of a tag: what was added after the package was built comes after the region that the
     /// signature covers, and replaces what is in it.
     fn find(&self, tag: u32) -> Result<Option<Entry>, FormatError> {
-        let entry = self.index.chunks_exact(ENTRY).rev().find(|entry| word(entry, 0) == Some(tag));
+        let entry = self.index.chunks_exact(ENTRY).rev().find(|entry| be32(entry, 0) == Some(tag));
         let Some(entry) = entry else { return Ok(None) };
-        let field = |at| word(entry, at).unwrap_or_default();
+        let field = |at| be32(entry, at).unwrap_or_default();
         let at = num::index(field(8));
         if at >= self.data.len() || field(12) == 0 {
             let problem = format!("tag {tag} has {} values at {at} of {}", field(12), self.data.len());
@@ -96,10 +96,6 @@ impl<'a> Header<'a> {
         }
         Ok(Some(Entry { kind: field(4), at }))
     }
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 #[cfg(test)]

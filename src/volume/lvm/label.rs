@@ -21,8 +21,6 @@ const AREA_MAGIC: [u8; 16] = *b" LVM2 x[5A%r0N*>";
 const AREA_HEADER: u64 = 512;
 /// The flag of a location that is not the newest on purpose.
 const IGNORED: u32 = 1;
-/// Areas of one kind.
-const AREAS: usize = 16;
 
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -118,11 +116,12 @@ impl Label {
     }
 }
 
+/// The offsets and sizes of a list in the label's sector, which has room for few.
 fn areas(list: &mut &[u8]) -> Vec<(u64, u64)> {
     let mut areas = Vec::new();
     while let Ok((area, rest)) = RawArea::read_from_prefix(list) {
         *list = rest;
-        if area.offset.get() == 0 || areas.len() >= AREAS {
+        if area.offset.get() == 0 {
             break;
         }
         areas.push((area.offset.get(), area.size.get()));

@@ -25,8 +25,6 @@ use crate::{block::Source, error::FormatError, gap::Code, limits, num};
 
 /// What a physical volume holds, as reports name it.
 pub(super) const MEMBER: &str = "LVM2 physical volume";
-/// Logical volumes that are made of logical volumes: a mirror's legs, which are striped.
-const DEPTH: usize = 8;
 
 /// Takes the physical volumes out of `all` and adds the logical volumes of their groups.
 pub(super) fn assemble(all: &mut Assembled) {
@@ -151,8 +149,9 @@ impl Assembly<'_> {
         let corrupt = |problem: String| FormatError::corrupt("LVM2 metadata", 0, problem);
         let logical = self.group.logical.get(name);
         let logical = logical.ok_or_else(|| corrupt(format!("no logical volume {name:?}")))?;
-        if depth > DEPTH {
-            return Err(FormatError::limit(format!("LVM2 volumes nested deeper than {DEPTH}")));
+        if depth > limits::LVM_DEPTH {
+            let what = format!("LVM2 volumes nested deeper than {}", limits::LVM_DEPTH);
+            return Err(FormatError::limit(what));
         }
         let mut runs = Vec::new();
         for segment in &logical.segments {

@@ -3,10 +3,7 @@
 
 use std::collections::BTreeMap;
 
-/// Sections inside sections; a volume group's metadata has four.
-const DEPTH: usize = 16;
-/// Values and sections of one text.
-const VALUES: usize = 1 << 20;
+use crate::limits;
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,7 +100,7 @@ impl Parser<'_> {
         let mut section = Section::default();
         while let Some(byte) = self.peek().filter(|byte| *byte != b'}') {
             self.values = self.values.saturating_add(1);
-            if depth > DEPTH || self.values > VALUES {
+            if depth > limits::LVM_TEXT_DEPTH || self.values > limits::LVM_TEXT_VALUES {
                 return Err((self.at, "more sections or values than any volume group has"));
             }
             let name = match byte {
@@ -135,12 +132,12 @@ impl Parser<'_> {
     fn value(&mut self, depth: usize) -> Parsed<Value> {
         match self.peek() {
             Some(b'"') => self.string().map(Value::Text),
-            Some(b'[') if depth < DEPTH => {
+            Some(b'[') if depth < limits::LVM_TEXT_DEPTH => {
                 self.take(b'[');
                 let mut list = Vec::new();
                 while !self.take(b']') {
                     self.values = self.values.saturating_add(1);
-                    if self.values > VALUES {
+                    if self.values > limits::LVM_TEXT_VALUES {
                         return Err((self.at, "more values than any volume group has"));
                     }
                     list.push(self.value(depth.saturating_add(1))?);

@@ -30,9 +30,6 @@ pub struct Summary {
 const MALFORMED_SHARE: u64 = 50;
 const MALFORMED_FEW: u64 = 10;
 
-/// zstd's largest window: archives are packed with `--long`.
-const ZSTD_WINDOW_LOG: u32 = 27;
-
 /// Builds a database of the feeds in a directory (or of the one feed that it is): of those that `only` names,
 /// or of all that are known.
 pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), FormatError> {
@@ -142,7 +139,7 @@ fn read_source(feed: &Feed, builder: &mut Builder, path: &Path, archives: bool) 
     let reader: Box<dyn Read + '_> = match packing {
         ".zst" => {
             let mut decoder = zstd::Decoder::new(stream).map_err(FormatError::reading("feed", 0))?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(FormatError::reading("feed", 0))?;
+            decoder.window_log_max(limits::ZSTD_WINDOW_LOG).map_err(FormatError::reading("feed", 0))?;
             Box::new(decoder)
         }
         ".gz" => Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, stream))),

@@ -7,7 +7,7 @@ use icecore::{
     block::{self, Memory, Source},
     fs::{self, Opened},
     gap::Code,
-    scan::{self, Inputs},
+    scan::{self, Inputs, Where},
 };
 
 use crate::tree::{assert_same, compare, walk};
@@ -80,6 +80,18 @@ fn a_scan_gathers_the_devices_of_all_disks() {
     let content: Vec<_> =
         node.volumes.iter().map(|volume| (volume.content.as_str(), &volume.label)).collect();
     assert_eq!(content, [("btrfs", &Some("raid".to_owned())); 2]);
+    let part_of: Vec<_> = node.volumes.iter().map(|volume| volume.part_of.as_deref()).collect();
+    assert_eq!(part_of, [None, Some("disk0")]);
+    // Whichever device is named, it is the file system that is shown.
+    let names = |id: &str| -> Vec<Vec<u8>> {
+        let root = scan::view(&node, &Where::Volume(id.to_owned())).unwrap();
+        let fs = root.top();
+        fs.read_dir().unwrap().entries.into_iter().map(|entry| entry.name).collect()
+    };
+    assert!(!names("disk0").is_empty());
+    assert_eq!(names("disk1"), names("disk0"));
+    let Err(error) = scan::view(&node, &Where::Volume("disk2".to_owned())) else { panic!("shown") };
+    assert_eq!(error.to_string(), "no volume \"disk2\"; there are disk0, disk1");
     let node = open(vec![disks[0].1.clone()]);
     assert!(node.gaps.iter().any(|gap| gap.code == Code::MissingDisk), "{:?}", node.gaps);
     assert_eq!(node.file_systems.len(), 1);

@@ -3,12 +3,13 @@
 use super::{STRUCTURE, replay::Replay, transaction::Item};
 use crate::{
     block::read_vec,
+    bytes::{be64, le16, le32, le64, part},
     error::FormatError,
     fs::xfs::{
         checksum,
         format::{
             BMAP, BMAP_V5, DA, DIRECTORY, DIRECTORY_BLOCK_V5, DIRECTORY_DATA_V5, Header, INODE_CRC,
-            LONG_BTREE, REMOTE, REMOTE_VALUE, SHORT_BTREE, SUPERBLOCK_CRC, SYMLINK, be64,
+            LONG_BTREE, REMOTE, REMOTE_VALUE, SHORT_BTREE, SUPERBLOCK_CRC, SYMLINK,
         },
         inode,
         overlay::SECTOR,
@@ -42,11 +43,9 @@ pub(super) struct Buffer<'a> {
 impl<'a> Buffer<'a> {
     pub(super) fn parse(item: &'a Item) -> Result<Self, FormatError> {
         let bytes = item.region(0);
-        let half = |at: usize| Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
-        let parsed = half(4).zip(half(6)).and_then(|(flags, sectors)| {
-            let sector = u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
-            let words = num::index(u32::from_le_bytes(*bytes.get(16..)?.first_chunk()?));
-            let map = bytes.get(MAP..MAP.checked_add(words.checked_mul(4)?)?)?;
+        let parsed = le16(bytes, 4).zip(le16(bytes, 6)).and_then(|(flags, sectors)| {
+            let sector = le64(bytes, 8)?;
+            let map = part(bytes, MAP, num::index(le32(bytes, 16)?).checked_mul(4)?)?;
             Some(Self { flags, sector, sectors: sectors.into(), map, item })
         });
         parsed.ok_or_else(|| {

@@ -8,7 +8,7 @@ use super::{
     record::Record,
     ring::{self, BLOCK, Ring},
 };
-use crate::{error::FormatError, fs::xfs::format::be32, num};
+use crate::{bytes::be32, error::FormatError, num};
 
 /// Records that may be on their way at once.
 const IN_FLIGHT: usize = 8;

@@ -3,13 +3,9 @@
 
 use super::{STRUCTURE, replay::Replay, transaction::Item};
 use crate::{
+    bytes::be32,
     error::FormatError,
-    fs::xfs::{
-        checksum,
-        format::{INODE_CRC, be32},
-        inode::MAGIC,
-        overlay::SECTOR,
-    },
+    fs::xfs::{checksum, format::INODE_CRC, inode::MAGIC, overlay::SECTOR},
     limits, num,
 };
 

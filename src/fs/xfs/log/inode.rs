@@ -4,13 +4,9 @@
 use super::{STRUCTURE, replay::Replay, transaction::Item};
 use crate::{
     block::read_vec,
+    bytes::{be16, be64, le16, le32, le64},
     error::FormatError,
-    fs::xfs::{
-        checksum,
-        format::{INODE_CRC, be16, be64},
-        inode::MAGIC,
-        overlay::SECTOR,
-    },
+    fs::xfs::{checksum, format::INODE_CRC, inode::MAGIC, overlay::SECTOR},
     num,
 };
 
@@ -54,14 +50,12 @@ impl Description {
             _ => return None,
         };
         let shifted = bytes.get(shift..)?;
-        let word = |at: usize| Some(u32::from_le_bytes(*shifted.get(at..)?.first_chunk()?));
-        let long = |at: usize| Some(u64::from_le_bytes(*shifted.get(at..)?.first_chunk()?));
         Some(Self {
-            fields: u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?),
-            number: long(12)?,
-            device: word(20)?,
-            sector: long(36)?,
-            sectors: word(44)?,
+            fields: le32(bytes, 4)?,
+            number: le64(shifted, 12)?,
+            device: le32(shifted, 20)?,
+            sector: le64(shifted, 36)?,
+            sectors: le32(shifted, 44)?,
         })
     }
 }
@@ -120,8 +114,7 @@ fn is_newer(disk: &[u8], core: &[u8], v5: bool, lsn: u64) -> bool {
     }
     // How often it was written home, which wraps.
     const MOST: u16 = 0xffff;
-    let logged =
-        core.get(FLUSHES..).and_then(<[u8]>::first_chunk).map_or(0, |half| u16::from_le_bytes(*half));
+    let logged = le16(core, FLUSHES).unwrap_or(0);
     let seen = be16(disk, FLUSHES).unwrap_or(0);
     logged < seen && !(seen == MOST && logged < MOST / 2)
 }
@@ -132,8 +125,7 @@ fn copy_fixed(disk: &mut [u8], core: &[u8], v5: bool, lsn: u64) {
     if let (Some(disk), Some(core)) = (disk.get_mut(..length), core.get(..length)) {
         disk.copy_from_slice(core);
     }
-    let long =
-        |at: usize| core.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |long| u64::from_le_bytes(*long));
+    let long = |at: usize| le64(core, at).unwrap_or(0);
     let bigtime = v5 && long(120) & BIGTIME != 0;
     let mut turn = |at: usize, length: usize| {
         if let Some(field) =

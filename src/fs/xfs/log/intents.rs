@@ -8,7 +8,12 @@ use super::{
     remaps::{Remap, Remaps},
     transaction::Item,
 };
-use crate::{error::FormatError, fs::xfs::superblock::Superblock, limits};
+use crate::{
+    bytes::{le32, le64},
+    error::FormatError,
+    fs::xfs::superblock::Superblock,
+    limits,
+};
 
 const HEADER: usize = 16;
 /// Bytes of the change of a map that an intent is: the kernel makes one of each.
@@ -41,18 +46,18 @@ impl Intents {
     pub(super) fn map(&mut self, item: &Item, superblock: &Superblock) -> Result<(), FormatError> {
         let bytes = item.region(0);
         let corrupt = |problem: String| FormatError::corrupt(STRUCTURE, 0, problem);
-        let count = word(bytes, 4).unwrap_or(0);
+        let count = le32(bytes, 4).unwrap_or(0);
         let extent = bytes.get(HEADER..).and_then(<[u8]>::first_chunk);
         let Some(extent) = extent.filter(|_| count == 1) else {
             return Err(corrupt(format!("{count} changes of maps in {} bytes", bytes.len())));
         };
         let remap = |extent: &[u8; EXTENT]| {
-            let flags = word(extent, 28)?;
+            let flags = le32(extent, 28)?;
             let (owner, logical, length) =
-                (long(extent, 0)?, long(extent, 16)?, u64::from(word(extent, 24)?));
+                (le64(extent, 0)?, le64(extent, 16)?, u64::from(le32(extent, 24)?));
             let physical = match flags & KIND {
                 MAP if flags & REALTIME == 0 => {
-                    let start = superblock.linear(long(extent, 8)?, length)?;
+                    let start = superblock.linear(le64(extent, 8)?, length)?;
                     (flags & UNWRITTEN == 0).then_some(start)
                 }
                 UNMAP => None,
@@ -106,13 +111,5 @@ impl Intents {
 
 /// The number that an intent and its end share.
 fn id(item: &Item) -> u64 {
-    long(item.region(0), 8).unwrap_or(0)
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-fn long(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+    le64(item.region(0), 8).unwrap_or(0)
 }

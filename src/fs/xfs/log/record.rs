@@ -3,8 +3,8 @@
 
 use super::ring::{BLOCK, MAGIC, Ring};
 use crate::{
+    bytes::{be32, be64, le32},
     error::FormatError,
-    fs::xfs::format::{be32, be64},
     num,
 };
 
@@ -114,7 +114,7 @@ impl Record {
     }
 
     fn checksum(&self) -> u32 {
-        self.headers.get(CRC..).and_then(<[u8]>::first_chunk).map_or(0, |crc| u32::from_le_bytes(*crc))
+        le32(&self.headers, CRC).unwrap_or(0)
     }
 
     /// The operations as they are stored.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::{MOST, STRUCTURE};
 use crate::{
     block::{Cached, ReadAt, Source},
+    bytes::be32,
     error::FormatError,
-    fs::xfs::{format::be32, superblock::Superblock},
+    fs::xfs::superblock::Superblock,
     num,
 };
 

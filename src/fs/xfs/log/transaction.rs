@@ -4,7 +4,11 @@
 use std::collections::HashMap;
 
 use super::{record::Record, ring::Ring};
-use crate::{error::FormatError, fs::xfs::format::be32, limits, num};
+use crate::{
+    bytes::{be32, le16},
+    error::FormatError,
+    limits, num,
+};
 
 const HEADER: usize = 12;
 const TRANSACTION: u8 = 0x69;
@@ -19,8 +23,6 @@ const TRANSACTION_HEADER: usize = 16;
 const TRANSACTION_MAGIC: [u8; 4] = 0x5452_414eu32.to_le_bytes();
 /// Bytes that an operation costs beside its content.
 const OVERHEAD: usize = 128;
-/// The kernel's bound: a buffer of 64 KiB with every other chunk changed, and its description.
-const MOST_REGIONS: usize = 512;
 
 /// What a transaction changes: its first region says what it is and how many follow.
 #[derive(Debug, Default)]
@@ -34,7 +36,7 @@ impl Item {
     /// The item's type, a number of `enum xfs_li_type`; `None` if it is not whole.
     pub(super) fn kind(&self) -> Option<u16> {
         let whole = self.regions.len() == self.total;
-        Some(u16::from_le_bytes(*self.regions.first().filter(|_| whole)?.first_chunk()?))
+        le16(self.regions.first().filter(|_| whole)?, 0)
     }
 
     /// One of its regions, empty if it has not so many.
@@ -147,12 +149,8 @@ impl Transaction {
         match self.items.last_mut() {
             Some(item) if item.regions.len() < item.total => item.regions.push(data.to_vec()),
             _ => {
-                let total = data
-                    .get(2..4)
-                    .and_then(<[u8]>::first_chunk)
-                    .map_or(0, |total| u16::from_le_bytes(*total));
-                let total = usize::from(total);
-                if total == 0 || total > MOST_REGIONS {
+                let total = usize::from(le16(data, 2).unwrap_or(0));
+                if total == 0 || total > limits::XFS_LOG_REGIONS {
                     return Err(format!("item of {total} regions"));
                 }
                 self.items.push(Item { regions: vec![data.to_vec()], total });

@@ -1,0 +1,79 @@
+//! Integers and UTF-16 at offsets of bytes, `None` past the end.
+
+/// Two bytes at `at`, least significant first.
+pub(crate) fn le16(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|raw| u16::from_le_bytes(*raw))
+}
+
+/// Four bytes at `at`, least significant first.
+pub(crate) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|raw| u32::from_le_bytes(*raw))
+}
+
+/// Eight bytes at `at`, least significant first.
+pub(crate) fn le64(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|raw| u64::from_le_bytes(*raw))
+}
+
+/// Two bytes at `at`, most significant first.
+pub(crate) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|raw| u16::from_be_bytes(*raw))
+}
+
+/// Four bytes at `at`, most significant first.
+pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|raw| u32::from_be_bytes(*raw))
+}
+
+/// Eight bytes at `at`, most significant first.
+pub(crate) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|raw| u64::from_be_bytes(*raw))
+}
+
+/// `length` bytes at `at`.
+pub(crate) fn part(bytes: &[u8], at: usize, length: usize) -> Option<&[u8]> {
+    bytes.get(at..at.checked_add(length)?)
+}
+
+/// The UTF-16 units of some bytes, least significant first; an odd byte at the end is left out.
+pub(crate) fn units(bytes: &[u8]) -> Vec<u16> {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect()
+}
+
+/// The same of bytes most significant first.
+pub(crate) fn be_units(bytes: &[u8]) -> Vec<u16> {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect()
+}
+
+/// Text in UTF-16 up to its first zero; what is not Unicode is replaced. Names of files, of which no two may become one, are
+/// read by `fs::utf16`.
+pub(crate) fn text(units: &[u16]) -> String {
+    String::from_utf16_lossy(units.split(|unit| *unit == 0).next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_read_past_the_end() {
+        let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        assert_eq!((le16(&bytes, 7), le16(&bytes, 8)), (Some(0x0908), None));
+        assert_eq!((be32(&bytes, 5), be32(&bytes, 6)), (Some(0x0607_0809), None));
+        assert_eq!((le64(&bytes, 1), be64(&bytes, 2)), (Some(0x0908_0706_0504_0302), None));
+        assert_eq!((le32(&bytes, usize::MAX), be16(&bytes, 10)), (None, None));
+        assert_eq!(
+            (part(&bytes, 8, 1), part(&bytes, 8, 2), part(&bytes, 1, usize::MAX)),
+            (Some(&[9][..]), None, None)
+        );
+    }
+
+    #[test]
+    fn text_ends_at_its_zero() {
+        assert_eq!(text(&units(b"\xe4\0b\0\0\0c\0")), "äb");
+        assert_eq!(text(&be_units(b"\xd8\x3d\xde\0\xd8\0x")), "😀\u{fffd}");
+        assert_eq!(text(&[]), "");
+    }
+}
