@@ -43,6 +43,10 @@ pub const BOOT_ENTRY_BYTES: u64 = 64 << 10;
 pub const CONFIG_IMPORTS: usize = 16;
 /// Files of a runtime's configuration with all that they import, and imports that it names.
 pub const CONFIG_FILES: usize = 1024;
+/// Bytes of the units of a node, with their drop-ins, that are read.
+pub const UNIT_BYTES: usize = 32 << 20;
+/// Bytes of the variables of one service, and of its command lines with what its variables stand for: a hundred times real ones.
+pub const SERVICE_BYTES: usize = 1 << 20;
 /// Bytes of a GPT's partition entries: real ones have 16 KiB.
 pub const GPT_ENTRIES_BYTES: usize = 1 << 20;
 /// Bytes of the text that describes an LVM2 volume group; areas for it have 1 MiB by default.
@@ -263,6 +267,12 @@ pub const REGISTRY_CACHE_BYTES: usize = 4 << 20;
 pub const REGISTRY_CELL_BYTES: u64 = 1 << 20;
 /// Keys directly below one key of a registry hive.
 pub const REGISTRY_CHILDREN: u32 = 1 << 20;
+/// Bytes of the name of a key of a registry hive: Windows' own bound is 256 units.
+pub const REGISTRY_KEY_NAME_BYTES: usize = 512;
+/// Bytes of the name of a value of a registry hive: Windows' own bound of 16,383 units.
+pub const REGISTRY_VALUE_NAME_BYTES: usize = 32_766;
+/// Bytes of all keys directly below one key of a registry hive, or of all its values, that are listed at once.
+pub const REGISTRY_LIST_BYTES: usize = 64 << 20;
 /// Bytes of one value of a registry hive.
 pub const REGISTRY_VALUE_BYTES: u64 = 1 << 20;
 /// Bytes of a SQLite write-ahead log.

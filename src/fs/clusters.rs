@@ -326,15 +326,26 @@ impl Mapped for Clusters {
 
     fn map(&self, chain: &Chain, wanted: Range<u64>) -> Map {
         let mut map = Map::default();
-        let (runs, problem) = chain.runs.get_or_init(|| {
-            let (runs, problem) = self.walk(chain, self.needed(chain.size.unwrap_or(0)), false);
-            (runs, problem.map(|error| (error.code(), error.detail())))
-        });
+        let again =
+            |(code, what): &(Code, String)| FormatError::Unsupported { code: *code, what: what.clone() };
+        let unfinished;
+        let (runs, problem) = match chain.runs.get() {
+            Some((runs, problem)) => (runs, problem.as_ref().map(again)),
+            None => match self.walk(chain, self.needed(chain.size.unwrap_or(0)), false) {
+                // Another try may succeed.
+                (runs, Some(error)) if error.is_host_io() => {
+                    unfinished = runs;
+                    (&unfinished, Some(error))
+                }
+                (runs, problem) => {
+                    let told = problem.as_ref().map(|error| (error.code(), error.detail()));
+                    (&chain.runs.get_or_init(|| (runs, told)).0, problem)
+                }
+            },
+        };
         // What is asked for may be there all the same.
-        if let Some((code, what)) = problem
-            && wanted.end > runs.last().map_or(0, |run| run.logical_end())
-        {
-            map.damaged(FormatError::Unsupported { code: *code, what: what.clone() });
+        if let Some(error) = problem.filter(|_| wanted.end > runs.last().map_or(0, |run| run.logical_end())) {
+            map.damaged(error);
         }
         for run in runs {
             let (from, to) = (run.logical.max(wanted.start), run.logical_end().min(wanted.end));
@@ -369,5 +380,110 @@ impl ReadAt for Written {
 
     fn will_need(&self, offset: u64, length: u64) {
         self.data.will_need(offset, length.min(self.written.saturating_sub(offset)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use super::*;
+    use crate::block::Memory;
+
+    /// A volume of zeros.
+    struct Zeros(u64);
+
+    impl ReadAt for Zeros {
+        fn size(&self) -> u64 {
+            self.0
+        }
+
+        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+            check_range(self.0, offset, buf.len())?;
+            buf.fill(0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn clusters_of_all_directories_are_bounded() {
+        let source: Source = Arc::new(Zeros(2 << 30));
+        let layout = Layout { table: 0, width: Width::ThirtyTwo, heap: 0, size: 512, count: 4 << 20 };
+        let clusters = Clusters::new(&source, &layout);
+        let read = |first: u32, owner: u64| {
+            let mut seen: usize = 0;
+            let chain = Chain::new(first, Some(256 << 20), true);
+            let damage = clusters.directory(&chain, owner, 256 << 20, |_, _| seen += 1);
+            (seen, damage.iter().map(FormatError::detail).collect::<Vec<_>>())
+        };
+        let half = limits::FAT_RUNS / 2;
+        assert_eq!(read(2, 1), (half, vec![]));
+        assert_eq!(read(2 + (1 << 19), 2), (half, vec![]));
+        let what = "directories of more than 1048576 clusters together".to_owned();
+        assert_eq!(read(2 + (2 << 19), 3), (0, vec![what]));
+        assert_eq!(read(2, 1), (half, vec![]), "those that are known are read again");
+        let twice = "directory at offset 0x0: cluster 2 belongs to two directories".to_owned();
+        assert_eq!(read(2, 4), (0, vec![twice]));
+    }
+
+    /// A source whose first two reads fail: a cache asks a second time for less.
+    struct Failing(Memory, AtomicU32);
+
+    impl ReadAt for Failing {
+        fn size(&self) -> u64 {
+            self.0.size()
+        }
+
+        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+            match self.1.fetch_add(1, Relaxed) {
+                0 | 1 => Err(io::Error::from_raw_os_error(5)),
+                _ => self.0.read_at(buf, offset),
+            }
+        }
+    }
+
+    #[test]
+    fn a_host_that_fails_once_is_asked_again() {
+        let table: Vec<u8> = [0u16, 0, 3, 4, 0xffff].iter().flat_map(|entry| entry.to_le_bytes()).collect();
+        let source: Source = Arc::new(Failing(Memory::new(table), AtomicU32::new(0)));
+        let layout = Layout { table: 0, width: Width::Sixteen, heap: 0, size: 2, count: 3 };
+        let clusters = Clusters::new(&source, &layout);
+        let chain = Chain::new(2, Some(6), false);
+        assert!(clusters.map(&chain, 0..3).damage[0].is_host_io());
+        assert!(clusters.map(&chain, 0..3).damage.is_empty());
+    }
+
+    /// A table of 16 bits with these entries from cluster 2 on.
+    fn volume(entries: &[u16]) -> Clusters {
+        let table: Vec<u8> = [0, 0].iter().chain(entries).flat_map(|entry| entry.to_le_bytes()).collect();
+        let count = u32::try_from(entries.len()).unwrap();
+        let mut bytes = table;
+        bytes.resize(4096 + entries.len() * 512, 7);
+        let source: Source = Arc::new(Memory::new(bytes));
+        Clusters::new(&source, &Layout { table: 0, width: Width::Sixteen, heap: 4096, size: 512, count })
+    }
+
+    #[test]
+    fn a_chain_is_followed_once_and_what_is_wrong_with_it_is_told_each_time() {
+        let clusters = volume(&[4, 0xffff, 3, 5, 0xffff]);
+        let chain = Chain::new(2, Some(1 << 40), false);
+        for _ in 0..2 {
+            let map = clusters.map(&chain, 0..4);
+            assert_eq!((map.runs.len(), map.damage.len()), (3, 1));
+            assert!(
+                map.damage[0].detail().contains("it ends after 3 of 2147483648 clusters"),
+                "{:?}",
+                map.damage
+            );
+            assert!(clusters.map(&chain, 0..3).damage.is_empty(), "what is asked for is there");
+        }
+        // Round and round.
+        let clusters = volume(&[4, 2, 3]);
+        for size in [1 << 20, u64::MAX] {
+            let chain = Chain::new(2, Some(size), false);
+            let map = clusters.map(&chain, 0..4);
+            assert!(map.damage[0].detail().contains("it has more than the 3 clusters"), "{:?}", map.damage);
+            assert!(clusters.map(&chain, 0..3).damage.is_empty(), "what is asked for is there");
+        }
     }
 }

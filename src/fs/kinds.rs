@@ -32,46 +32,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{
-        FormatError,
-        fs::{Ino, Root, Stat, Xattr, memory::Tree},
-    };
+    use crate::fs::{Root, liar::Liar, memory::Tree};
 
-    /// A tree that lists every entry as something else than it is, and counts directories or not.
-    struct Liar(Arc<dyn FileSystem>, FileKind, Option<u64>);
-
-    impl FileSystem for Liar {
-        fn root(&self) -> Ino {
-            self.0.root()
-        }
-        fn stat(&self, ino: Ino) -> Result<Stat, FormatError> {
-            self.0.stat(ino)
-        }
-        fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError> {
-            self.0.lookup(dir, name)
-        }
-        fn read_dir(&self, dir: Ino) -> Result<Listing, FormatError> {
-            let mut listing = self.0.read_dir(dir)?;
-            listing.entries.iter_mut().for_each(|entry| entry.kind = self.1);
-            listing.directories = self.2;
-            Ok(listing)
-        }
-        fn read_link(&self, ino: Ino) -> Result<Vec<u8>, FormatError> {
-            self.0.read_link(ino)
-        }
-        fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
-            self.0.xattrs(ino)
-        }
-        fn open(&self, ino: Ino) -> Result<crate::block::Source, FormatError> {
-            self.0.open(ino)
-        }
-    }
-
+    /// The kinds of a tree that lists every entry as something else than it is, and counts directories or not.
     fn kinds(lie: FileKind, directories: Option<u64>) -> Vec<FileKind> {
         let mut tree = Tree::default();
         tree.file("a/b", "");
         tree.file("f", "");
-        let root = Root::new(Arc::new(Liar(tree.build(), lie, directories)));
+        let liar = Liar::new(tree.build(), move |_, listing| {
+            listing.entries.iter_mut().for_each(|entry| entry.kind = lie);
+            listing.directories = directories;
+        });
+        let root = Root::new(Arc::new(liar));
         root.top().read_dir().unwrap().entries.into_iter().map(|entry| entry.kind).collect()
     }
 

@@ -16,6 +16,8 @@ mod gathering;
 mod handle;
 pub mod host;
 mod kinds;
+#[cfg(test)]
+pub(crate) mod liar;
 mod lz4;
 mod lzo;
 mod map;

@@ -174,4 +174,19 @@ mod tests {
             assert_ne!(codec.unpack(&[], &mut [0; 450]), Ok(450), "{codec:?}");
         }
     }
+
+    #[test]
+    fn the_checksum_of_xz_is_compared_where_its_data_ends() {
+        // Before 12 bytes of an index and 12 of a footer.
+        for at in XZ.len() - 28..XZ.len() - 24 {
+            let mut packed = XZ.to_vec();
+            packed[at] ^= 1;
+            assert!(Codec::Xz.unpack(&packed, &mut [0; 450]).is_err(), "{at}");
+            assert_eq!(
+                Codec::Xz.unpack(&packed, &mut [0; 449]),
+                Ok(449),
+                "of what goes on, the beginning is wanted"
+            );
+        }
+    }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     Runtime,
     services::{self, Flag},
+    unitfiles::Units,
 };
 use crate::{
     error::FormatError,
@@ -23,6 +24,8 @@ pub(super) struct Configured {
     pub(super) path: GuestPath,
     /// Which file says so.
     pub(super) file: GuestPath,
+    /// Whether the file counts; what others go before may have made state once, which is missed by nobody.
+    pub(super) in_use: bool,
 }
 
 /// containerd's own places, and those of distributions that bring it along.
@@ -156,25 +159,40 @@ impl Reader<'_> {
         }
     }
 
-    /// What the command lines of the runtimes' services say.
+    /// What the runtimes' services are told on their command lines and in their variables.
     fn services(&mut self) {
+        let root = self.root;
+        let mut units = Units::new(root);
         for service in services::ALL {
-            let mut files = Vec::new();
-            for dir in services::DIRECTORIES {
-                let unit = GuestPath::new(dir).join(service.unit.as_bytes());
-                files.extend(self.imported(&unit, &format!("{}.d/*.conf", service.unit)));
-                files.push(unit);
-            }
-            for file in files {
-                let text = self.text(&file).unwrap_or_default();
-                for flag in service.told(&text) {
+            let unit = units.unit(service.unit.as_bytes());
+            let told = service.told(&unit, &mut |path| self.variables(path));
+            self.damage.extend(told.damage);
+            for (in_use, flags) in [(true, told.flags), (false, told.unused)] {
+                let known = self.found.len();
+                for (file, flag) in flags {
                     match flag {
                         Flag::Config(path) => self.containerd(&GuestPath::new(path), 0),
                         Flag::State(path) => self.add(service.runtime, Some(path), &file.to_string()),
                     }
                 }
+                self.found.iter_mut().skip(known).for_each(|one| one.in_use = in_use);
             }
         }
+        self.damage.append(&mut units.damage);
+    }
+
+    /// The files of variables that a path or pattern of a unit names.
+    fn variables(&mut self, path: &str) -> Vec<Option<String>> {
+        let mut texts = Vec::new();
+        for path in self.imported(&GuestPath::ROOT, path) {
+            let before = self.damage.len();
+            match self.text(&path) {
+                Some(text) => texts.push(Some(text)),
+                None if self.damage.len() > before => texts.push(None),
+                None => {}
+            }
+        }
+        texts
     }
 
     /// Tells once that imports are not followed further.
@@ -218,7 +236,7 @@ impl Reader<'_> {
         let Some(path) = path.filter(|path| path.starts_with('/')).map(GuestPath::new) else { return };
         // Several files may say the same.
         if self.found.iter().all(|known| known.runtime != runtime || known.path != path) {
-            self.found.push(Configured { runtime, path, file: GuestPath::new(file) });
+            self.found.push(Configured { runtime, path, file: GuestPath::new(file), in_use: true });
         }
     }
 
@@ -252,8 +270,13 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::{fs::memory::Tree, gap::Code};
+    use crate::{
+        fs::{liar::Liar, memory::Tree},
+        gap::Code,
+    };
 
     #[test]
     fn roots_from_every_runtimes_configuration() {
@@ -322,5 +345,51 @@ mod tests {
         tree.file("etc/containerd/conf.d/x", "");
         let (_, damage) = read(&Root::new(tree.build()));
         assert_eq!(damage.iter().map(|(_, error)| error.code()).collect::<Vec<_>>(), [Code::LimitReached]);
+    }
+
+    #[test]
+    fn a_part_of_a_directory_of_configurations_that_is_lost_is_told() {
+        let mut tree = Tree::default();
+        tree.file("etc/containerd/config.toml", "imports = [\"conf.d/*.toml\"]\n");
+        tree.file("etc/containerd/conf.d/10-root.toml", "root = \"/srv/ctrd\"\n");
+        tree.file("etc/systemd/system/docker.service.d/a.conf", "");
+        tree.file(
+            "usr/lib/systemd/system/docker.service",
+            "[Service]\nExecStart=dockerd --data-root /srv/docker\n",
+        );
+        let (found, damage) = read(&Root::new(Arc::new(Liar::damaged(tree.build()))));
+        assert_eq!(found.len(), 2);
+        for dir in ["/etc/containerd/conf.d", "/etc/systemd/system", "/etc/systemd/system/docker.service.d"] {
+            assert!(damage.iter().any(|(path, _)| path.to_string() == dir), "{dir}: {damage:?}");
+        }
+    }
+
+    #[test]
+    fn services_are_told_where_by_their_variables() {
+        let mut tree = Tree::default();
+        let unit =
+            "[Service]\nEnvironmentFile=-/etc/default/%p\nExecStart=/usr/bin/containerd --root $CTRD_ROOT\n";
+        tree.file("usr/local/lib/systemd/system/containerd.service", unit);
+        tree.file(
+            "usr/lib/systemd/system/containerd.service",
+            "[Service]\nExecStart=containerd --root /before\n",
+        );
+        tree.file("etc/default/containerd", "CTRD_ROOT=/srv/ctrd\n");
+        tree.file(
+            "usr/lib/systemd/system/docker.service",
+            "[Service]\nExecStart=dockerd --data-root=${DATA}\n",
+        );
+        tree.file("etc/systemd/system/docker.service.d/x.conf", "[Service]\nEnvironment=DATA=/srv/docker\n");
+        tree.file("etc/systemd/system/crio.service", "[Service]\nExecStart=crio --root ${GONE}\n");
+        let (found, damage) = read(&Root::new(tree.build()));
+        let found: Vec<_> = found.iter().map(|one| (one.path.to_string(), one.in_use)).collect();
+        let row = |path: &str, in_use| (path.to_owned(), in_use);
+        assert_eq!(found, [row("/srv/ctrd", true), row("/before", false), row("/srv/docker", true)]);
+        assert_eq!(damage.len(), 1, "{damage:?}");
+        let (path, error) = &damage[0];
+        assert_eq!(path.to_string(), "/etc/systemd/system/crio.service");
+        let what =
+            "crio.service: the disks do not tell what \"--root ${GONE}\" of its command line stands for";
+        assert_eq!((error.code(), error.detail().as_str()), (Code::UnsupportedFeature, what));
     }
 }

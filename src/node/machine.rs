@@ -117,7 +117,7 @@ impl Machine {
             let path = String::from_utf8_lossy(configured.path.as_bytes()).into_owned();
             self.look(&root, None, configured.runtime, &path);
             let is_it = |site: &Site| site.runtime == configured.runtime && site.path == configured.path;
-            if !self.sites.iter().any(is_it) && !is_dir(&root, &configured.path) {
+            if configured.in_use && !self.sites.iter().any(is_it) && !is_dir(&root, &configured.path) {
                 missing.push(configured);
             }
         }

@@ -1,8 +1,10 @@
 //! Volumes in, a machine out: which is the root, what is mounted where, what operating system it is, where
 //! container runtimes keep their state, and whether the node is of a kind that is analyzed.
 
+mod commands;
 mod config;
 mod devices;
+mod environment;
 mod facts;
 mod fstab;
 mod machine;
@@ -12,7 +14,9 @@ mod roots;
 mod services;
 mod sites;
 mod slots;
+mod specifiers;
 mod systems;
+mod unitfiles;
 mod units;
 mod verdict;
 mod windows;

@@ -118,11 +118,12 @@ impl Machine {
             self.lost(&error, id, "/etc/fstab");
             lines.truncate(limits::MOUNTS);
         }
-        let (units, damage) = units::read(root);
-        for (path, error) in damage {
+        let units = units::read(root);
+        for (path, error) in units.damage {
             self.lost(&error, id, &path.to_string());
         }
-        for line in units.into_iter().chain(systems::lines(self.os.as_ref())) {
+        lines.retain(|line| !units.own.contains(&line.at));
+        for line in units.lines.into_iter().chain(systems::lines(self.os.as_ref())) {
             if lines.iter().all(|other| other.at != line.at) {
                 lines.push(line);
             }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{machine::NodeVolume, roots::holds_os};
 use crate::{
     block,
-    error::FormatError,
-    fs::{DirEntry, FileSystem, GuestPath, Handle, Root},
+    error::{FormatError, note},
+    fs::{DirEntry, FileSystem, GuestPath, Handle, Root, Timestamp},
     gap::Code,
     limits,
 };
@@ -27,24 +27,24 @@ pub(super) struct Deployment {
     /// Whether a boot loader's entry names it.
     pub(super) has_entry: bool,
     /// What is not certain about it.
-    pub(super) notes: Vec<FormatError>,
+    pub(super) doubt: Option<FormatError>,
 }
 
 /// The deployment of a file system that is booted, by the entries on it or on another of `volumes`; `None` if it has no
-/// deployments.
+/// deployments. What could not be read meanwhile is in `notes`, whatever comes of it.
 pub(super) fn booted(
     fs: &Arc<dyn FileSystem>,
     volumes: &[NodeVolume],
+    notes: &mut Vec<FormatError>,
 ) -> Result<Option<Deployment>, FormatError> {
     let root = Root::new(Arc::clone(fs));
     let Some(top) = root.find(DEPLOYMENTS.as_bytes())? else { return Ok(None) };
-    let mut notes = Vec::new();
-    let entry = entries(&root, fs, volumes, &mut notes).into_iter().max_by_key(|entry| entry.version);
+    let entry = entries(&root, fs, volumes, notes).into_iter().max_by_key(|entry| entry.version);
     let has_entry = entry.is_some();
-    let (dir, spec, boot) = match entry {
-        Some(entry) => (entry.dir, entry.spec, entry.boot),
-        None => match newest(&root, &top, &mut notes)? {
-            Some(dir) => (dir.clone(), dir.path.to_string(), None),
+    let (dir, spec, boot, doubt) = match entry {
+        Some(entry) => (entry.dir, entry.spec, entry.boot, None),
+        None => match newest(&root, &top, notes)? {
+            Some((dir, doubt)) => (dir.clone(), dir.path.to_string(), None, doubt),
             None => return Ok(None),
         },
     };
@@ -53,7 +53,7 @@ pub(super) fn booted(
     }
     let name = dir.path.components().nth(2).unwrap_or_default().to_vec();
     let var = root.find(GuestPath::new(DEPLOYMENTS).join(&name).join(b"var").as_bytes())?;
-    Ok(Some(Deployment { dir, var, boot, spec, has_entry, notes }))
+    Ok(Some(Deployment { dir, var, boot, spec, has_entry, doubt }))
 }
 
 /// An entry that names a deployment which is there.
@@ -77,13 +77,13 @@ fn entries(
         let boot = (!Arc::ptr_eq(&volume.opened.fs, fs)).then_some(number);
         for dir in ["loader/entries", "boot/loader/entries"] {
             let texts = texts(&on, dir, notes).unwrap_or_else(|error| {
-                notes.push(error);
+                note(notes, error);
                 Vec::new()
             });
             read = read.saturating_add(texts.len());
             if read > limits::BOOT_ENTRIES {
                 let what = format!("more than {} boot loader entries", limits::BOOT_ENTRIES);
-                notes.push(FormatError::limit(what));
+                note(notes, FormatError::limit(what));
                 return found;
             }
             for text in texts {
@@ -106,7 +106,7 @@ fn entries(
                     }
                     // Of another root.
                     Ok(_) => {}
-                    Err(error) => notes.push(error),
+                    Err(error) => note(notes, error),
                 }
             }
         }
@@ -114,13 +114,14 @@ fn entries(
     found
 }
 
-/// The boot loader's entries in a directory.
+/// The boot loader's entries in a directory. One that cannot be read is noted; another may be the one that is booted.
 fn texts(root: &Root, dir: &str, notes: &mut Vec<FormatError>) -> Result<Vec<String>, FormatError> {
-    let Some(found) = root.find(dir.as_bytes())?.filter(|found| matches!(found.is_dir(), Ok(true))) else {
+    let Some(found) = root.find(dir.as_bytes())? else { return Ok(Vec::new()) };
+    if !found.is_dir()? {
         return Ok(Vec::new());
-    };
+    }
     let listing = found.read_dir()?;
-    notes.extend(listing.damage);
+    listing.damage.into_iter().for_each(|error| note(notes, error));
     let mut names: Vec<Vec<u8>> = listing.entries.into_iter().map(|entry| entry.name).collect();
     names.retain(|name| name.ends_with(b".conf"));
     names.sort();
@@ -130,47 +131,65 @@ fn texts(root: &Root, dir: &str, notes: &mut Vec<FormatError>) -> Result<Vec<Str
     let below = Root::below(&found);
     let mut texts = Vec::new();
     for name in names {
-        let Some(file) = below.find(&name)? else { continue };
-        let text = block::read_all(&file.open()?, "boot loader entry", limits::BOOT_ENTRY_BYTES)?;
-        texts.push(String::from_utf8_lossy(&text).into_owned());
+        let text = below.find(&name).and_then(|file| {
+            let Some(file) = file else { return Ok(None) };
+            block::read_all(&file.open()?, "boot loader entry", limits::BOOT_ENTRY_BYTES).map(Some)
+        });
+        match text {
+            Ok(text) => texts.extend(text.map(|text| String::from_utf8_lossy(&text).into_owned())),
+            Err(error) => note(notes, error),
+        }
     }
     Ok(texts)
 }
 
-/// Without a boot loader's entry, the deployment that was made last: that of the youngest `NAME.origin` beside it.
-fn newest(root: &Root, top: &Handle, notes: &mut Vec<FormatError>) -> Result<Option<Handle>, FormatError> {
+/// Without a boot loader's entry, the deployment that was made last: that of the youngest `NAME.origin` beside it. With
+/// others beside it, that it runs is in doubt.
+fn newest(
+    root: &Root,
+    top: &Handle,
+    notes: &mut Vec<FormatError>,
+) -> Result<Option<(Handle, Option<FormatError>)>, FormatError> {
     let mut found = Vec::new();
-    for name in entries_of(top)? {
+    for name in entries_of(top, notes)? {
         let deployments = top.path.join(&name.name).join(b"deploy");
         let Some(dir) = root.find(deployments.as_bytes())? else { continue };
-        for entry in entries_of(&dir)? {
-            let path = dir.path.join(&entry.name);
-            if let Some(handle) =
-                root.find(path.as_bytes())?.filter(|found| matches!(found.is_dir(), Ok(true)))
-            {
-                let origin = root.find(&[path.as_bytes(), b".origin"].concat())?;
-                let made = origin.map(|origin| origin.stat()).transpose()?.map(|stat| stat.mtime);
-                found.push((made, handle));
+        for entry in entries_of(&dir, notes)? {
+            match made(root, &dir.path.join(&entry.name)) {
+                Ok(one) => found.extend(one),
+                Err(error) => note(notes, error),
             }
         }
     }
-    if found.len() > 1 {
-        let what = format!(
+    let doubt = (found.len() > 1).then(|| FormatError::Unsupported {
+        code: Code::MissingDisk,
+        what: format!(
             "{} deployments of ostree, and no boot loader's entry: the newest is taken for the one that runs",
             found.len()
-        );
-        notes.push(FormatError::Unsupported { code: Code::MissingDisk, what });
-    }
+        ),
+    });
     found.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.path.cmp(&other.path)));
-    Ok(found.pop().map(|(_, handle)| handle))
+    Ok(found.pop().map(|(_, handle)| (handle, doubt)))
+}
+
+/// A deployment, and when it was made; `None` for what is no directory.
+fn made(root: &Root, path: &GuestPath) -> Result<Option<(Option<Timestamp>, Handle)>, FormatError> {
+    let Some(handle) = root.find(path.as_bytes())? else { return Ok(None) };
+    if !handle.is_dir()? {
+        return Ok(None);
+    }
+    let origin = root.find(&[path.as_bytes(), b".origin"].concat())?;
+    let made = origin.map(|origin| origin.stat()).transpose()?.map(|stat| stat.mtime);
+    Ok(Some((made, handle)))
 }
 
 /// What a directory of deployments holds.
-fn entries_of(dir: &Handle) -> Result<Vec<DirEntry>, FormatError> {
-    let entries = dir.read_dir()?.entries;
-    if entries.len() > limits::BOOT_ENTRIES {
+fn entries_of(dir: &Handle, notes: &mut Vec<FormatError>) -> Result<Vec<DirEntry>, FormatError> {
+    let listing = dir.read_dir()?;
+    listing.damage.into_iter().for_each(|error| note(notes, error));
+    if listing.entries.len() > limits::BOOT_ENTRIES {
         let what = format!("more than {} entries of {}", limits::BOOT_ENTRIES, dir.path);
         return Err(FormatError::limit(what));
     }
-    Ok(entries)
+    Ok(listing.entries)
 }

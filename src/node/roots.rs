@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::FormatError,
-    fs::{FileSystem, GuestPath, Root, Subvolume},
+    fs::{FileSystem, GuestPath, Listing, Root, Subvolume},
     inventory::{EXTRACTORS, Os},
     limits,
 };
@@ -36,14 +36,19 @@ pub(super) fn holds_os(root: &Root) -> Result<bool, FormatError> {
 }
 
 /// The tree of a volume that is an operating system's root: the one that is mounted by default, or else one of the
-/// subvolumes at its top. Of several, that one which its own fstab calls the root.
-pub(super) fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
+/// subvolumes at its top. Of several, that one which its own fstab calls the root. What of the others could not be read is
+/// told.
+pub(super) fn root_of(
+    fs: &Arc<dyn FileSystem>,
+    tell: &mut impl FnMut(&FormatError),
+) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
     if holds_os(&Root::new(Arc::clone(fs)))? {
         return Ok(Some(Arc::clone(fs)));
     }
     let Some(top) = fs.subvolume(Subvolume::Id(TOP_SUBVOLUME))? else { return Ok(None) };
     let (mut found, mut failure) = (None, None);
-    let entries = top.read_dir(top.root())?.entries;
+    let Listing { entries, damage, .. } = top.read_dir(top.root())?;
+    damage.iter().for_each(&mut *tell);
     if entries.len() > limits::ROOT_SUBVOLUMES {
         let what = format!("more than {} names at the top of a file system", limits::ROOT_SUBVOLUMES);
         failure = Some(FormatError::limit(what));
@@ -76,7 +81,10 @@ pub(super) fn root_of(fs: &Arc<dyn FileSystem>) -> Result<Option<Arc<dyn FileSys
     }
     match (found, failure) {
         (None, Some(error)) => Err(error),
-        (found, _) => Ok(found),
+        (found, failure) => {
+            failure.iter().for_each(tell);
+            Ok(found)
+        }
     }
 }
 

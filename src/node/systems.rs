@@ -1,7 +1,7 @@
 //! Which operating system is the node's, and how the trees of its volumes make one before its fstab is read: most keep
 //! it on one volume, ostree in a directory, Flatcar's is a root and a /usr, Talos's is not on a disk.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use super::{
     fstab::Line,
@@ -14,7 +14,7 @@ use crate::{
     Gap,
     error::FormatError,
     fs::{
-        FileKind, FileSystem, GuestPath, Handle, Mount, Root,
+        FileKind, GuestPath, Handle, Mount, Root,
         memory::{Entry, Tree},
     },
     gap::{Code, Scope},
@@ -78,7 +78,7 @@ pub(super) fn own<'a>(
     }
     let all = || volumes.iter().map(|volume| &volume.volume).chain(unread.iter().map(|(volume, _)| volume));
     let Some(first) = systems.first() else {
-        return split(volumes, all).or_else(|| in_memory(volumes, all));
+        return split(volumes, all, gaps).or_else(|| in_memory(volumes, all));
     };
     let disk = first.volume.volume.disk;
     let active = slots::active(all(), disk);
@@ -112,18 +112,23 @@ fn on<'a>(
     gaps: &mut Vec<Gap>,
 ) -> Result<Option<System<'a>>, FormatError> {
     let fs = &volume.opened.fs;
-    let deployment = ostree::booted(fs, volumes)?;
+    let mut tell = |error: &FormatError| {
+        let effect = "the node's own system may be another one";
+        gaps.push(Gap::from_error(error, Scope::Volume, &volume.volume.id, effect));
+    };
+    let mut notes = Vec::new();
+    let deployment = ostree::booted(fs, volumes, &mut notes);
+    // Told in any case: what could not be read may be what would have decided.
+    notes.iter().for_each(&mut tell);
+    let deployment = deployment?;
     if !deployment.as_ref().is_some_and(|deployment| deployment.has_entry)
-        && let Some(tree) = root_of(fs)?
+        && let Some(tree) = root_of(fs, &mut tell)?
     {
         let (root, spec) = (Root::new(tree), Some("root".to_owned()));
         return Ok(Some(System { volume, root, spec, placed: Vec::new(), os: None }));
     }
     let Some(deployment) = deployment else { return Ok(None) };
-    for note in &deployment.notes {
-        let effect = "the node's own system may be another one";
-        gaps.push(Gap::from_error(note, Scope::Volume, &volume.volume.id, effect));
-    }
+    deployment.doubt.iter().for_each(tell);
     let mut placed = vec![Placed {
         shows: Some(GuestPath::ROOT),
         ..Placed::whole("sysroot", volume, "the root of ostree".to_owned())
@@ -143,18 +148,37 @@ fn on<'a>(
 fn split<'a, 'b, I: Iterator<Item = &'b Volume>>(
     volumes: &'a [NodeVolume],
     all: impl Fn() -> I,
+    gaps: &mut Vec<Gap>,
 ) -> Option<System<'a>> {
-    let has = |fs: &Arc<dyn FileSystem>, path: &str| {
-        matches!(Root::new(Arc::clone(fs)).find(path.as_bytes()), Ok(Some(_)))
+    let lost = RefCell::new(Vec::new());
+    let has = |volume: &NodeVolume, path: &str| match Root::new(Arc::clone(&volume.opened.fs))
+        .find(path.as_bytes())
+    {
+        Ok(found) => found.is_some(),
+        Err(error) => {
+            let effect = "whether the node's own system is on it is not known";
+            let gap = Gap::from_error(&error, Scope::Volume, &volume.volume.id, effect);
+            let mut lost = lost.borrow_mut();
+            if !lost.contains(&gap) {
+                lost.push(gap);
+            }
+            false
+        }
     };
-    let is_usr = |volume: &&NodeVolume| {
-        let fs = &volume.opened.fs;
-        has(fs, "lib/os-release") && has(fs, "bin") && !has(fs, "etc")
-    };
-    let is_root = |volume: &&NodeVolume| {
-        let fs = &volume.opened.fs;
-        has(fs, "etc") && has(fs, "usr") && !has(fs, "usr/lib")
-    };
+    let system = two_volumes(volumes, all, has);
+    gaps.append(&mut lost.into_inner());
+    system
+}
+
+/// A root and a `/usr`, by what volumes have.
+fn two_volumes<'a, 'b, I: Iterator<Item = &'b Volume>>(
+    volumes: &'a [NodeVolume],
+    all: impl Fn() -> I,
+    has: impl Fn(&NodeVolume, &str) -> bool,
+) -> Option<System<'a>> {
+    let is_usr =
+        |volume: &&NodeVolume| has(volume, "lib/os-release") && has(volume, "bin") && !has(volume, "etc");
+    let is_root = |volume: &&NodeVolume| has(volume, "etc") && has(volume, "usr") && !has(volume, "usr/lib");
     let partition = |volume: &NodeVolume| volume.volume.partition.clone().unwrap_or_default();
     let first = volumes.iter().find(is_usr)?;
     let active = slots::active(all(), first.volume.disk);

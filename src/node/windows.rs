@@ -1,11 +1,11 @@
 //! Windows: the volume that it starts from, and what its registry says of it.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use super::machine::NodeVolume;
 use crate::{
     block::Source,
-    database::registry::{Hive, Key},
+    database::registry::{Hive, Key, Value},
     error::FormatError,
     fs::{FileKind, Root},
     gap::{Code, Reason},
@@ -78,7 +78,7 @@ fn describe(id: &str, root: &Root) -> Windows {
 fn told<T>(
     root: &Root,
     name: &str,
-    ask: impl Fn(&Hive) -> Result<Option<T>, FormatError>,
+    ask: impl Fn(&Asked<'_>) -> Result<Option<T>, FormatError>,
     damage: &mut Vec<(String, FormatError)>,
 ) -> Option<T> {
     let path = format!("{CONFIG}/{name}");
@@ -88,7 +88,10 @@ fn told<T>(
         };
         let mut hive = Hive::open(source)?;
         damage.extend(hive.notes.drain(..).map(|note| (path.clone(), note)));
-        ask(&hive)?
+        let asked = Asked { hive: &hive, damage: RefCell::default() };
+        let answer = ask(&asked);
+        damage.extend(asked.damage.take().into_iter().map(|error| (path.clone(), error)));
+        answer?
             .ok_or_else(|| FormatError::corrupt("registry", 0, "the hive does not say what it is asked for"))
     };
     match answer() {
@@ -118,24 +121,48 @@ struct Version {
     build: Option<String>,
 }
 
-fn version(hive: &Hive) -> Result<Option<Version>, FormatError> {
-    let Some(key) = hive.key(VERSION)? else { return Ok(None) };
-    let number = |name| Ok::<_, FormatError>(hive.value(&key, name)?.and_then(|value| value.number()));
-    let name = text(hive, &key, "ProductName")?;
+/// A hive that is asked; what of the answers cannot be read is kept, and loses nothing else.
+struct Asked<'a> {
+    hive: &'a Hive,
+    damage: RefCell<Vec<FormatError>>,
+}
+
+impl Asked<'_> {
+    /// A value that `what` makes something of, which not all are.
+    fn value<T>(&self, key: &Key, name: &str, what: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        let found = self.hive.value(key, name).and_then(|value| {
+            let Some(value) = value else { return Ok(None) };
+            let problem = || format!("{name} is of type {} and has {} bytes", value.kind, value.data.len());
+            what(&value).map(Some).ok_or_else(|| FormatError::corrupt("registry value", 0, problem()))
+        });
+        found.unwrap_or_else(|error| {
+            self.damage.borrow_mut().push(error);
+            None
+        })
+    }
+
+    fn number(&self, key: &Key, name: &str) -> Option<u64> {
+        self.value(key, name, Value::number)
+    }
+
+    fn text(&self, key: &Key, name: &str) -> Option<String> {
+        let text = self.value(key, name, Value::text);
+        text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+}
+
+fn version(asked: &Asked<'_>) -> Result<Option<Version>, FormatError> {
+    let Some(key) = asked.hive.key(VERSION)? else { return Ok(None) };
+    let (number, text) = (|name| asked.number(&key, name), |name| asked.text(&key, name));
+    let name = text("ProductName");
     // Before Windows 10, one text has both numbers.
-    let kernel = match (number("CurrentMajorVersionNumber")?, number("CurrentMinorVersionNumber")?) {
+    let kernel = match (number("CurrentMajorVersionNumber"), number("CurrentMinorVersionNumber")) {
         (Some(major), Some(minor)) => Some(format!("{major}.{minor}")),
-        _ => text(hive, &key, "CurrentVersion")?,
+        _ => text("CurrentVersion"),
     };
-    let build = match text(hive, &key, "CurrentBuild")? {
-        Some(build) => Some(build),
-        None => text(hive, &key, "CurrentBuildNumber")?,
-    };
-    let revision = number("UBR")?.map(|revision| revision.to_string());
-    let release = match text(hive, &key, "DisplayVersion")? {
-        Some(release) => Some(release),
-        None => text(hive, &key, "ReleaseId")?,
-    };
+    let build = text("CurrentBuild").or_else(|| text("CurrentBuildNumber"));
+    let revision = number("UBR").map(|revision| revision.to_string());
+    let release = text("DisplayVersion").or_else(|| text("ReleaseId"));
     let parts: Vec<String> = match build {
         Some(build) => [kernel, Some(build), revision].into_iter().flatten().collect(),
         None => Vec::new(),
@@ -144,20 +171,11 @@ fn version(hive: &Hive) -> Result<Option<Version>, FormatError> {
     Ok((name.is_some() || build.is_some()).then_some(Version { name, release, build }))
 }
 
-fn text(hive: &Hive, key: &Key, name: &str) -> Result<Option<String>, FormatError> {
-    let text = hive.value(key, name)?.and_then(|value| value.text());
-    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
-}
-
 /// The name of the set of controls that is in use says the machine's.
-fn hostname(hive: &Hive) -> Result<Option<String>, FormatError> {
-    let Some(select) = hive.key(&["Select"])? else { return Ok(None) };
-    let Some(current) = hive.value(&select, "Current")?.and_then(|value| value.number()) else {
-        return Ok(None);
-    };
+fn hostname(asked: &Asked<'_>) -> Result<Option<String>, FormatError> {
+    let Some(select) = asked.hive.key(&["Select"])? else { return Ok(None) };
+    let Some(current) = asked.number(&select, "Current") else { return Ok(None) };
     let set = format!("ControlSet{current:03}");
-    match hive.key(&[&set, "Control", "ComputerName", "ComputerName"])? {
-        Some(key) => text(hive, &key, "ComputerName"),
-        None => Ok(None),
-    }
+    let key = asked.hive.key(&[&set, "Control", "ComputerName", "ComputerName"])?;
+    Ok(key.and_then(|key| asked.text(&key, "ComputerName")))
 }

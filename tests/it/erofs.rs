@@ -177,3 +177,67 @@ fn a_directory_without_end_or_listed_twice_is_told() {
     let error = changed.read_dir(many).unwrap_err();
     assert!(error.detail().ends_with("a directory of 1073741823 bytes"), "{}", error.detail());
 }
+
+#[test]
+fn a_directory_that_poses_as_a_file_is_one() {
+    for name in ["erofs-plain", "erofs-chunks-512"] {
+        let (bytes, _) = image("erofs", name);
+        let fs = open(Arc::new(Memory::new(bytes))).unwrap().fs;
+        let dir = fs.lookup(fs.root(), b"many").unwrap().unwrap();
+        crate::damage::check_posing("erofs", name, "many", |bytes| {
+            // Its number, where its name begins, its kind.
+            let is =
+                |at: &usize| bytes[*at..*at + 8] == dir.0.to_le_bytes() && bytes[at + 10..at + 12] == [2, 0];
+            let places: Vec<usize> = (0..bytes.len() - 12).step_by(4).filter(is).collect();
+            // One is its own `.`.
+            assert!(places.len() >= 2);
+            places.into_iter().for_each(|at| bytes[at + 10] = 1);
+            seal(bytes);
+        });
+    }
+}
+
+/// An attribute of 64 KiB that one inode has 255 times.
+#[test]
+fn attributes_that_share_their_bytes_are_not_shown_without_end() {
+    let (image, _) = image("erofs", "erofs-plain");
+    let fs = open(Arc::new(Memory::new(image.clone()))).unwrap().fs;
+    let empty = fs.lookup(fs.root(), b"empty").unwrap().unwrap().0;
+    let told = crate::damage::told("erofs", "erofs-plain", &["/empty"], |bytes| {
+        let word =
+            |at: usize| usize::try_from(u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())).unwrap();
+        let block = 1 << bytes[SUPERBLOCK + 12];
+        let (meta, shared) = (word(SUPERBLOCK + 40) * block, word(SUPERBLOCK + 44) * block);
+        let entries: Vec<usize> = (0..bytes.len() - 12)
+            .step_by(4)
+            .filter(|at| bytes[*at..*at + 8] == empty.to_le_bytes() && bytes[at + 10] == 1)
+            .collect();
+        assert_eq!(entries.len(), 1);
+        // The inode once more, behind all others, with a list of 255 shared attributes that are one.
+        let old = meta + usize::try_from(empty).unwrap() * 32;
+        let length = if bytes[old] & 1 == 0 { 32 } else { 64 };
+        let mut inode = bytes[old..old + length].to_vec();
+        inode[2..4].copy_from_slice(&256u16.to_le_bytes());
+        let new = bytes.len();
+        assert!((new - meta).is_multiple_of(32));
+        let attribute = (new + 4096 - shared) / 4;
+        bytes.extend(inode);
+        bytes.extend([0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend(u32::try_from(attribute).unwrap().to_le_bytes().repeat(255));
+        bytes.resize(new + 4096, 0);
+        bytes.extend([255, 1, 0xff, 0xff]);
+        bytes.extend([b'x'].repeat(255 + 65_535));
+        bytes.resize(bytes.len().next_multiple_of(block), 0);
+        let number = u64::try_from((new - meta) / 32).unwrap();
+        bytes[entries[0]..entries[0] + 8].copy_from_slice(&number.to_le_bytes());
+        let blocks = u32::try_from(bytes.len() / block).unwrap();
+        bytes[SUPERBLOCK + 36..SUPERBLOCK + 40].copy_from_slice(&blocks.to_le_bytes());
+        seal(bytes);
+    });
+    assert_eq!(
+        told.iter().map(icecore::FormatError::code).collect::<Vec<_>>(),
+        [Code::LimitReached],
+        "{told:?}"
+    );
+    crate::damage::assert_told(&told, &["extended attributes of inode"]);
+}

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use icecore::{block::Memory, gap::Code};
 use proptest::prelude::*;
 
-use crate::tree::{self, differences, image, open};
+use crate::{
+    damage::{self, assert_told, put},
+    tree::{self, differences, image, open},
+};
 
 #[test]
 #[ignore = "needs $ICECORE_EXFAT, made by scripts/make-fat.sh"]
@@ -102,4 +105,46 @@ fn names_are_found_in_other_letters() {
     let find = |name: &str| fs.lookup(dir, name.as_bytes()).unwrap();
     assert!(find("A LONG NAME with spaces.TEXT").is_some());
     assert_eq!(find("\u{c4}\u{20ac} SMALL"), find("\u{e4}\u{20ac} small"));
+}
+
+/// The set of the file of a name: where it lies. Its own sum is made anew by [`sum`].
+fn set(bytes: &[u8], path: &str) -> usize {
+    let fs = open(Arc::new(Memory::new(bytes.to_vec()))).unwrap().fs;
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    let found = parts.fold(fs.root(), |dir, part| fs.lookup(dir, part.as_bytes()).unwrap().unwrap());
+    usize::try_from(found.0).unwrap() * 32
+}
+
+fn sum(bytes: &mut [u8], at: usize) {
+    let length = (usize::from(bytes[at + 1]) + 1) * 32;
+    let summed = bytes[at..at + length].iter().enumerate().filter(|(at, _)| !matches!(at, 2 | 3));
+    let sum = summed.fold(0u16, |sum, (_, byte)| sum.rotate_right(1).wrapping_add(u16::from(*byte)));
+    put(bytes, at + 2, &sum.to_le_bytes());
+}
+
+#[test]
+fn sizes_without_end_are_told_with_their_place() {
+    let path = "/size33000";
+    for (contiguous, size, what) in [
+        (true, 1u64 << 40, "clusters pass the end"),
+        (true, u64::MAX, "clusters pass the end"),
+        (false, 1 << 40, "from cluster"),
+        (false, u64::MAX, "from cluster"),
+    ] {
+        let told = damage::told("exfat", "exfat-4k", &[path], |bytes| {
+            let at = set(bytes, path);
+            bytes[at + 33] = bytes[at + 33] & !2 | if contiguous { 2 } else { 0 };
+            put(bytes, at + 40, &size.to_le_bytes());
+            put(bytes, at + 56, &size.to_le_bytes());
+            sum(bytes, at);
+        });
+        assert_told(&told, &["chain of clusters at offset 0x", what]);
+    }
+    let told = damage::told("exfat", "exfat-4k", &["/many"], |bytes| {
+        let at = set(bytes, "/many");
+        put(bytes, at + 40, &(1u64 << 30).to_le_bytes());
+        put(bytes, at + 56, &(1u64 << 30).to_le_bytes());
+        sum(bytes, at);
+    });
+    assert_told(&told, &["a directory of more than 268435456 bytes"]);
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use icecore::{block::Memory, gap::Code};
 use proptest::prelude::*;
 
-use crate::tree::{self, differences, image, open};
+use crate::{
+    damage::{self, assert_told, put},
+    tree::{self, differences, image, open},
+};
 
 #[test]
 #[ignore = "needs $ICECORE_FAT, made by scripts/make-fat.sh"]
@@ -137,4 +140,44 @@ fn names_are_found_in_other_letters_and_by_their_short_form() {
     assert!(find("A LONG NAME with spaces.TEXT").is_some());
     assert_eq!(find("alongn~1.tex"), find("a long name with spaces.text"));
     assert_eq!(find("\u{c4}\u{20ac} SMALL"), find("\u{e4}\u{20ac} small"));
+}
+
+/// Where the entry of a path lies.
+fn place(bytes: &[u8], path: &str) -> usize {
+    let fs = open(Arc::new(Memory::new(bytes.to_vec()))).unwrap().fs;
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    let found = parts.fold(fs.root(), |dir, part| fs.lookup(dir, part.as_bytes()).unwrap().unwrap());
+    usize::try_from(found.0).unwrap() * 32
+}
+
+/// Linux passes over an entry that begins with a zero, and so what lies behind one is there on a node.
+#[test]
+fn what_lies_behind_an_end_is_listed_as_linux_does() {
+    for name in ["fat-12", "fat-16", "fat-32"] {
+        for path in ["/SHORT.TXT", "/dir/lower.txt", "/many/name001x"] {
+            let told = damage::told("fat", name, &[path], |bytes| {
+                let at = place(bytes, path);
+                bytes[at] = 0;
+            });
+            assert!(told.is_empty(), "{name} {path}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_without_end_is_told_with_its_place() {
+    for name in ["fat-12", "fat-16", "fat-32"] {
+        let told = damage::told("fat", name, &["/size33000"], |bytes| {
+            let at = place(bytes, "/size33000");
+            let first = usize::from(u16::from_le_bytes([bytes[at + 26], bytes[at + 27]]));
+            put(bytes, at + 28, &[0xff; 4]);
+            // Its second cluster leads to its first.
+            if name == "fat-16" {
+                let next = table(bytes) + first * 2;
+                put(bytes, next + 2, &u16::try_from(first).unwrap().to_le_bytes());
+            }
+        });
+        let what = if name == "fat-16" { "twice" } else { "it ends after" };
+        assert_told(&told, &["chain of clusters at offset 0x", what]);
+    }
 }

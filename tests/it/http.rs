@@ -33,11 +33,25 @@ enum Manner {
     Shifted,
     /// An Azure page blob.
     Pages,
+    /// One that lists them in parts, each behind a marker.
+    Parts,
+    /// One whose list has no end.
+    Endless,
+    /// One whose list is cut.
+    Cut,
     Missing,
     Denied,
+    /// Says that the object is elsewhere.
+    Moved,
+    /// Gives nothing by which a change of the object shows.
+    Nameless,
+    /// Gives a tag with the first answer only.
+    Forgetful,
+    /// Has the object no more after the first answer.
+    Gone,
 }
 
-const MANNERS: [(&str, Manner); 8] = [
+const MANNERS: [(&str, Manner); 15] = [
     ("plain", Manner::Plain),
     ("flaky", Manner::Flaky),
     ("changing", Manner::Changing),
@@ -46,7 +60,18 @@ const MANNERS: [(&str, Manner); 8] = [
     ("pages", Manner::Pages),
     ("missing", Manner::Missing),
     ("denied", Manner::Denied),
+    ("parts", Manner::Parts),
+    ("endless", Manner::Endless),
+    ("cut", Manner::Cut),
+    ("moved", Manner::Moved),
+    ("nameless", Manner::Nameless),
+    ("forgetful", Manner::Forgetful),
+    ("gone", Manner::Gone),
 ];
+
+/// A marker that is another text if it is not escaped.
+const MARKER: &str = "2!72!MDAw+/=";
+const ESCAPED: &str = "&marker=2%2172%21MDAw%2B%2F%3D";
 
 /// A server of one object on the loopback, for as long as the tests run.
 struct Server {
@@ -109,6 +134,8 @@ fn serve(mut stream: &TcpStream, object: &[u8], asked: &Mutex<Vec<Range<usize>>>
     let status = match manner {
         Manner::Missing => "404 Not Found",
         Manner::Denied => "403 Forbidden",
+        Manner::Moved => "302 Found\r\nLocation: /plain/disk",
+        Manner::Gone if count > 1 => "404 Not Found\r\nETag: \"1\"",
         Manner::Flaky if count % 3 == 2 => "503 Slow Down\r\nRetry-After: 0",
         _ if condition.is_some_and(|condition| condition != etag) => "412 Precondition Failed",
         _ => "",
@@ -117,8 +144,17 @@ fn serve(mut stream: &TcpStream, object: &[u8], asked: &Mutex<Vec<Range<usize>>>
         return write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").ok();
     }
     if target.contains("comp=pagelist") {
-        let list: String = written(object).map(|r| page_range(&r)).collect();
-        let list = format!("<?xml version=\"1.0\"?><PageList>{list}</PageList>");
+        let all: Vec<String> = written(object).map(|r| page_range(&r)).collect();
+        let (half, next) = (all.len() / 2, format!("<NextMarker>{}</NextMarker>", MARKER));
+        let list = match manner {
+            Manner::Parts if target.ends_with(ESCAPED) => all[half..].concat(),
+            Manner::Parts => all[..half].concat() + &next,
+            Manner::Endless => next,
+            Manner::Cut => all[..half].concat() + "<PageRange><Start>",
+            _ => all.concat(),
+        };
+        let end = if manner == Manner::Cut { "" } else { "</PageList>" };
+        let list = format!("<?xml version=\"1.0\"?><PageList>{list}{end}");
         let length = list.len();
         return write!(stream, "HTTP/1.1 200 OK\r\nETag: {etag}\r\nContent-Length: {length}\r\n\r\n{list}")
             .ok();
@@ -131,10 +167,13 @@ fn serve(mut stream: &TcpStream, object: &[u8], asked: &Mutex<Vec<Range<usize>>>
     let range =
         if manner == Manner::Shifted && range.end > 1 { range.start + 512..range.end + 512 } else { range };
     let body = object.get(range.start..range.end.min(object.len()))?;
-    let kind = if manner == Manner::Pages { "x-ms-blob-type: PageBlob\r\n" } else { "" };
+    let is_paged = matches!(manner, Manner::Pages | Manner::Parts | Manner::Endless | Manner::Cut);
+    let kind = if is_paged { "x-ms-blob-type: PageBlob\r\n" } else { "" };
+    let is_named = !(manner == Manner::Nameless || manner == Manner::Forgetful && count > 1);
+    let etag = if is_named { format!("ETag: {etag}\r\n") } else { String::new() };
     write!(
         stream,
-        "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {}-{}/{}\r\nETag: {etag}\r\n{kind}\r\n",
+        "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {}-{}/{}\r\n{etag}{kind}\r\n",
         body.len(),
         range.start,
         range.start + body.len() - 1,
@@ -228,6 +267,49 @@ fn a_server_that_cannot_serve_is_told_apart() {
     let shifted = server.open("shifted").0.unwrap();
     let error = shifted.read_at(&mut [0; 4], 4096).unwrap_err();
     assert!(error.to_string().contains("asked for"), "{error}");
+}
+
+/// A list of pages that is not whole would have the rest read as zeros.
+#[test]
+fn a_list_of_pages_is_followed_to_its_end_or_not_believed() {
+    let object = sparse();
+    for (manner, is_believed) in [("parts", true), ("endless", false), ("cut", false)] {
+        let server = Server::new(object.clone());
+        let (source, counter) = server.open(manner);
+        let mut all = vec![1; object.len()];
+        source.unwrap().read_at(&mut all, 0).unwrap();
+        assert!(all == object, "{manner}");
+        let (requests, bytes) = counter.network().unwrap();
+        assert_eq!(bytes < 2 << 20, is_believed, "{manner}: {bytes} bytes");
+        assert!(requests < 1100, "{manner}: {requests} requests");
+    }
+}
+
+#[test]
+fn an_object_that_is_elsewhere_or_has_no_name_is_not_read() {
+    let server = Server::new(sparse());
+    let error = server.open("moved").0.err().unwrap().to_string();
+    assert!(error.contains("redirects") || error.contains("302"), "{error}");
+    assert_eq!(server.asked.lock().unwrap().len(), 1, "it was not followed");
+    let error = server.open("nameless").0.err().unwrap().to_string();
+    assert!(error.contains("neither a tag nor a time"), "{error}");
+    let server = Server::new(sparse());
+    let error = server.open("forgetful").0.unwrap().read_at(&mut [0; 4], 4096).unwrap_err().to_string();
+    assert!(error.contains("changed"), "{error}");
+}
+
+#[test]
+fn a_server_that_fails_again_and_again_is_not_asked_any_more() {
+    let server = Server::new(sparse());
+    let source = server.open("gone").0.unwrap();
+    let mut told = Vec::new();
+    for n in 0..40u64 {
+        told.push(source.read_at(&mut [0; 4], n * (256 << 10)).unwrap_err().to_string());
+    }
+    assert!(told[0].contains("404"), "{told:?}");
+    assert!(told[39].contains("the server has failed too often"), "{told:?}");
+    let asked = server.asked.lock().unwrap().len();
+    assert!((10..25).contains(&asked), "{asked}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod advisories;
 mod btrfs;
 mod cli;
 mod corpus;
+mod damage;
 mod demo;
 mod disk;
 mod erofs;

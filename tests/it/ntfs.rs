@@ -5,7 +5,10 @@ use std::sync::Arc;
 use icecore::{block::Memory, gap::Code};
 use proptest::prelude::*;
 
-use crate::tree::{self, Survived, image, open};
+use crate::{
+    damage::{self, assert_told, put},
+    tree::{self, Survived, image, open},
+};
 
 #[test]
 #[ignore = "needs $ICECORE_NTFS, made by scripts/make-ntfs.sh"]
@@ -210,4 +213,102 @@ fn an_index_that_leads_to_itself_ends() {
         changed += usize::from(twice);
     }
     assert!(changed > 3, "{changed}");
+}
+
+/// The reference of what a path leads to, and of the directory that it is in.
+fn references(name: &str, path: &str) -> (u64, u64) {
+    let fs = open(Arc::new(Memory::new(image("ntfs", name).0))).unwrap().fs;
+    let (mut dir, mut at) = (fs.root(), fs.root());
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        dir = at;
+        at = fs.lookup(dir, part.as_bytes()).unwrap().unwrap();
+    }
+    (at.0, dir.0)
+}
+
+/// Where the entries of an index are that name a file in a directory.
+fn entries(bytes: &[u8], (reference, parent): (u64, u64)) -> Vec<usize> {
+    let is = |at: &usize| {
+        bytes[*at..*at + 8] == reference.to_le_bytes() && bytes[at + 16..at + 24] == parent.to_le_bytes()
+    };
+    (0..bytes.len() - 128).step_by(8).filter(is).collect()
+}
+
+/// A directory whose name says that it is a file would hide what is below it from a walk; a file whose name says that it
+/// is a directory, itself.
+#[test]
+fn what_a_name_says_of_its_file_does_not_count() {
+    for name in ["ntfs-512", "ntfs-sector-4k"] {
+        let mut changed = 0;
+        for path in ["/dir", "/many", "/dir/sub/deep", "/compressed/text4096", "/size700", "/size70000"] {
+            let names = references(name, path);
+            let told = damage::told("ntfs", name, &[], |bytes| {
+                // One whose number lies at the end of a sector is not found.
+                let places = entries(bytes, names);
+                changed += usize::from(!places.is_empty());
+                // Of the flags of a name, the one of a directory.
+                places.into_iter().for_each(|at| bytes[at + 16 + 59] ^= 0x10);
+            });
+            assert!(told.is_empty(), "{path}: {told:?}");
+        }
+        assert!(changed > 3, "{name}: {changed}");
+    }
+}
+
+#[test]
+fn a_name_whose_record_is_damaged_is_told_and_the_others_are_what_they_are() {
+    let path = "/many/name012xxxxxxxxxxxxxxxxxxxx";
+    let number = usize::try_from(references("ntfs-512", path).0 & 0xffff_ffff).unwrap();
+    let told = damage::told("ntfs", "ntfs-512", &[path], |bytes| {
+        let at = record(bytes, number);
+        put(bytes, at, b"BAAD");
+    });
+    assert_told(&told, &["NTFS file record at offset 0x", &format!("record {number}: magic")]);
+}
+
+/// Puts attributes behind those of a record that come before its data.
+fn with_attributes(bytes: &mut [u8], at: usize, attributes: &[u8]) {
+    let half = |bytes: &[u8], at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let (fixups, count) = (at + half(bytes, at + 4), half(bytes, at + 6));
+    let ends: Vec<(usize, usize)> = (1..count).map(|n| (at + n * 512 - 2, fixups + n * 2)).collect();
+    ends.iter().for_each(|(end, kept)| bytes.copy_within(*kept..kept + 2, *end));
+    let data = attribute(bytes, at, 0x80);
+    put(bytes, data, attributes);
+    put(bytes, data + attributes.len(), &[0xff; 4]);
+    let used = u32::try_from(data + attributes.len() + 8 - at).unwrap();
+    put(bytes, at + 24, &used.to_le_bytes());
+    ends.iter().for_each(|(end, kept)| bytes.copy_within(*end..end + 2, *kept));
+    ends.iter().for_each(|(end, _)| bytes.copy_within(fixups..fixups + 2, *end));
+}
+
+/// A stream of 1 MiB that has no cluster.
+fn hole(name: u8) -> Vec<u8> {
+    let mut raw = vec![0; 72];
+    put(&mut raw, 0, &[0x80, 0, 0, 0, 72, 0, 0, 0, 1, 1, 64]);
+    raw[14] = name;
+    // Its last cluster, the place of its runs, its size.
+    put(&mut raw, 24, &255u64.to_le_bytes());
+    raw[32] = 66;
+    put(&mut raw, 48, &(1u64 << 20).to_le_bytes());
+    raw[64] = name;
+    put(&mut raw, 66, &[0x02, 0x00, 0x01, 0]);
+    raw
+}
+
+#[test]
+fn streams_that_take_nothing_on_the_disk_are_not_shown_without_end() {
+    let reference = references("ntfs-sector-4k", "/size700").0;
+    let number = usize::try_from(reference & 0xffff_ffff).unwrap();
+    let streams: Vec<u8> = (b'a'..b'a' + 20).flat_map(hole).collect();
+    let mut changed = Vec::new();
+    let told = damage::told("ntfs", "ntfs-sector-4k", &["/size700"], |bytes| {
+        let at = record(bytes, number);
+        with_attributes(bytes, at, &streams);
+        changed.clone_from(bytes);
+    });
+    assert_told(&told, &[&format!("streams of record {number}")]);
+    let fs = open(Arc::new(Memory::new(changed))).unwrap().fs;
+    let ino = icecore::fs::Ino(reference);
+    assert_eq!(fs.xattrs(ino).unwrap_err().code(), Code::LimitReached);
+    assert_eq!(fs.xattr(ino, b"user.c").unwrap(), Some(vec![0; 1 << 20]));
 }

@@ -81,3 +81,14 @@ fn a_volume_that_is_cut_is_told() {
     let opened = open(Arc::new(Memory::new(image[..image.len() / 2].to_vec()))).unwrap();
     assert_eq!(opened.notes.iter().map(icecore::FormatError::code).collect::<Vec<_>>(), [Code::Truncated]);
 }
+
+#[test]
+fn a_directory_that_poses_as_a_file_is_one() {
+    crate::damage::check_posing("squashfs", "squashfs-stored", "many", |bytes| {
+        // Where its inode is, its number, its kind, the length of its name, and its name.
+        let entry = [&[1, 0, 3, 0][..], b"many"].concat();
+        let places: Vec<usize> = (0..bytes.len() - 8).filter(|at| bytes[*at..*at + 8] == *entry).collect();
+        assert_eq!(places.len(), 1);
+        bytes[places[0]] = 2;
+    });
+}

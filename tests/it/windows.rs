@@ -9,7 +9,7 @@ use std::{
 
 use icecore::{
     block::{Memory, Source},
-    database::registry::{Hive, Key},
+    database::registry::{Hive, Key, Value},
     fs::Root,
     gap::Code,
     node::Machine,
@@ -41,14 +41,17 @@ fn list(hive: &Hive, bound: usize) -> (BTreeSet<String>, usize) {
     }
     while let Some((path, key)) = todo.pop().filter(|_| lines.len() < bound) {
         match hive.values(&key) {
-            Ok(values) => lines.extend(
-                values.iter().map(|one| format!("{path}\t{}\t{}\t{}", one.name, one.kind, hex(&one.data))),
-            ),
+            Ok(values) => {
+                let line = |one: &Value| format!("{path}\t{}\t{}\t{}", one.name, one.kind, hex(&one.data));
+                lines.extend(values.list.iter().map(line));
+                errors += values.damage.len();
+            }
             Err(_) => errors += 1,
         }
         match hive.children(&key) {
             Ok(children) => {
-                for child in children {
+                errors += children.damage.len();
+                for child in children.list {
                     let path = format!("{path}\\{}", child.name);
                     lines.insert(format!("{path}\t\t\t"));
                     todo.push((path, child));
@@ -187,6 +190,28 @@ fn a_windows_node_whose_registry_cannot_be_read_is_told_too() {
     assert_eq!(machine.reasons[0].code, Code::WindowsNode);
     assert_eq!(gaps.len(), 1, "{gaps:?}");
     assert!(gaps[0].path.as_deref().is_some_and(|path| path.starts_with("/Windows/System32/config/")));
+}
+
+/// A value of another type, or whose data is nowhere, is told by its name, and what the others say stays.
+#[test]
+fn a_value_that_is_not_what_it_should_be_is_told_and_loses_nothing_else() {
+    let image = fixture("windows.img");
+    let at = image.windows(11).position(|window| window == b"ProductName").unwrap() - 20;
+    assert_eq!(image[at..at + 2], *b"vk");
+    for (field, value, what) in [
+        (12, 4u32, "ProductName is of type 4 and has 62 bytes"),
+        (8, u32::MAX - 7, "registry cell at offset"),
+        (4, 0x4000_0000, "registry value of 1073741824 bytes"),
+    ] {
+        let mut bytes = image.clone();
+        bytes[at + field..at + field + 4].copy_from_slice(&value.to_le_bytes());
+        let (machine, gaps) = machine(&bytes);
+        let os = machine.os.unwrap();
+        assert_eq!((os.name, os.version_id.as_deref()), (None, Some("10.0.20348.2340")), "{what}");
+        assert_eq!(machine.hostname.as_deref(), Some("AKSWIN000002"));
+        assert!(gaps.len() == 1 && gaps[0].detail.contains(what), "{gaps:?}");
+        assert_eq!(gaps[0].path.as_deref(), Some("/Windows/System32/config/SOFTWARE"));
+    }
 }
 
 #[test]

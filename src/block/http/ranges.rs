@@ -77,6 +77,8 @@ fn parse(text: &[u8]) -> Option<Page> {
                 element.clear();
             }
             Event::Eof => break,
+            // Text that is spelled so would be cut or left out.
+            Event::GeneralRef(_) | Event::CData(_) => return None,
             _ => {}
         }
     }
@@ -105,6 +107,9 @@ mod tests {
             b"",
             b"<PageList><PageRange><End>5</End></PageRange></PageList>",
             b"<PageList><PageRange><Start>0</Start><End>5",
+            b"<PageList><PageRange><Start>0</Start><End>5&#49;</End></PageRange></PageList>",
+            b"<PageList><PageRange><Start><![CDATA[0]]></Start></PageRange></PageList>",
+            b"<PageList><NextMarker>a&amp;b</NextMarker></PageList>",
         ] {
             assert_eq!(parse(wrong), None);
         }

@@ -2,8 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::cells::{Cell, Cells, is_same};
-use crate::{error::FormatError, limits};
+use super::{
+    Found,
+    cells::{Budget, Cell, Cells, is_same},
+};
+use crate::{
+    error::{self, FormatError},
+    limits,
+};
 
 /// Bytes of a key before its name.
 const NAME: usize = 76;
@@ -26,9 +32,9 @@ pub struct Key {
 
 impl Key {
     pub(super) fn read(cells: &Cells, at: u32) -> Result<Self, FormatError> {
-        let cell = cells.read(at)?;
+        let cell = cells.read_begin(at, NAME.saturating_add(limits::REGISTRY_KEY_NAME_BYTES))?;
         let key = cell.bytes.starts_with(b"nk").then(|| Self::parse(&cell)).flatten();
-        key.ok_or_else(|| cell.corrupt("no key, or a cut one"))
+        key.ok_or_else(|| cell.corrupt("no key, or a cut one, or a name that is too long"))
     }
 
     fn parse(cell: &Cell) -> Option<Self> {
@@ -45,8 +51,18 @@ impl Key {
     }
 
     /// The keys directly below.
-    pub(super) fn children(&self, cells: &Cells) -> Result<Vec<Self>, FormatError> {
-        self.list(cells)?.into_iter().map(|at| self.below(cells, at)).collect()
+    pub(super) fn children(&self, cells: &Cells) -> Result<Found<Self>, FormatError> {
+        let (mut found, mut left) = (Found::default(), Budget::new());
+        for at in self.list(cells)? {
+            match self.below(cells, at) {
+                Ok(key) => {
+                    left.take(&key.name, 0)?;
+                    found.list.push(key);
+                }
+                Err(error) => error::note(&mut found.damage, error),
+            }
+        }
+        Ok(found)
     }
 
     /// The key of a name directly below.
@@ -135,4 +151,80 @@ fn elements(cell: &Cell, size: usize) -> Result<Vec<u32>, FormatError> {
         .filter_map(|raw| raw.first_chunk())
         .map(|raw| u32::from_le_bytes(*raw))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::registry::cells::tests::{bins, offsets};
+
+    /// A key with this name, of `children` keys that the list at `list` has.
+    fn key(name: &str, parent: u32, children: u32, list: u32) -> Vec<u8> {
+        let mut raw = vec![0; NAME];
+        raw[..4].copy_from_slice(b"nk\x20\0");
+        for (at, value) in [(16, parent), (20, children), (28, list)] {
+            raw[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        raw[72..74].copy_from_slice(&u16::try_from(name.len()).unwrap().to_le_bytes());
+        [&raw, name.as_bytes()].concat()
+    }
+
+    fn list(magic: &[u8], all: &[u32]) -> Vec<u8> {
+        [magic, &u16::try_from(all.len()).unwrap().to_le_bytes(), &offsets(all)].concat()
+    }
+
+    /// What is told of the keys below the first, of `children` with this list.
+    fn told(children: u32, top: &[u8]) -> (Vec<String>, Vec<String>) {
+        let cells = bins(&[
+            (0, key("top", 0, children, 128)),
+            (128, top.to_vec()),
+            (256, list(b"li", &[512, 640])),
+            (320, list(b"li", &[768])),
+            (512, key("a", 0, 0, 0)),
+            (640, key("b", 7, 0, 0)),
+            (768, key("c", 0, 0, 0)),
+        ]);
+        let top = Key::read(&cells, 0).unwrap();
+        match top.children(&cells) {
+            Ok(found) => (
+                found.list.into_iter().map(|key| key.name).collect(),
+                found.damage.into_iter().map(|error| error.detail()).collect(),
+            ),
+            Err(error) => (Vec::new(), vec![error.detail()]),
+        }
+    }
+
+    #[test]
+    fn lists_that_repeat_or_tell_other_numbers_are_refused() {
+        for (children, top, what) in [
+            (3, list(b"ri", &[256, 256]), "it has the list at 0x100 twice"),
+            (2, list(b"ri", &[256, 320]), "more keys than the 2 of its key"),
+            (4, list(b"ri", &[256, 320]), "3 keys, expected 4"),
+            (2, list(b"li", &[512, 512]), "it has the key at 0x200 twice"),
+            (2, list(b"ri", &[128, 128]), "is no list of keys"),
+            (9, list(b"li", &[512])[..6].to_vec(), "a list of 1 is cut"),
+        ] {
+            let (names, told) = told(children, &top);
+            assert!(names.is_empty() && told.len() == 1, "{told:?}");
+            assert!(
+                told[0].starts_with("registry cell at offset 0x1080") && told[0].contains(what),
+                "{told:?}"
+            );
+        }
+        let (_, told) = told(limits::REGISTRY_CHILDREN + 1, &[]);
+        assert_eq!(told, ["registry key of 1048577 keys"]);
+    }
+
+    #[test]
+    fn one_key_that_cannot_be_read_is_told_and_the_others_are_listed() {
+        let (names, told) = told(3, &list(b"ri", &[256, 320]));
+        assert_eq!(names, ["a", "c"]);
+        assert!(told.len() == 1 && told[0].contains("says that it is below 0x7"), "{told:?}");
+    }
+
+    #[test]
+    fn a_name_that_no_key_has_is_refused() {
+        let cells = bins(&[(0, key(&"x".repeat(600), 0, 0, 0))]);
+        assert!(Key::read(&cells, 0).unwrap_err().detail().contains("too long"));
+    }
 }

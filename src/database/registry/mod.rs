@@ -30,6 +30,21 @@ pub struct Hive {
     pub notes: Vec<FormatError>,
 }
 
+/// What a list of a key leads to: one that cannot be read loses itself only.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// What was read.
+    pub list: Vec<T>,
+    /// What was not.
+    pub damage: Vec<FormatError>,
+}
+
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self { list: Vec::new(), damage: Vec::new() }
+    }
+}
+
 impl Hive {
     /// Opens a hive by its base block.
     pub fn open(source: Source) -> Result<Self, FormatError> {
@@ -57,12 +72,12 @@ impl Hive {
     }
 
     /// The keys directly below a key.
-    pub fn children(&self, key: &Key) -> Result<Vec<Key>, FormatError> {
+    pub fn children(&self, key: &Key) -> Result<Found<Key>, FormatError> {
         key.children(&self.cells)
     }
 
     /// The values of a key.
-    pub fn values(&self, key: &Key) -> Result<Vec<Value>, FormatError> {
+    pub fn values(&self, key: &Key) -> Result<Found<Value>, FormatError> {
         value::all(&self.cells, key)
     }
 

@@ -1,10 +1,16 @@
 //! Values ("vk") and their data, which is in the value, in a cell or, if it is large, in several ("db").
 
+use std::collections::HashSet;
+
 use super::{
-    cells::{Cell, Cells, is_same, utf16},
+    Found,
+    cells::{Budget, Cell, Cells, is_same, utf16},
     key::Key,
 };
-use crate::{error::FormatError, limits, num};
+use crate::{
+    error::{self, FormatError},
+    limits, num,
+};
 
 /// Bytes of a value before its name.
 const NAME: usize = 20;
@@ -41,28 +47,40 @@ impl Value {
 
     /// The number of a value that is one.
     pub fn number(&self) -> Option<u64> {
-        match (self.kind, self.data.first_chunk(), self.data.first_chunk()) {
-            (DWORD, Some(raw), _) => Some(u32::from_le_bytes(*raw).into()),
-            (QWORD, _, Some(raw)) => Some(u64::from_le_bytes(*raw)),
+        match self.kind {
+            DWORD => Some(u32::from_le_bytes(self.data[..].try_into().ok()?).into()),
+            QWORD => Some(u64::from_le_bytes(self.data[..].try_into().ok()?)),
             _ => None,
         }
     }
 }
 
 /// The values of a key.
-pub(super) fn all(cells: &Cells, key: &Key) -> Result<Vec<Value>, FormatError> {
-    list(cells, key)?.into_iter().map(|at| read(cells, &cells.read(at)?)).collect()
-}
-
-/// One value of a key.
-pub(super) fn one(cells: &Cells, key: &Key, name: &str) -> Result<Option<Value>, FormatError> {
+pub(super) fn all(cells: &Cells, key: &Key) -> Result<Found<Value>, FormatError> {
+    let (mut found, mut left) = (Found::default(), Budget::new());
     for at in list(cells, key)? {
-        let cell = cells.read(at)?;
-        if is_same(&named(&cell)?, name) {
-            return read(cells, &cell).map(Some);
+        match begin(cells, at).and_then(|cell| read(cells, &cell)) {
+            Ok(value) => {
+                left.take(&value.name, value.data.len())?;
+                found.list.push(value);
+            }
+            Err(error) => error::note(&mut found.damage, error),
         }
     }
-    Ok(None)
+    Ok(found)
+}
+
+/// One value of a key. If it is not found, one that could not be read may be it.
+pub(super) fn one(cells: &Cells, key: &Key, name: &str) -> Result<Option<Value>, FormatError> {
+    let mut failure = None;
+    for at in list(cells, key)? {
+        match begin(cells, at).and_then(|cell| Ok((named(&cell)?, cell))) {
+            Ok((found, cell)) if is_same(&found, name) => return read(cells, &cell).map(Some),
+            Ok(_) => {}
+            Err(error) => drop(failure.get_or_insert(error)),
+        }
+    }
+    failure.map_or(Ok(None), Err)
 }
 
 fn list(cells: &Cells, key: &Key) -> Result<Vec<u32>, FormatError> {
@@ -73,7 +91,17 @@ fn list(cells: &Cells, key: &Key) -> Result<Vec<u32>, FormatError> {
     let bytes = cell.bytes.get(..num::index(key.values).saturating_mul(4));
     let bytes = bytes.ok_or_else(|| cell.corrupt(format!("a list of {} values is cut", key.values)))?;
     let (offsets, _) = bytes.as_chunks::<4>();
-    Ok(offsets.iter().map(|raw| u32::from_le_bytes(*raw)).collect())
+    let offsets: Vec<u32> = offsets.iter().map(|raw| u32::from_le_bytes(*raw)).collect();
+    let mut seen = HashSet::new();
+    match offsets.iter().find(|at| !seen.insert(**at)) {
+        Some(twice) => Err(cell.corrupt(format!("it has the value at {twice:#x} twice"))),
+        None => Ok(offsets),
+    }
+}
+
+/// The cell of a value, as far as its name goes.
+fn begin(cells: &Cells, at: u32) -> Result<Cell, FormatError> {
+    cells.read_begin(at, NAME.saturating_add(limits::REGISTRY_VALUE_NAME_BYTES))
 }
 
 fn named(cell: &Cell) -> Result<String, FormatError> {
@@ -82,7 +110,7 @@ fn named(cell: &Cell) -> Result<String, FormatError> {
         cell.name(NAME, cell.u16(2)?, compressed)
     };
     let name = cell.bytes.starts_with(b"vk").then(name).flatten();
-    name.ok_or_else(|| cell.corrupt("no value, or a cut one"))
+    name.ok_or_else(|| cell.corrupt("no value, or a cut one, or a name that is too long"))
 }
 
 fn read(cells: &Cells, cell: &Cell) -> Result<Value, FormatError> {
@@ -121,4 +149,82 @@ fn data(cells: &Cells, value: &Cell, at: u32, length: usize) -> Result<Vec<u8>, 
         data.extend_from_slice(segment.bytes.get(..left).ok_or_else(cut)?);
     }
     if data.len() == length { Ok(data) } else { Err(cut()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        database::registry::cells::tests::{bins, offsets},
+        gap::Code,
+    };
+
+    /// A value with `length` bytes of data at `data`.
+    fn value(name: &str, length: u32, data: u32) -> Vec<u8> {
+        let mut raw = vec![0; NAME];
+        raw[..2].copy_from_slice(b"vk");
+        raw[2..4].copy_from_slice(&u16::try_from(name.len()).unwrap().to_le_bytes());
+        raw[4..8].copy_from_slice(&length.to_le_bytes());
+        raw[8..12].copy_from_slice(&data.to_le_bytes());
+        raw[16] = 1;
+        [&raw, name.as_bytes()].concat()
+    }
+
+    /// Bins with a key of these values, in the order of a list at 128.
+    fn key(values: &[u32], more: Vec<(u32, Vec<u8>)>) -> (Cells, Key) {
+        let mut raw = vec![0; 76];
+        raw[..2].copy_from_slice(b"nk");
+        raw[36..40].copy_from_slice(&u32::try_from(values.len()).unwrap().to_le_bytes());
+        raw[40..44].copy_from_slice(&128u32.to_le_bytes());
+        let mut cells = vec![(0, raw), (128, offsets(values))];
+        cells.extend(more);
+        let cells = bins(&cells);
+        let key = Key::read(&cells, 0).unwrap();
+        (cells, key)
+    }
+
+    #[test]
+    fn one_value_that_cannot_be_read_is_told_and_the_others_are_found() {
+        let more = vec![(512, value("a", 4, 1 << 20)), (640, b"none".to_vec()), (768, value("c", 0, 0))];
+        let (cells, key) = key(&[512, 640, 768], more);
+        let found = all(&cells, &key).unwrap();
+        assert_eq!(found.list.into_iter().map(|value| value.name).collect::<Vec<_>>(), ["c"]);
+        let told: Vec<String> = found.damage.iter().map(FormatError::detail).collect();
+        assert!(
+            told.len() == 2 && told[1].starts_with("registry cell at offset 0x1280: no value"),
+            "{told:?}"
+        );
+        assert!(one(&cells, &key, "C").unwrap().is_some());
+        assert!(one(&cells, &key, "a").is_err());
+        assert!(one(&cells, &key, "d").is_err(), "it may be what could not be read");
+    }
+
+    #[test]
+    fn a_list_with_one_value_twice_is_refused() {
+        let (cells, key) = key(&[512, 512], vec![(512, value("a", 0, 0))]);
+        let told = all(&cells, &key).unwrap_err().detail();
+        assert_eq!(told, "registry cell at offset 0x1080: it has the value at 0x200 twice");
+    }
+
+    #[test]
+    fn values_that_share_their_data_are_not_listed_without_end() {
+        let places: Vec<u32> = (0..80).map(|n| 1024 + n * 32).collect();
+        let mut more: Vec<_> = places.iter().map(|at| (*at, value("a", 1_000_000, 8192))).collect();
+        more.push((8192, vec![0; 1_000_000]));
+        let (cells, key) = key(&places, more);
+        assert_eq!(all(&cells, &key).unwrap_err().code(), Code::LimitReached);
+        let (cells, key) = self::key(&[512], vec![(512, value("a", 2 << 20, 0))]);
+        assert_eq!(all(&cells, &key).unwrap().damage[0].code(), Code::LimitReached);
+    }
+
+    #[test]
+    fn numbers_have_the_bytes_of_their_type() {
+        let number = |kind, data: &[u8]| Value { name: String::new(), kind, data: data.to_vec() }.number();
+        assert_eq!(number(DWORD, &[1, 0, 0, 0]), Some(1));
+        assert_eq!(number(QWORD, &[1, 0, 0, 0, 0, 0, 0, 1]), Some(1 + (1 << 56)));
+        assert_eq!(
+            (number(DWORD, &[1, 0, 0]), number(DWORD, &[0; 8]), number(SZ, &[1, 0, 0, 0])),
+            (None, None, None)
+        );
+    }
 }

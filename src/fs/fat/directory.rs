@@ -25,7 +25,11 @@ const READ_ONLY: u8 = 0x01;
 const VOLUME: u8 = 0x08;
 const DIRECTORY: u8 = 0x10;
 const LONG_NAME: u8 = 0x0f;
-/// First bytes: of no entry and none behind it, and of one that was deleted.
+/// First bytes: of no entry, and of one that was deleted.
+///
+/// By Microsoft's specification there is none behind the first of no entry either. Linux passes over it as over one that was
+/// deleted and reads on to the end of the chain, so what lies behind it is there on a node, and is listed here. Where the
+/// end is meant, all is zeros: who makes a directory fills its clusters with them.
 const NONE: u8 = 0;
 const DELETED: u8 = 0xe5;
 
@@ -77,7 +81,6 @@ pub(super) struct Contents {
     pub(super) label: Option<String>,
     pub(super) damage: Vec<FormatError>,
     long: Long,
-    ended: bool,
 }
 
 /// Reads a directory: the root, or one that begins with a cluster and belongs to `owner`.
@@ -131,9 +134,7 @@ impl Contents {
         let (entries, _) = bytes.as_chunks::<ENTRY>();
         for (entry, at) in entries.iter().zip((offset..).step_by(ENTRY)) {
             match (entry[0], entry[11]) {
-                _ if self.ended => return,
-                (NONE, _) => self.ended = true,
-                (DELETED, _) => self.long = Long::default(),
+                (NONE | DELETED, _) => self.long = Long::default(),
                 (_, attributes) if attributes & 0x3f == LONG_NAME => self.long.take(entry),
                 (_, attributes) if attributes & VOLUME != 0 => {
                     self.long = Long::default();

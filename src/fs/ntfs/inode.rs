@@ -1,7 +1,9 @@
 //! A file: its record with all attributes, and what `stat(2)` tells of it.
 
 use super::{
-    attribute::{Attribute, DATA, FILE_NAME, INDEX_ALLOCATION, REPARSE_POINT, STANDARD_INFORMATION},
+    attribute::{
+        ATTRIBUTE_LIST, Attribute, DATA, FILE_NAME, INDEX_ALLOCATION, REPARSE_POINT, STANDARD_INFORMATION,
+    },
     index::{self, I30},
     list,
     record::Record,
@@ -116,6 +118,16 @@ impl Inode {
             mtime: timestamp(modified),
         })
     }
+}
+
+/// What a file is by its first record alone: `None` if something may stand in for it, or it is a part of another.
+pub(super) fn plain_kind(record: &Record) -> Option<FileKind> {
+    let has = |kind| record.attributes.iter().any(|attribute| attribute.kind == kind);
+    let own = record.attributes.iter().find(|attribute| attribute.is(STANDARD_INFORMATION, &[]));
+    let flags = own.and_then(Attribute::here).and_then(|bytes| le32(bytes, 32))?;
+    let is_plain = record.base == 0 && !has(ATTRIBUTE_LIST) && !has(REPARSE_POINT);
+    let kind = if record.is_directory { FileKind::Directory } else { FileKind::Regular };
+    (is_plain && flags & SYSTEM == 0).then_some(kind)
 }
 
 /// The value of an attribute of at most `limit` bytes that is no file's data, and so not compressed.

@@ -121,3 +121,74 @@ pub(super) fn join(mut parts: Vec<Attribute>) -> Result<Vec<Attribute>, String> 
     }
     Ok(joined)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::cell::Cell;
+
+    use super::{
+        super::{
+            attribute::{DATA, Runs},
+            runs::Run,
+        },
+        *,
+    };
+    use crate::gap::Code;
+
+    /// A record with these attributes.
+    pub(in super::super) fn record(number: u64, base: u64, attributes: Vec<Attribute>) -> Record {
+        Record { number, offset: number * 1024, sequence: 1, is_directory: false, base, attributes }
+    }
+
+    /// A stream of `count` holes of a cluster each.
+    pub(in super::super) fn stream(instance: u16, count: u64) -> Attribute {
+        let runs = (0..count).map(|vcn| Run { vcn, lcn: None, count: 1 }).collect();
+        let value = Value::Runs(Runs { first: 0, runs, size: count * 512, initialized: 0, unit: 0 });
+        Attribute { kind: DATA, name: vec![instance], flags: 0, instance, value }
+    }
+
+    fn entry(reference: u64, instance: u16) -> Entry {
+        Entry { kind: DATA, reference, instance }
+    }
+
+    #[test]
+    fn a_list_with_one_attribute_twice_is_refused_before_it_is_followed() {
+        let own = record(40, 0, Vec::new());
+        let fetched = Cell::new(0);
+        let fetch = |_| {
+            fetched.set(fetched.get() + 1);
+            Ok(record(41, 40, vec![stream(0, 1)]))
+        };
+        let error = gather(&own, &vec![entry(41, 0); 9000], fetch).unwrap_err().detail();
+        assert_eq!(error, "NTFS file record at offset 0xa000: record 40: its list has an attribute twice");
+        assert_eq!(fetched.get(), 0);
+    }
+
+    #[test]
+    fn runs_of_all_attributes_of_a_file_are_bounded() {
+        let own = record(40, 0, Vec::new());
+        let part = num::to_u64(limits::NTFS_RUNS / 2 + 1);
+        let parts = [entry(41, 0), entry(42, 1)];
+        let fetch =
+            |reference| Ok(record(reference, 40, vec![stream(u16::try_from(reference - 41).unwrap(), part)]));
+        let error = gather(&own, &parts, fetch).unwrap_err();
+        assert_eq!(
+            (error.code(), error.detail().as_str()),
+            (Code::LimitReached, "a file of more than 1048576 runs")
+        );
+        assert_eq!(gather(&own, &parts[..1], fetch).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_part_of_another_file_is_refused() {
+        let own = record(40, 0, Vec::new());
+        for base in [0, 39, 40 | 7 << 48] {
+            let fetch = |_| Ok(record(41, base, vec![stream(0, 1)]));
+            let error = gather(&own, &[entry(41, 0)], fetch).unwrap_err().detail();
+            assert!(
+                error.starts_with("NTFS file record at offset 0xa400: record 41: it belongs to"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{
     index::{Entries, Entry, Index},
-    inode::{Inode, REPARSE, SYSTEM},
+    inode::{self, Inode, REPARSE, SYSTEM},
     record::number,
     reparse::Reparse,
     volume::{FIRST, Volume},
@@ -125,7 +125,7 @@ impl Reading<'_> {
     }
 
     /// The entry as it is listed; the volume's own files and names for DOS are not.
-    fn named(&self, entry: &Entry) -> Result<Option<DirEntry>, FormatError> {
+    fn named(&mut self, entry: &Entry) -> Result<Option<DirEntry>, FormatError> {
         let inode = self.index.inode;
         let Some(name) = entry.name.as_ref().filter(|name| !name.is_dos) else { return Ok(None) };
         if number(entry.reference) < FIRST {
@@ -140,13 +140,30 @@ impl Reading<'_> {
         if number(name.parent) != inode.record.number {
             return Err(corrupt(&format!("says that record {} has it", number(name.parent))));
         }
-        let kind = match name.is_directory() {
-            true if name.flags & REPARSE == 0 => FileKind::Directory,
-            false if name.flags & (REPARSE | SYSTEM) == 0 => FileKind::Regular,
-            // What stands in for the file says what it is.
-            _ => self.volume.inode(entry.reference)?.kind(self.volume)?,
+        let told = match name.is_directory() {
+            true => FileKind::Directory,
+            false => FileKind::Regular,
+        };
+        let kind = match self.kind(entry.reference) {
+            Ok(kind) => kind,
+            // What stands in for the file would say what it is.
+            Err(error) if name.flags & (REPARSE | SYSTEM) != 0 => return Err(error),
+            Err(error) => {
+                self.damaged(error);
+                told
+            }
         };
         Ok(Some(DirEntry { name: bytes, ino: Ino(entry.reference), kind }))
+    }
+
+    /// What the record of an entry says that it is: the name has a copy of that, and one that lies would hide what is
+    /// below from a walk. No link count tells of the directories, and so each record is read; of most its first bytes.
+    fn kind(&self, reference: u64) -> Result<FileKind, FormatError> {
+        let record = self.volume.record(reference)?;
+        match inode::plain_kind(&record) {
+            Some(kind) => Ok(kind),
+            None => self.volume.inode(reference)?.kind(self.volume),
+        }
     }
 
     fn damaged(&mut self, error: FormatError) {

@@ -85,3 +85,44 @@ impl Mft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        block::Memory,
+        fs::ntfs::{
+            attribute::{ATTRIBUTE_LIST, Value},
+            list::tests::{record, stream},
+        },
+        gap::Code,
+    };
+
+    #[test]
+    fn a_table_in_very_many_parts_is_refused_before_they_are_read() {
+        let boot =
+            Boot { cluster: 512, clusters: 1 << 20, record: 1024, index: 4096, mft: 4, mirror: 8, serial: 0 };
+        let part = |instance: u16| {
+            let mut entry = [0; 32];
+            entry[0] = 0x80;
+            entry[4] = 32;
+            entry[16] = 16;
+            entry[24..26].copy_from_slice(&instance.to_le_bytes());
+            entry
+        };
+        let source: Source = Arc::new(Memory::default());
+        let told = |parts: u16| {
+            let list = Value::Here((0..parts).flat_map(part).collect());
+            let list =
+                Attribute { kind: ATTRIBUTE_LIST, name: Vec::new(), flags: 0, instance: 1, value: list };
+            let own = Attribute { name: Vec::new(), ..stream(0, 1 << 10) };
+            Mft::of(&source, &boot, &record(0, 0, vec![list, own])).err().unwrap()
+        };
+        let error = told(513);
+        assert_eq!(error.detail(), "a master file table of more than 512 parts");
+        assert_eq!(error.code(), Code::LimitReached);
+        assert_eq!(told(512).code(), Code::CorruptStructure, "it is looked for");
+    }
+}

@@ -11,13 +11,18 @@ use crate::{
 
 /// Several directories, each in its place.
 pub(super) fn read(volume: &Volume, dirs: &[Ino]) -> Vec<Result<Listing, FormatError>> {
+    read_within(volume, dirs, limits::DIRECTORY_ENTRIES)
+}
+
+/// The same with room for as many entries, and those of one directory more.
+fn read_within(volume: &Volume, dirs: &[Ino], most: usize) -> Vec<Result<Listing, FormatError>> {
     let entries = Cell::new(0usize);
     in_batches(dirs, |batch| {
         let mut seen = HashSet::new();
         in_disk_order(batch, |dir| {
             // Lists that begin at different places of one another are as endless.
-            if entries.get() > limits::DIRECTORY_ENTRIES {
-                let what = format!("directories of more than {} entries together", limits::DIRECTORY_ENTRIES);
+            if entries.get() > most {
+                let what = format!("directories of more than {most} entries together");
                 return Err(FormatError::limit(what));
             }
             let listing = read_one(volume, dir)?;
@@ -62,18 +67,77 @@ pub(super) fn read_one(volume: &Volume, dir: Ino) -> Result<Listing, FormatError
 
 /// The inode of one name. If it was not found before a damaged place, the damage is the answer.
 pub(super) fn look_up(volume: &Volume, dir: Ino, name: &[u8]) -> Result<Option<Ino>, FormatError> {
+    look_up_within(volume, dir, name, limits::DIRECTORY_ENTRIES)
+}
+
+fn look_up_within(volume: &Volume, dir: Ino, name: &[u8], most: usize) -> Result<Option<Ino>, FormatError> {
     let (mut found, mut count) = (None, 0usize);
     directory::entries(volume, &Inode::read(volume, dir.0)?, |entry| {
         if entry.name == name {
             found = Some(entry.ino);
         }
         count = count.saturating_add(1);
-        found.is_some() || count > limits::DIRECTORY_ENTRIES
+        found.is_some() || count > most
     })?;
     match found {
-        None if count > limits::DIRECTORY_ENTRIES => {
-            Err(FormatError::limit(format!("more than {} entries", limits::DIRECTORY_ENTRIES)))
-        }
+        None if count > most => Err(FormatError::limit(format!("more than {most} entries"))),
         found => Ok(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{
+        super::{superblock, volume::Volume},
+        *,
+    };
+    use crate::{
+        block::{Memory, Source},
+        gap::Code,
+    };
+
+    fn volume() -> Volume {
+        let packed = include_bytes!("../../../disk-fixtures/squashfs/squashfs-stored.img.zst");
+        let source: Source = Arc::new(Memory::new(zstd::decode_all(&packed[..]).unwrap()));
+        let superblock = superblock::read(&source).unwrap();
+        Volume::new(source, superblock)
+    }
+
+    #[test]
+    fn entries_of_all_directories_of_a_walk_are_bounded() {
+        let volume = volume();
+        let root = Ino(volume.superblock.root);
+        let many = look_up(&volume, root, b"many").unwrap().unwrap();
+        let dir = look_up(&volume, root, b"dir").unwrap().unwrap();
+        let read = |most| {
+            let listings = read_within(&volume, &[root, many, dir], most);
+            listings
+                .into_iter()
+                .map(|listing| listing.map(|listing| listing.entries.len()))
+                .collect::<Vec<_>>()
+        };
+        let whole: Vec<usize> = read(1000).into_iter().map(Result::unwrap).collect();
+        assert!(whole.iter().all(|count| *count > 0));
+        let cut = read(0);
+        assert_eq!(cut.iter().filter(|listing| listing.is_ok()).count(), 1, "{cut:?}");
+        let error = cut.into_iter().find_map(Result::err).unwrap();
+        assert_eq!(error.detail(), "directories of more than 0 entries together");
+        assert_eq!(error.code(), Code::LimitReached);
+    }
+
+    #[test]
+    fn a_name_is_looked_for_among_so_many_entries() {
+        let volume = volume();
+        let root = Ino(volume.superblock.root);
+        let (first, last) = {
+            let names = read_one(&volume, root).unwrap().entries;
+            (names[0].name.clone(), names[names.len() - 1].name.clone())
+        };
+        assert!(look_up_within(&volume, root, &first, 3).unwrap().is_some());
+        assert_eq!(look_up_within(&volume, root, &last, 3).unwrap_err().code(), Code::LimitReached);
+        assert!(look_up_within(&volume, root, &last, 1000).unwrap().is_some());
+        assert_eq!(look_up_within(&volume, root, b"no", 1000).unwrap(), None);
     }
 }

@@ -15,6 +15,9 @@ const STRUCTURE: &str = "squashfs extended attributes";
 /// Of an attribute's type: the value is a place.
 const ELSEWHERE: u16 = 0x100;
 
+/// What an attribute takes in memory beside its name and value.
+const LEAST: usize = 64;
+
 /// All attributes of an inode.
 pub(super) fn read(volume: &Volume, inode: &Inode) -> Result<Vec<Xattr>, FormatError> {
     let Some(number) = inode.fields.xattrs else { return Ok(Vec::new()) };
@@ -52,7 +55,7 @@ pub(super) fn read(volume: &Volume, inode: &Inode) -> Result<Vec<Xattr>, FormatE
             let at = at.ok_or_else(|| corrupt(format!("a place of {} bytes", value.len())))?;
             value = self::value(&mut Cursor::new(volume, Place::of(start, at)))?;
         }
-        let bytes = name.len().saturating_add(value.len()).saturating_add(8);
+        let bytes = name.len().saturating_add(value.len()).saturating_add(LEAST);
         left = left
             .checked_sub(bytes)
             .ok_or_else(|| FormatError::limit(format!("{STRUCTURE} of set {number}")))?;

@@ -1,9 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
     block,
-    fs::{FileSystem, Ino, Listing, Stat, Subvolume, Xattr, memory::Tree},
+    fs::{FileSystem, Ino, Listing, Stat, Subvolume, Xattr, liar::Liar, memory::Tree},
+    limits,
 };
 
 fn volume(id: &str, disk: usize, uuid: &str, tree: Tree) -> NodeVolume {
@@ -280,4 +281,101 @@ fn a_long_fstab_is_cut_and_told() {
     let fstab: String = (0..20_000).map(|n| format!("/srv /m{n} none bind\n")).collect();
     let machine = assemble(&[root(&fstab, &[("srv/x", "")])], &[]);
     assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::LimitReached]);
+}
+
+#[test]
+fn a_unit_of_the_machines_own_goes_before_its_fstab() {
+    let fstab = "UUID=bbbb /var ext4 defaults 0 2\n";
+    let unit = ("etc/systemd/system/var.mount", "[Mount]\nWhat=LABEL=gone\nOptions=nofail\n");
+    let machine = assemble(&[root(fstab, &[unit]), data("lib/containerd")], &[]);
+    assert_eq!(machine.mounts.len(), 1);
+    assert_eq!(sites(&machine), [(Some("disk1".to_owned()), "/lib/containerd".to_owned())]);
+    assert_eq!(machine.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::MissingDisk]);
+    // One of the system's does not.
+    let unit = ("usr/lib/systemd/system/var.mount", unit.1);
+    let machine = assemble(&[root(fstab, &[unit]), data("lib/containerd")], &[]);
+    assert_eq!((machine.mounts.len(), machine.gaps.len()), (2, 0));
+}
+
+/// A volume of ostree of which one file cannot be read, or a part of every directory.
+fn ostree(files: &[(&str, &str)], unreadable: Option<&str>) -> Machine {
+    let mut tree = Tree::default();
+    for (path, content) in files {
+        tree.file(path, *content);
+    }
+    let mut one = volume("disk0p1", 0, "aaaa", tree);
+    let found =
+        |path: &str| Root::new(Arc::clone(&one.opened.fs)).find(path.as_bytes()).unwrap().unwrap().ino;
+    let bad = unreadable.map(found);
+    let mut liar = match bad {
+        Some(_) => Liar::new(one.opened.fs, |_, _| {}),
+        None => Liar::damaged(one.opened.fs),
+    };
+    liar.unreadable = bad;
+    one.opened.fs = Arc::new(liar);
+    assemble(&[one], &[])
+}
+
+fn codes(machine: &Machine) -> Vec<Code> {
+    machine.gaps.iter().map(|gap| gap.code).collect()
+}
+
+#[test]
+fn what_of_ostree_cannot_be_read_is_told_whatever_comes_of_it() {
+    let os = ("ostree/deploy/a/deploy/x.0/usr/lib/os-release", "ID=fedora\n");
+    let entry = |name: &str| format!("options ostree=/ostree/deploy/a/deploy/{name}\n");
+    let (good, bad) = (entry("x.0"), entry("y.0"));
+    let (one, two) = ("loader/entries/1.conf", ("loader/entries/2.conf", good.as_str()));
+    // Of two entries, one cannot be read: the other counts.
+    let machine = ostree(&[(one, &bad), two, os], Some(one));
+    assert_eq!(machine.os.as_ref().map(|os| os.id.as_str()), Some("fedora"));
+    assert_eq!(codes(&machine), [Code::ReadError]);
+    // The only one cannot be read, and no deployment holds a system.
+    let machine = ostree(&[(one, &good), ("ostree/deploy/a/deploy/x.0/f", "")], Some(one));
+    assert!(machine.root.is_none());
+    assert_eq!(codes(&machine), [Code::ReadError]);
+    // There are no deployments, or the system is another one, or a deployment.
+    for files in [
+        &[("ostree/deploy/a/x", ""), ("usr/lib/os-release", "ID=debian\n")][..],
+        &[("ostree/deploy/a/x", ""), ("f", "")],
+        &[two, os],
+    ] {
+        let machine = ostree(files, None);
+        let effect = "the node's own system may be another one";
+        let told =
+            machine.gaps.iter().filter(|gap| gap.effect == effect && gap.detail.ends_with("a lost block"));
+        assert!(told.count() >= 1, "{:?}", machine.gaps);
+    }
+    let long = "x".repeat(crate::num::to_usize(limits::BOOT_ENTRY_BYTES) + 1);
+    let machine = ostree(&[(one, &long), two, os], None);
+    assert!(codes(&machine).contains(&Code::LimitReached), "{:?}", machine.gaps);
+    assert!(machine.os.is_some());
+}
+
+#[test]
+fn boot_loaders_entries_without_end_are_cut_and_told() {
+    let paths: Vec<String> = (0..=limits::BOOT_ENTRIES).map(|n| format!("loader/entries/{n}.conf")).collect();
+    let mut files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "title x\n")).collect();
+    files.push(("ostree/deploy/a/deploy/x.0/usr/lib/os-release", "ID=fedora\n"));
+    let machine = ostree(&files, Some("loader/entries/0.conf"));
+    assert_eq!(machine.os.as_ref().map(|os| os.id.as_str()), Some("fedora"));
+    assert_eq!(codes(&machine), [Code::LimitReached]);
+}
+
+#[test]
+fn a_directory_that_would_tell_the_system_and_cannot_be_read_is_told() {
+    let mut tree = Tree::default();
+    tree.file("lib/os-release", "ID=flatcar\n");
+    let mut usr = volume("disk0p3", 0, "cccc", tree);
+    let lib = usr.opened.fs.lookup(usr.opened.fs.root(), b"lib").unwrap();
+    let mut liar = Liar::new(usr.opened.fs, |_, _| {});
+    liar.unreadable = lib;
+    usr.opened.fs = Arc::new(liar);
+    let machine = assemble(&[usr], &[]);
+    assert!(machine.root.is_none());
+    let effect = "whether the node's own system is on it is not known";
+    // A report tells equal gaps once.
+    let told: BTreeSet<_> =
+        machine.gaps.iter().filter(|gap| gap.subject == "disk0p3" && gap.effect == effect).collect();
+    assert_eq!(told.len(), 1, "{:?}", machine.gaps);
 }
