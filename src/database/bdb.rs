@@ -4,9 +4,10 @@
 
 use std::collections::HashSet;
 
-use super::bytes::{Order, part};
+use super::order::Order;
 use crate::{
     block::{self, ReadAt, Source},
+    bytes::part,
     error::FormatError,
     limits, num,
 };

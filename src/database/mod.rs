@@ -4,7 +4,7 @@
 
 pub mod bdb;
 pub mod bolt;
-mod bytes;
 pub mod ndb;
+mod order;
 pub mod registry;
 pub mod sqlite;

@@ -3,9 +3,10 @@
 
 use std::vec;
 
-use super::bytes::{Order, part};
+use super::order::Order;
 use crate::{
     block::{self, ReadAt, Source},
+    bytes::part,
     error::FormatError,
     limits, num,
 };

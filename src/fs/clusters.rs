@@ -9,11 +9,11 @@ use std::{
 
 use super::{
     blocks::Blocks,
-    bytes::{le16, le32},
     map::{Data, Map, Mapped, Run},
 };
 use crate::{
     block::{Cached, Memory, ReadAt, Slice, Source, check_range, read_vec},
+    bytes::{le16, le32},
     error::FormatError,
     gap::Code,
     limits, num,

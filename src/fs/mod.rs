@@ -43,7 +43,6 @@ pub use root::{Mount, Root};
 
 use crate::{
     block::{Probed, ReadAt, Source},
-    bytes,
     error::FormatError,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::{
     block::{ReadAt, read_vec},
-    database::bytes::Order,
+    database::order::Order,
     error::FormatError,
     gap::Code,
 };

@@ -3,7 +3,7 @@
 use super::base::BINS;
 use crate::{
     block::{Source, read_vec},
-    database::bytes::Order,
+    database::order::Order,
     error::FormatError,
     limits, num,
 };
@@ -66,7 +66,7 @@ impl Cell {
 
     /// A name at `at`: in Latin-1 if it is `compressed`, else in UTF-16.
     pub(super) fn name(&self, at: usize, length: u16, compressed: bool) -> Option<String> {
-        let bytes = crate::database::bytes::part(&self.bytes, at, length.into())?;
+        let bytes = crate::bytes::part(&self.bytes, at, length.into())?;
         Some(match compressed {
             true => bytes.iter().map(|byte| char::from(*byte)).collect(),
             false => utf16(bytes),

@@ -144,7 +144,7 @@ fn keys(cell: &Cell) -> Result<Vec<u32>, FormatError> {
 /// The cells that a list has, each at the start of `size` bytes.
 fn elements(cell: &Cell, size: usize) -> Result<Vec<u32>, FormatError> {
     let count = usize::from(cell.u16(2).unwrap_or(0));
-    let bytes = crate::database::bytes::part(&cell.bytes, 4, count.saturating_mul(size));
+    let bytes = crate::bytes::part(&cell.bytes, 4, count.saturating_mul(size));
     let bytes = bytes.ok_or_else(|| cell.corrupt(format!("a list of {count} is cut")))?;
     Ok(bytes
         .chunks_exact(size)

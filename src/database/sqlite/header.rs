@@ -1,6 +1,6 @@
 //! The database header, section 1.3 of the file format.
 
-use crate::{database::bytes::Order, error::FormatError, num};
+use crate::{database::order::Order, error::FormatError, num};
 
 /// The header's length; the first page's b-tree follows it.
 pub(super) const LENGTH: usize = 100;

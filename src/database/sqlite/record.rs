@@ -2,8 +2,8 @@
 
 use super::header::Encoding;
 use crate::{
+    bytes::part,
     bytes::{be_units, units},
-    database::bytes::part,
     error::FormatError,
     num,
 };

@@ -8,11 +8,7 @@ use super::{
     pager::Pager,
     record::{Row, varint},
 };
-use crate::{
-    database::bytes::{Order, part},
-    error::FormatError,
-    limits, num,
-};
+use crate::{bytes::part, database::order::Order, error::FormatError, limits, num};
 
 const INTERIOR: u8 = 0x05;
 const LEAF: u8 = 0x0d;

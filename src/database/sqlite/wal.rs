@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use super::header;
 use crate::{
     block::{self, ReadAt, Source},
-    database::bytes::{Order, part},
+    bytes::part,
+    database::order::Order,
     error::FormatError,
     limits, num,
 };

@@ -2,11 +2,9 @@
 
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::{le16, le32, le64, part},
     error::FormatError,
-    fs::{
-        bytes::{le16, le32, le64, part},
-        clusters::{Layout, Width},
-    },
+    fs::clusters::{Layout, Width},
     num,
 };
 

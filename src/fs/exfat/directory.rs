@@ -1,11 +1,10 @@
 //! Entries of directories: sets of 32 bytes each, the first of which says how many follow, for a file its data and its name.
 
 use crate::{
+    bytes::{le16, le32, le64, units},
     error::{self, FormatError},
     fs::{
-        FileKind, Timestamp,
-        bytes::{le16, le32, le64, units},
-        calendar,
+        FileKind, Timestamp, calendar,
         clusters::{Chain, Clusters},
         utf16,
     },

@@ -1,7 +1,7 @@
 //! The upper case of names: a table of the upper case of each UTF-16 unit, in which a mark and a number stand for units that
 //! are their own upper case.
 
-use crate::fs::bytes::units;
+use crate::bytes::units;
 
 const UNITS: usize = 1 << 16;
 /// What stands before the number of units that are left out.

@@ -2,11 +2,9 @@
 
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::{le16, le32},
     error::FormatError,
-    fs::{
-        bytes::{le16, le32},
-        clusters::{Layout, Width},
-    },
+    fs::clusters::{Layout, Width},
 };
 
 pub(super) const STRUCTURE: &str = "FAT boot sector";

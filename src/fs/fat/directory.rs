@@ -6,11 +6,10 @@ use super::{
 };
 use crate::{
     block::read_vec,
+    bytes::{le16, le32},
     error::{self, FormatError},
     fs::{
-        FileKind, Timestamp,
-        bytes::{le16, le32},
-        calendar,
+        FileKind, Timestamp, calendar,
         clusters::{Chain, Clusters},
         utf16,
     },

@@ -1,6 +1,7 @@
 //! Names: eight and three letters in the code page of DOS, or up to 255 units of UTF-16 in entries before those.
 
-use crate::fs::{bytes::units, utf16};
+use crate::bytes::units;
+use crate::fs::utf16;
 
 /// The upper half of code page 437.
 const UPPER: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";

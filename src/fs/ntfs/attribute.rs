@@ -3,7 +3,7 @@
 
 use super::runs::{self, Run};
 use crate::{
-    fs::bytes::{le16, le32, le64, part, units},
+    bytes::{le16, le32, le64, part, units},
     num,
 };
 

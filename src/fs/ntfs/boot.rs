@@ -2,8 +2,8 @@
 
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::{le16, le64, part},
     error::FormatError,
-    fs::bytes::{le16, le64, part},
     limits, num,
 };
 

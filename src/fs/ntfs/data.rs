@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     block::{ReadAt, Source, check_range, read_vec},
+    bytes::part,
     error::FormatError,
-    fs::bytes::part,
     limits, num,
 };
 

@@ -1,7 +1,7 @@
 //! Fixups ("Fixup"): the last two bytes of each 512 bytes of a record are a number that is the same in all of them, what
 //! belongs there is in the record's header. A record that was half written shows by it.
 
-use crate::fs::bytes::{le16, part};
+use crate::bytes::{le16, part};
 
 /// What is protected by one number of the array.
 const STRIDE: usize = 512;

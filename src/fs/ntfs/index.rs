@@ -8,8 +8,8 @@ use super::{
     volume::Volume,
 };
 use crate::{
+    bytes::{le16, le32, le64, part, units},
     error::FormatError,
-    fs::bytes::{le16, le32, le64, part, units},
     limits, num,
 };
 

@@ -11,11 +11,9 @@ use super::{
     volume::Volume,
 };
 use crate::{
+    bytes::{le32, le64},
     error::FormatError,
-    fs::{
-        Device, FileKind, Ino, Stat, Timestamp,
-        bytes::{le32, le64},
-    },
+    fs::{Device, FileKind, Ino, Stat, Timestamp},
     num,
 };
 

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     block::Source,
+    bytes::{le16, le32, le64},
     error::FormatError,
-    fs::bytes::{le16, le32, le64},
     limits, num,
 };
 

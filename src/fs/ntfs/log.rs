@@ -6,8 +6,8 @@ use super::{
     volume::{LOG, Volume},
 };
 use crate::{
+    bytes::{le16, le32, le64},
     error::FormatError,
-    fs::bytes::{le16, le32, le64},
     limits, num,
 };
 

@@ -1,7 +1,7 @@
 //! LZNT1 ([MS-XCA] 2.5): chunks of up to 4096 bytes, each a header and, if it is compressed, groups of eight literals or
 //! references back, whose bits for distance and length depend on how much of the chunk is there.
 
-use crate::fs::bytes::{le16, part};
+use crate::bytes::{le16, part};
 
 /// Bytes that a chunk unpacks to.
 const CHUNK: usize = 4096;

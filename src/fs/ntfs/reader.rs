@@ -14,11 +14,9 @@ use super::{
 };
 use crate::{
     block::{Cached, Memory, ReadAt, Source},
+    bytes::{le16, units},
     error::FormatError,
-    fs::{
-        FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr,
-        bytes::{le16, units},
-    },
+    fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr},
     gap::Code,
     limits,
 };

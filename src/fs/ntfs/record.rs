@@ -5,8 +5,8 @@ use super::{
     fixup,
 };
 use crate::{
+    bytes::{le16, le32, le64, part},
     error::FormatError,
-    fs::bytes::{le16, le32, le64, part},
     num,
 };
 

@@ -8,12 +8,9 @@ use super::{
     volume::{ROOT, Volume},
 };
 use crate::{
+    bytes::{le16, le32, le64, part, units},
     error::FormatError,
-    fs::{
-        Device, FileKind,
-        bytes::{le16, le32, le64, part, units},
-        utf16,
-    },
+    fs::{Device, FileKind, utf16},
     limits, num,
 };
 

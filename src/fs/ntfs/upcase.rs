@@ -5,7 +5,7 @@ use super::{
     data,
     volume::{UPCASE, Volume},
 };
-use crate::{error::FormatError, fs::bytes::units};
+use crate::{bytes::units, error::FormatError};
 
 /// Units of UTF-16.
 const UNITS: usize = 1 << 16;

@@ -1,6 +1,5 @@
 //! Integers in a byte order that a file states about itself.
 
-pub(super) use crate::bytes::part;
 use crate::bytes::{be16, be32, le16, le32};
 
 /// A byte order that a file states about itself.
