@@ -16,6 +16,7 @@ cargo build --quiet --release --target "$host" $(printf -- '--bin %s ' "${target
 seeds() { # target
   local folders=("$1") fixture
   if [ "$1" = partitions ]; then folders=(volume md); fi
+  if [ "$1" = lvm ]; then folders=(dm); fi
   for fixture in $(printf '../disk-fixtures/%s/*.img.zst ' "${folders[@]}"); do
     if [ -e "$fixture" ]; then head -c 1M < <(zstd -dcq "$fixture") > "corpus/$1/$(basename "$fixture" .img.zst)"; fi
   done

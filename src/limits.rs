@@ -59,8 +59,20 @@ pub const LVM_PARTS: usize = 1 << 17;
 pub const LVM_TEXT_DEPTH: usize = 16;
 /// Values and sections of that text.
 pub const LVM_TEXT_VALUES: usize = 1 << 20;
-/// Logical volumes that are made of logical volumes: a mirror's legs, which are striped.
+/// Logical volumes that are made of logical volumes: a thin volume with an origin, of a pool that is cached, of mirrors.
 pub const LVM_DEPTH: usize = 8;
+/// Bytes of the map of the regions of an LVM2 RAID that are being written: a bit for each, of at least 64 KiB.
+pub const LVM_BITMAP_BYTES: u64 = 16 << 20;
+/// Bytes of the metadata of all thin pools and caches that are kept: the maps of 1 TiB in chunks of 64 KiB have 270 MiB.
+pub const DM_METADATA_CACHE_BYTES: usize = 16 << 20;
+/// Levels of a B-tree of the device mapper: with the fewest keys that a node may have, ten hold 64 bits of them.
+pub const DM_TREE_DEPTH: usize = 16;
+/// Blocks of a cache: lvm makes caches of at most a million, write caches of 32 GiB in blocks of 4 KiB.
+pub const DM_CACHE_BLOCKS: u64 = 8 << 20;
+/// Chunks that a snapshot's store holds: 32 GiB in chunks of 4 KiB, lvm's default.
+pub const DM_EXCEPTIONS: u64 = 8 << 20;
+/// Blocks of all caches and snapshots together that lie elsewhere than in their volumes; each takes 16 bytes.
+pub const DM_MOVED_BLOCKS: u64 = 32 << 20;
 /// Members of one MD array: mdadm makes arrays of at most 1920, real ones have dozens.
 pub const MD_MEMBERS: u32 = 1024;
 /// MD arrays of one node; with more, those whose identifiers are last are not put together.

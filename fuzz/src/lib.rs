@@ -8,7 +8,7 @@ use icecore::{
     fs::{FileKind, FileSystem, GuestPath, Ino, Opened, memory::Tree},
     inventory::{EXTRACTORS, File},
     node::{self, NodeVolume},
-    volume::{Partition, Volume},
+    volume::{self, Partition, Volume},
 };
 
 /// Paths that are looked at: a hostile tree has no end.
@@ -34,6 +34,51 @@ pub fn volume(data: &[u8], probe: fn(&dyn ReadAt) -> bool, open: fn(Source) -> R
     }
     if let Ok(opened) = open(source) {
         walk(&*opened.fs);
+    }
+}
+
+/// Bytes before the first extent of [`logical`]'s disk, and of an extent.
+const START: usize = 8192;
+const EXTENT: u64 = 65_536;
+
+/// A volume group whose volumes are all made of `data`: whatever one of them takes for its metadata or data begins there.
+pub fn logical(data: &[u8]) {
+    const VOLUMES: &str = r#"
+        a { status=["READ"] segment1 { start_extent=0 extent_count=16 type="striped" stripes=["pv0", 0] } }
+        b { status=["READ"] segment1 { start_extent=0 extent_count=8 type="striped" stripes=["pv0", 1] } }
+        pool { status=["VISIBLE"] segment1 { start_extent=0 extent_count=8 type="thin-pool" metadata="a" pool="a" transaction_id=5 } }
+        thin { status=["VISIBLE"] segment1 { start_extent=0 extent_count=4096 type="thin" thin_pool="pool" device_id=1 external_origin="b" } }
+        snap { status=["VISIBLE"] segment1 { start_extent=0 extent_count=9 type="thin" thin_pool="pool" device_id=2 } }
+        pool2 { status=["VISIBLE"] segment1 { start_extent=0 extent_count=8 type="cache-pool" metadata="a" data="b" cache_mode="writeback" } }
+        cached { status=["VISIBLE"] segment1 { start_extent=0 extent_count=16 type="cache" cache_pool="pool2" origin="a" } }
+        written { status=["VISIBLE"] segment1 { start_extent=0 extent_count=8 type="writecache" writecache="a" origin="b" } }
+        old { status=["VISIBLE"] segment1 { start_extent=0 extent_count=8 type="snapshot" cow_store="a" origin="b" } }
+        raid { status=["VISIBLE"] segment1 { start_extent=0 extent_count=16 type="raid5_ls" stripe_size=8 raids=["a", "b", "b", "a", "a", "a"] } }
+    "#;
+    let text = format!(
+        "vg {{ id=\"g\" seqno=1 extent_size=128 physical_volumes {{ pv0 {{ id=\"{}\" pe_start=16 pe_count=64 }} }} \
+         logical_volumes {{ {VOLUMES} }} }}",
+        "p".repeat(32)
+    );
+    let mut bytes = vec![0; START];
+    let mut put = |at: usize, with: &[u8]| bytes[at..at + with.len()].copy_from_slice(with);
+    // Checksums are not compared while fuzzing.
+    let areas = [0u64, 0, 1024, 7168, 0, 0].map(u64::to_le_bytes).concat();
+    let label = [&32u32.to_le_bytes()[..], b"LVM2 001", "p".repeat(32).as_bytes(), &[0; 8], &areas].concat();
+    put(512, &[b"LABELONE", &1u64.to_le_bytes()[..], &[0; 4], &label].concat());
+    let numbers = [1024, 7168, 512, text.len() as u64].map(u64::to_le_bytes).concat();
+    put(1024, &[&[0; 4], &b" LVM2 x[5A%r0N*>"[..], &1u32.to_le_bytes(), &numbers].concat());
+    put(1536, text.as_bytes());
+    bytes.extend_from_slice(data);
+    // Parts of a volume may be behind the end of a disk, but then nothing of it is read.
+    bytes.resize(bytes.len().max(START + 1024 * 1024), 0);
+    let disk = volume::volumes(&source(&bytes), 0).expect("a physical volume");
+    let mut block = vec![0; 8192];
+    for volume in volume::assemble(disk.volumes).volumes {
+        volume.source.will_need(0, 1 << 30);
+        for extent in 0..volume.source.size().div_ceil(EXTENT).min(64) {
+            let _ = volume.source.read_at(&mut block, extent * EXTENT * 3 / 4);
+        }
     }
 }
 

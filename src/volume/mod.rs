@@ -1,6 +1,7 @@
 //! The disks of a node in, its volumes out: partitions, or the whole disk where there is no partition table.
 
 mod by_type;
+mod dm;
 mod gpt;
 mod lvm;
 mod mapped;

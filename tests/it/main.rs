@@ -31,6 +31,8 @@ mod hostile;
 mod http;
 mod inventory;
 mod lvm;
+mod lvm_kernel;
+mod lvm_maps;
 mod matching;
 mod md;
 mod node;

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{self, Section, Value};
+use super::{
+    segment::Segment,
+    text::{self, Section, Value},
+};
 use crate::{error::FormatError, limits};
 
 const NAME: &str = "LVM2 metadata";
@@ -42,35 +45,6 @@ pub(super) struct Logical {
     /// Whether people see it; others are parts of it.
     pub(super) visible: bool,
     pub(super) segments: Vec<Segment>,
-}
-
-/// A run of extents that are stored alike.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Segment {
-    pub(super) start: u64,
-    pub(super) count: u64,
-    pub(super) kind: Kind,
-}
-
-/// How a segment is stored.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
-    /// Chunks of `size` bytes, one area after the other; of one area a plain run.
-    Striped { areas: Vec<Area>, size: u64 },
-    /// Each area holds everything. The state of each is in a volume of its own, unless there are none.
-    Mirrored { areas: Vec<Area>, states: Vec<String> },
-    /// Reads as zeros.
-    Zero,
-    /// What is not read, by its own name.
-    Other(String),
-}
-
-/// A run of extents on a physical volume or of another logical volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Area {
-    pub(super) name: String,
-    /// Its first extent there.
-    pub(super) start: u64,
 }
 
 impl Group {
@@ -162,57 +136,6 @@ impl Logical {
     }
 }
 
-impl Segment {
-    fn parse(section: &Section, extent: u64) -> Option<Self> {
-        let kind = section.text("type")?;
-        // A type may have flags behind it.
-        let kind = match kind.split('+').next()? {
-            "striped" | "linear" => {
-                let areas = areas(section.list("stripes"))?;
-                let size = section.number("stripe_size").unwrap_or(0).checked_mul(SECTOR)?;
-                let sound = !areas.is_empty() && (areas.len() == 1 || size > 0);
-                sound.then_some(Kind::Striped { areas, size })?
-            }
-            "mirror" => Kind::Mirrored { areas: areas(section.list("mirrors"))?, states: Vec::new() },
-            // Each leg is a volume for its state and one for its data.
-            "raid1" => {
-                let volumes = names(section.list("raids"))?;
-                Kind::Mirrored {
-                    states: volumes.iter().step_by(2).map(|area| area.name.clone()).collect(),
-                    areas: volumes.into_iter().skip(1).step_by(2).collect(),
-                }
-            }
-            "zero" => Kind::Zero,
-            other => Kind::Other(other.to_owned()),
-        };
-        let (start, count) = (section.number("start_extent")?, section.number("extent_count")?);
-        // Bytes must be countable.
-        start.checked_add(count)?.checked_mul(extent)?;
-        Some(Self { start, count, kind })
-    }
-}
-
-/// Pairs of a name and an extent.
-fn areas(list: &[Value]) -> Option<Vec<Area>> {
-    list.chunks(2)
-        .map(|pair| match pair {
-            [Value::Text(name), Value::Number(start)] => {
-                Some(Area { name: name.clone(), start: u64::try_from(*start).ok()? })
-            }
-            _ => None,
-        })
-        .collect()
-}
-
-fn names(list: &[Value]) -> Option<Vec<Area>> {
-    list.iter()
-        .map(|value| match value {
-            Value::Text(name) => Some(Area { name: name.clone(), start: 0 }),
-            _ => None,
-        })
-        .collect()
-}
-
 /// Whether a name is one that LVM2 gives (`lvm(8)`, "valid names").
 fn is_name(name: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+_.-".contains(&byte);
@@ -225,7 +148,10 @@ fn corrupt(problem: impl Into<String>) -> FormatError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::segment::{Area, Kind},
+        *,
+    };
 
     fn group(volume: &str, segments: &str) -> Result<Group, String> {
         let text = format!(
@@ -238,7 +164,7 @@ mod tests {
     #[test]
     fn segments_of_every_kind() {
         let segments = "segment1 { start_extent=0 extent_count=2 type=\"striped\" stripes=[\"pv0\", 3] } \
-                        segment2 { start_extent=2 extent_count=1 type=\"thin\" thin_pool=\"p\" } \
+                        segment2 { start_extent=2 extent_count=1 type=\"vdo\" } \
                         segment3 { start_extent=3 extent_count=1 type=\"zero\" }";
         let group = group("root", segments).unwrap();
         let kinds: Vec<_> =
@@ -246,7 +172,7 @@ mod tests {
         let area = Area { name: "pv0".to_owned(), start: 3 };
         assert_eq!(
             kinds,
-            [Kind::Striped { areas: vec![area], size: 0 }, Kind::Other("thin".to_owned()), Kind::Zero]
+            [Kind::Striped { areas: vec![area], size: 0 }, Kind::Other("vdo".to_owned()), Kind::Zero]
         );
         assert_eq!((group.extent, group.physical["pv0"].uuid.as_str()), (4096, "bc"));
     }

@@ -1,0 +1,157 @@
+//! Blocks of a volume that lie elsewhere: in a cache, or in the store of a snapshot.
+
+use std::{io, sync::Arc};
+
+use super::kept::Kept;
+use crate::{
+    block::{ReadAt, Source},
+    error::FormatError,
+    limits, num,
+};
+
+/// Which blocks lie elsewhere.
+pub(super) struct Moved {
+    /// How errors name what says so.
+    structure: &'static str,
+    /// Each with its place there, in bytes; sorted.
+    blocks: Vec<(u64, u64)>,
+    /// Bytes of a block.
+    block: u64,
+    /// Why it is not known of all blocks: where, and what.
+    damage: Option<(u64, String)>,
+    kept: Arc<Kept>,
+}
+
+/// A volume some of whose blocks lie elsewhere.
+pub(super) struct Sides<'a> {
+    pub(super) moved: &'a Moved,
+    pub(super) volume: &'a Source,
+    pub(super) elsewhere: &'a Source,
+    /// Whether the volume holds everything too.
+    pub(super) is_copy: bool,
+}
+
+impl Moved {
+    pub(super) fn new(structure: &'static str, block: u64, kept: &Arc<Kept>) -> Self {
+        Self { structure, blocks: Vec::new(), block, damage: None, kept: Arc::clone(kept) }
+    }
+
+    pub(super) fn add(&mut self, block: u64, place: u64) {
+        if self.kept.add_moved() {
+            self.blocks.push((block, place));
+        } else if self.damage.is_none() {
+            let what = format!("more than {} blocks in caches and snapshots", limits::DM_MOVED_BLOCKS);
+            self.damaged(&FormatError::limit(what));
+        }
+    }
+
+    /// Tells that it is not known of all blocks whether they are elsewhere.
+    pub(super) fn damaged(&mut self, error: &FormatError) {
+        self.damage.get_or_insert_with(|| (error.offset().unwrap_or(0), error.detail()));
+    }
+
+    /// To be called once when all were added.
+    pub(super) fn sort(&mut self) {
+        self.blocks.sort_unstable();
+        let mut pairs = self.blocks.iter().zip(self.blocks.iter().skip(1));
+        if let Some((&(block, one), &(_, other))) = pairs.find(|(one, other)| one.0 == other.0) {
+            let problem = format!("block {block} lies at {one:#x} and at {other:#x}");
+            self.damaged(&FormatError::corrupt(self.structure, one, problem));
+        }
+    }
+
+    /// Where bytes lie elsewhere, if they do, and how many of `length` follow there.
+    fn run(&self, at: u64, length: u64, is_copy: bool) -> Result<(Option<u64>, u64), FormatError> {
+        let (number, inside) =
+            (at.checked_div(self.block).unwrap_or(0), at.checked_rem(self.block).unwrap_or(0));
+        let left = self.block.saturating_sub(inside);
+        let entry = self.blocks.partition_point(|(block, _)| *block < number);
+        let entries = self.blocks.get(entry..).unwrap_or_default();
+        let is_twice = matches!(entries, [(one, _), (other, _), ..] if one == other);
+        match (entries.first(), &self.damage) {
+            (Some((block, place)), _) if *block == number && !is_twice => {
+                Ok((Some(place.saturating_add(inside)), left.min(length)))
+            }
+            // Any block may be one that is only there.
+            (_, Some((offset, problem))) if !is_copy => {
+                let problem = format!("{problem}; where block {number} lies is not known");
+                Err(FormatError::corrupt(self.structure, *offset, problem))
+            }
+            (next, _) => {
+                let end = next.map_or(u64::MAX, |(block, _)| block.saturating_mul(self.block));
+                Ok((None, end.saturating_sub(at).max(left).min(length)))
+            }
+        }
+    }
+}
+
+impl Sides<'_> {
+    pub(super) fn read(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let (mut rest, mut at) = (buf, offset);
+        while !rest.is_empty() {
+            let (place, length) = self.moved.run(at, num::to_u64(rest.len()), self.is_copy)?;
+            let (piece, behind) = rest.split_at_mut(num::to_usize(length));
+            match place {
+                Some(place) if self.is_copy => {
+                    self.elsewhere.read_at(piece, place).or_else(|_| self.volume.read_at(piece, at))?;
+                }
+                Some(place) => self.elsewhere.read_at(piece, place)?,
+                None => self.volume.read_at(piece, at)?,
+            }
+            at = at.saturating_add(length);
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    pub(super) fn will_need(&self, offset: u64, length: u64) {
+        let length = length.min(self.volume.size().saturating_sub(offset));
+        let mut done = 0;
+        for _ in 0..limits::HINTED_RUNS {
+            if done >= length {
+                break;
+            }
+            let at = offset.saturating_add(done);
+            let Ok((place, here)) = self.moved.run(at, length.saturating_sub(done), self.is_copy) else {
+                return;
+            };
+            match place {
+                Some(place) => self.elsewhere.will_need(place, here),
+                None => self.volume.will_need(at, here),
+            }
+            done = done.saturating_add(here.max(1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::Memory;
+
+    #[test]
+    fn a_volume_is_read_from_both_sides_and_what_is_not_known_is_an_error() {
+        let source = |bytes: &[u8]| -> Source { Arc::new(Memory::new(bytes.to_vec())) };
+        let (volume, elsewhere) = (source(b"aabbccdd"), source(b"xBBDDx"));
+        let mut moved = Moved::new("map", 2, &Arc::default());
+        moved.add(3, 3);
+        moved.add(1, 1);
+        moved.sort();
+        let read = |moved: &Moved, is_copy, at, length| {
+            let mut buf = vec![0; length];
+            let sides = Sides { moved, volume: &volume, elsewhere: &elsewhere, is_copy };
+            sides.will_need(at, 8);
+            sides.read(&mut buf, at).map(|()| buf).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&moved, false, 0, 8).unwrap(), b"aaBBccDD");
+        assert_eq!(read(&moved, false, 3, 4).unwrap(), b"BccD");
+        moved.damaged(&FormatError::corrupt("node", 7, "torn"));
+        assert_eq!(read(&moved, false, 2, 2).unwrap(), b"BB");
+        assert!(read(&moved, false, 3, 2).unwrap_err().contains("torn; where block 2 lies is not known"));
+        assert_eq!(read(&moved, true, 3, 2).unwrap(), b"Bc");
+        moved.add(1, 0);
+        moved.sort();
+        assert!(read(&moved, false, 2, 1).is_err());
+        assert_eq!(read(&moved, true, 2, 1).unwrap(), b"b");
+    }
+}

@@ -1,0 +1,131 @@
+//! Snapshots that are not thin: chunks of a volume as they were before they were overwritten, in a store (kernel,
+//! `drivers/md/dm-snap-persistent.c`; Documentation/admin-guide/device-mapper/snapshot.rst).
+
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
+
+use super::{
+    blocks::{le32, le64},
+    kept::Kept,
+    moved::{Moved, Sides},
+};
+use crate::{
+    block::{ReadAt, Source, check_range, read_vec},
+    error::FormatError,
+    limits, num,
+};
+
+const HEADER: &str = "dm-snapshot header";
+const TABLE: &str = "dm-snapshot exceptions";
+/// `SnAp`.
+const MAGIC: u32 = 0x7041_6e53;
+const SECTOR: u64 = 512;
+/// Bytes of an exception: a chunk of the volume and the chunk of the store that holds what it was.
+const EXCEPTION: u64 = 16;
+
+/// A volume as it was.
+pub(in crate::volume) struct Snapshot {
+    store: Source,
+    origin: Source,
+    /// Bytes of a chunk.
+    chunk: u64,
+    kept: Arc<Kept>,
+    moved: OnceLock<Moved>,
+}
+
+impl Snapshot {
+    /// Opens a snapshot by its store and the volume as it is now.
+    pub(in crate::volume) fn open(
+        store: Source,
+        origin: Source,
+        kept: &Arc<Kept>,
+    ) -> Result<Self, FormatError> {
+        let header = read_vec(&store, HEADER, 0, 16)?;
+        let [magic, valid, version, sectors] = [0, 4, 8, 12].map(|at| le32(&header, at));
+        let corrupt = |problem: String| FormatError::corrupt(HEADER, 0, problem);
+        if magic != MAGIC {
+            return Err(corrupt(format!("magic {magic:#x}")));
+        }
+        if version != 1 {
+            return Err(FormatError::unsupported(format!("dm-snapshot of version {version}")));
+        }
+        if valid != 1 {
+            return Err(FormatError::unsupported("dm-snapshot that the kernel made invalid"));
+        }
+        if !(8..=1 << 20).contains(&sectors) || !sectors.is_power_of_two() {
+            return Err(corrupt(format!("chunks of {sectors} sectors")));
+        }
+        let chunk = u64::from(sectors).saturating_mul(SECTOR);
+        Ok(Self { store, origin, chunk, kept: Arc::clone(kept), moved: OnceLock::new() })
+    }
+
+    /// Reads the table: areas of a chunk, each before the chunks that it tells of. The first empty entry ends it.
+    fn load(&self) -> Moved {
+        let mut moved = Moved::new(TABLE, self.chunk, &self.kept);
+        let exceptions = self.chunk / EXCEPTION;
+        let mut count = 0u64;
+        for area in 0u64.. {
+            let first = area.saturating_mul(exceptions.saturating_add(1)).saturating_add(1);
+            let at = first.saturating_mul(self.chunk);
+            // A full store has no empty entry.
+            if at >= self.store.size() {
+                break;
+            }
+            count = count.saturating_add(exceptions);
+            if count > limits::DM_EXCEPTIONS {
+                let what = format!("dm-snapshot of more than {} exceptions", limits::DM_EXCEPTIONS);
+                moved.damaged(&FormatError::limit(what));
+                break;
+            }
+            let table = match read_vec(&self.store, TABLE, at, num::to_usize(self.chunk)) {
+                Ok(table) => table,
+                Err(error) => {
+                    moved.damaged(&error);
+                    continue;
+                }
+            };
+            let mut ended = false;
+            for entry in table.chunks_exact(num::to_usize(EXCEPTION)) {
+                let (old, new) = (le64(entry, 0), le64(entry, 8));
+                if new == 0 {
+                    ended = true;
+                    break;
+                }
+                match new.checked_mul(self.chunk).filter(|place| *place < self.store.size()) {
+                    Some(place) => moved.add(old, place),
+                    None => {
+                        let problem = format!("chunk {old} is chunk {new} of the store");
+                        moved.damaged(&FormatError::corrupt(TABLE, at, problem));
+                    }
+                }
+            }
+            if ended {
+                break;
+            }
+        }
+        moved.sort();
+        moved
+    }
+
+    fn sides(&self) -> Sides<'_> {
+        let moved = self.moved.get_or_init(|| self.load());
+        Sides { moved, volume: &self.origin, elsewhere: &self.store, is_copy: false }
+    }
+}
+
+impl ReadAt for Snapshot {
+    fn size(&self) -> u64 {
+        self.origin.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        check_range(self.size(), offset, buf.len())?;
+        self.sides().read(buf, offset)
+    }
+
+    fn will_need(&self, offset: u64, length: u64) {
+        self.sides().will_need(offset, length);
+    }
+}

@@ -1,0 +1,281 @@
+//! What a group's text and the physical volumes that were given make.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    super::{
+        Assembled, Volume,
+        dm::{Kept, Pool},
+        mapped::{Mapped, Part, Run},
+    },
+    group::Group,
+    leg, names,
+    segment::{Area, Kind},
+};
+use crate::{block::Source, error::FormatError, gap::Code, limits, num};
+
+/// A thin pool, and what is missing of it.
+type OpenedPool = (Arc<Pool>, BTreeSet<String>);
+
+/// A group and the physical volumes that were given.
+pub(super) struct Assembly<'a> {
+    pub(super) group: &'a Group,
+    physical: &'a BTreeMap<String, Volume>,
+    pub(super) kept: &'a Arc<Kept>,
+    /// Parts that were put together.
+    parts: Cell<usize>,
+    /// Thin pools that were opened, by name: their volumes share what they keep.
+    pub(super) pools: RefCell<BTreeMap<String, OpenedPool>>,
+    /// Whether what is being put together is a part of others, which no thin volume is.
+    pub(super) is_part: Cell<bool>,
+}
+
+impl<'a> Assembly<'a> {
+    pub(super) fn new(group: &'a Group, physical: &'a BTreeMap<String, Volume>, kept: &'a Arc<Kept>) -> Self {
+        Self {
+            group,
+            physical,
+            kept,
+            parts: Cell::new(0),
+            pools: RefCell::default(),
+            is_part: Cell::new(false),
+        }
+    }
+
+    /// Adds the volumes that people see.
+    pub(super) fn volumes(&self, all: &mut Assembled) {
+        let kinds = self.group.logical.values().flat_map(|logical| &logical.segments);
+        let kinds: Vec<&Kind> = kinds.map(|segment| &segment.kind).collect();
+        let stores: BTreeSet<&str> = kinds.iter().filter_map(|kind| kind.store()).collect();
+        let merged: BTreeSet<&str> = kinds.iter().filter_map(|kind| kind.merged()).collect();
+
+        let given = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
+        let mut parts: Vec<String> = given.map(|volume| volume.id.clone()).collect();
+        parts.sort();
+        for (name, logical) in self.group.logical.iter().filter(|(_, logical)| logical.visible) {
+            let kind = logical.segments.first().map(|segment| &segment.kind);
+            // Pools hold nothing of their own, and a store is shown by the volume that describes its snapshot.
+            if kind.is_some_and(Kind::is_part) || stores.contains(name.as_str()) {
+                continue;
+            }
+            let shown = kind.and_then(Kind::store).unwrap_or(name);
+            let id = format!("{}/{shown}", self.group.name);
+            if all.volumes.len() >= limits::LVM_VOLUMES {
+                let what = format!("more than {} volumes", limits::LVM_VOLUMES);
+                return all.notes.push((id, FormatError::limit(what)));
+            }
+            if merged.contains(name.as_str()) {
+                let what = format!("LVM2 logical volume {id} into which a snapshot is being merged");
+                all.notes.push((id, FormatError::Unsupported { code: Code::UnsupportedVolume, what }));
+                continue;
+            }
+            let mut lacks = Lacks::default();
+            let source = self.source(name, &mut lacks, 0);
+            if let Some(kind) = lacks.unread {
+                let what = format!("LVM2 logical volume of type {kind}");
+                all.notes.push((id, FormatError::Unsupported { code: Code::UnsupportedVolume, what }));
+                continue;
+            }
+            let source: Source = match source {
+                Ok(source) => source,
+                Err(error) => {
+                    all.notes.push((id, error));
+                    continue;
+                }
+            };
+            for what in lacks.missing {
+                all.notes.push((id.clone(), FormatError::Unsupported { code: Code::MissingDisk, what }));
+            }
+            for leg in lacks.behind {
+                let problem = format!("the leg {leg} is behind the others, which are read alone");
+                all.notes.push((id.clone(), FormatError::corrupt(leg::STRUCTURE, 0, problem)));
+            }
+            all.notes.extend(lacks.errors.into_iter().map(|error| (id.clone(), error)));
+            let own = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
+            let disk = own.map(|volume| volume.disk).min().unwrap_or(0);
+            let names = names(&self.group.name, shown);
+            all.volumes.push(Volume {
+                id,
+                disk,
+                start: 0,
+                source,
+                partition: None,
+                names,
+                parts: parts.clone(),
+            });
+        }
+    }
+
+    /// The bytes of a logical volume.
+    pub(super) fn source(&self, name: &str, lacks: &mut Lacks, depth: usize) -> Result<Source, FormatError> {
+        let corrupt = |problem: String| FormatError::corrupt("LVM2 metadata", 0, problem);
+        let logical = self.group.logical.get(name);
+        let logical = logical.ok_or_else(|| corrupt(format!("no logical volume {name:?}")))?;
+        if depth > limits::LVM_DEPTH {
+            let what = format!("LVM2 volumes nested deeper than {}", limits::LVM_DEPTH);
+            return Err(FormatError::limit(what));
+        }
+        self.count()?;
+        let mut runs = Vec::new();
+        for segment in &logical.segments {
+            let mut count = segment.count;
+            let run = match &segment.kind {
+                Kind::Zero => Run::Zero,
+                Kind::Striped { areas, size } => {
+                    let count = segment.count.div_ceil(num::to_u64(areas.len().max(1)));
+                    let parts = areas.iter().map(|area| self.part(area, count, lacks, depth));
+                    Run::Striped { parts: parts.collect::<Result<_, _>>()?, size: *size }
+                }
+                Kind::Mirrored { areas } => {
+                    Run::Mirrored { parts: self.copies(areas, segment.count, lacks, depth)? }
+                }
+                Kind::Raid(raid) => {
+                    let (run, used) = self.raid(raid, segment.count, lacks, depth)?;
+                    count = used;
+                    run
+                }
+                kind => match self.mapped(segment, lacks, depth)? {
+                    Some(source) => {
+                        let start = segment.start.saturating_mul(self.group.extent);
+                        Run::Striped { parts: vec![Part::At(source, start)], size: 0 }
+                    }
+                    None => {
+                        lacks.unread = Some(kind.name());
+                        Run::Zero
+                    }
+                },
+            };
+            runs.push((count.saturating_mul(self.group.extent), run));
+        }
+        Ok(Arc::new(Mapped::new(runs)))
+    }
+
+    /// The areas of a mirror. Nothing is missing as long as one of them is whole.
+    fn copies(
+        &self,
+        areas: &[Area],
+        count: u64,
+        lacks: &mut Lacks,
+        depth: usize,
+    ) -> Result<Vec<Part>, FormatError> {
+        let (mut whole, mut others) = (Vec::new(), Vec::new());
+        let mut missing = BTreeSet::new();
+        for area in areas {
+            let mut own = Lacks::default();
+            let part = self.part(area, count, &mut own, depth)?;
+            if own.missing.is_empty() {
+                whole.push(part)
+            } else {
+                others.push(part)
+            }
+            missing.extend(std::mem::take(&mut own.missing));
+            lacks.add(own);
+        }
+        if whole.is_empty() {
+            lacks.missing.extend(missing);
+        }
+        whole.extend(others);
+        Ok(whole)
+    }
+
+    /// Volumes of volumes of volumes may be far more than their text.
+    fn count(&self) -> Result<(), FormatError> {
+        self.parts.set(self.parts.get().saturating_add(1));
+        if self.parts.get() > limits::LVM_PARTS {
+            let what = format!("LVM2 volume group of more than {} parts", limits::LVM_PARTS);
+            return Err(FormatError::limit(what));
+        }
+        Ok(())
+    }
+
+    /// Puts together what others are made of. Were it thin volumes of a pool that they all share, one read could become as
+    /// many as the product of their parts.
+    pub(super) fn as_part<T>(&self, make: impl FnOnce() -> T) -> T {
+        let before = self.is_part.replace(true);
+        let made = make();
+        self.is_part.set(before);
+        made
+    }
+
+    /// Where a run of extents begins.
+    pub(super) fn part(
+        &self,
+        area: &Area,
+        count: u64,
+        lacks: &mut Lacks,
+        depth: usize,
+    ) -> Result<Part, FormatError> {
+        self.count()?;
+        let (group, offset) = (&self.group.name, area.start.saturating_mul(self.group.extent));
+        let Some(physical) = self.group.physical.get(&area.name) else {
+            let source = self.as_part(|| self.source(&area.name, lacks, depth.saturating_add(1)))?;
+            return Ok(Part::At(source, offset));
+        };
+        if area.start.checked_add(count).is_none_or(|end| end > physical.count) {
+            let problem =
+                format!("{count} extents at {} of {}, which has {}", area.start, area.name, physical.count);
+            return Err(FormatError::corrupt("LVM2 metadata", 0, problem));
+        }
+        Ok(match self.physical.get(&physical.uuid) {
+            Some(volume) => Part::At(Arc::clone(&volume.source), physical.start.saturating_add(offset)),
+            None => {
+                let device = &physical.device;
+                let what = format!(
+                    "physical volume {} ({device}) of volume group {group} was not given",
+                    physical.uuid
+                );
+                lacks.missing.insert(what.clone());
+                Part::Missing(what)
+            }
+        })
+    }
+}
+
+/// What stands between a logical volume and all of its bytes.
+#[derive(Default)]
+pub(super) struct Lacks {
+    /// A type of segment that is not read.
+    pub(super) unread: Option<String>,
+    pub(super) missing: BTreeSet<String>,
+    /// Legs of RAIDs that do not hold what the others do.
+    pub(super) behind: BTreeSet<String>,
+    /// What else is to be told.
+    pub(super) errors: Vec<FormatError>,
+}
+
+impl Lacks {
+    pub(super) fn add(&mut self, other: Self) {
+        self.unread = self.unread.take().or(other.unread);
+        self.missing.extend(other.missing);
+        self.behind.extend(other.behind);
+        self.errors.extend(other.errors);
+    }
+}
+
+impl Kind {
+    /// The volume that shows the snapshot that this describes.
+    fn store(&self) -> Option<&str> {
+        if let Self::Snapshot { store, .. } = self { Some(store) } else { None }
+    }
+
+    fn merged(&self) -> Option<&str> {
+        if let Self::Merging { origin } = self { Some(origin) } else { None }
+    }
+
+    /// Whether it only serves other volumes.
+    fn is_part(&self) -> bool {
+        matches!(self, Self::ThinPool { .. } | Self::CachePool { .. } | Self::Merging { .. })
+    }
+
+    /// How one that is not read is named.
+    fn name(&self) -> String {
+        match self {
+            Self::Other(name) => name.clone(),
+            _ => "pool".to_owned(),
+        }
+    }
+}
