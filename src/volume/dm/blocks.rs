@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::kept::Kept;
 use crate::{
     block::{Key, Source, read_vec},
+    bytes,
     error::FormatError,
     num,
 };
@@ -75,12 +76,10 @@ fn sum(block: &[u8], salt: u32) -> u32 {
 
 /// The number at a place of a block; zero behind its end.
 pub(super) fn le32(block: &[u8], at: usize) -> u32 {
-    let bytes = block.get(at..).and_then(|rest| rest.first_chunk());
-    bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    bytes::le32(block, at).unwrap_or(0)
 }
 
 /// As [`le32`].
 pub(super) fn le64(block: &[u8], at: usize) -> u64 {
-    let bytes = block.get(at..).and_then(|rest| rest.first_chunk());
-    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    bytes::le64(block, at).unwrap_or(0)
 }

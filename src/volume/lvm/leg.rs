@@ -9,6 +9,7 @@ use zerocopy::{
 use super::segment::Raid;
 use crate::{
     block::{ReadAt, read_vec},
+    bytes,
     error::FormatError,
     limits, num,
 };
@@ -136,11 +137,8 @@ impl State {
 /// behind a leg's superblock, names any.
 pub(super) fn is_being_written(source: &dyn ReadAt) -> Result<bool, FormatError> {
     let header = read_vec(source, BITMAP, BITMAP_AT, num::to_usize(BITMAP_HEADER))?;
-    let number = |at: usize| {
-        header.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes))
-    };
-    let sectors =
-        header.get(40..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let number = |at| bytes::le32(&header, at).unwrap_or(0);
+    let sectors = bytes::le64(&header, 40).unwrap_or(0);
     let region = u64::from(number(52)) / SECTOR;
     // Without one it is not known; LVM2 always has one.
     if number(0) != BITMAP_MAGIC || region == 0 {
