@@ -67,12 +67,14 @@ pub const LVM_BITMAP_BYTES: u64 = 16 << 20;
 pub const DM_METADATA_CACHE_BYTES: usize = 16 << 20;
 /// Levels of a B-tree of the device mapper: with the fewest keys that a node may have, ten hold 64 bits of them.
 pub const DM_TREE_DEPTH: usize = 16;
-/// Blocks of a cache: lvm makes caches of at most a million, write caches of 32 GiB in blocks of 4 KiB.
-pub const DM_CACHE_BLOCKS: u64 = 8 << 20;
-/// Chunks that a snapshot's store holds: 32 GiB in chunks of 4 KiB, lvm's default.
-pub const DM_EXCEPTIONS: u64 = 8 << 20;
+/// Blocks of a cache: lvm makes caches of at most a million, write caches of 16 GiB in blocks of 4 KiB.
+pub const DM_CACHE_BLOCKS: u64 = 4 << 20;
+/// Chunks that a snapshot's store holds: 16 GiB in chunks of 4 KiB, lvm's default.
+pub const DM_EXCEPTIONS: u64 = 4 << 20;
 /// Blocks of all caches and snapshots together that lie elsewhere than in their volumes; each takes 16 bytes.
-pub const DM_MOVED_BLOCKS: u64 = 32 << 20;
+pub const DM_MOVED_BLOCKS: u64 = 4 << 20;
+/// Entries of the tables of all caches and snapshots together that are looked at.
+pub const DM_ENTRIES: u64 = 32 << 20;
 /// Members of one MD array: mdadm makes arrays of at most 1920, real ones have dozens.
 pub const MD_MEMBERS: u32 = 1024;
 /// MD arrays of one node; with more, those whose identifiers are last are not put together.

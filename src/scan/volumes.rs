@@ -22,10 +22,29 @@ impl Opening<'_> {
         let volume::Assembled { volumes, members, notes } = volume::assemble(pending);
         for (volume, content) in &members {
             self.volumes.push(of_volume(volume, content));
+            // The first sectors of a file system are free for anyone's label. (Members of an array may begin as it does.)
+            if *content == volume::LVM_MEMBER
+                && let Some(kind) = fs::kind(&volume.source)
+            {
+                let detail = format!("the volume holds {content} and begins like {kind}");
+                let effect = "if the node uses it as a file system, nothing of that is examined";
+                self.gaps.push(Gap::new(Code::CorruptStructure, Scope::Volume, &volume.id, detail, effect));
+            }
         }
         for (id, note) in &notes {
+            let is_there =
+                volumes.iter().chain(members.iter().map(|(member, _)| member)).any(|v| v.id == *id);
             let effect = "it, or what it is a part of, may be missing or incomplete";
-            self.gaps.push(Gap::from_error(note, Scope::Volume, id, effect));
+            let gap = Gap::from_error(note, Scope::Volume, id, effect);
+            // One that could not be put together is listed, and may be why no state is found.
+            if is_there {
+                self.gaps.push(gap)
+            } else {
+                self.unread.push(gap)
+            }
+            if !is_there && id.contains('/') && self.volumes.iter().all(|record| record.id != *id) {
+                self.volumes.push(record(id, 0, 0, "unknown"));
+            }
         }
         volumes.into_iter().for_each(|volume| self.volume(volume));
         // As they lie on the disks; what was put together follows.

@@ -14,6 +14,7 @@ mod whole;
 use std::sync::Arc;
 
 pub use by_type::{by_type, is_efi_system};
+pub use lvm::MEMBER as LVM_MEMBER;
 pub use signature::{Signature, is_replicated, signature};
 
 use crate::{

@@ -137,3 +137,18 @@ fn a_node_on_logical_volumes_is_put_together() {
     );
     assert!(error.contains("vg-one/root") && !error.contains("disk0"), "{error}");
 }
+
+#[test]
+fn a_file_system_under_a_label_is_told() {
+    // The label lies in the first sectors, which are free in an ext4.
+    let mut bytes = disk(1);
+    let root = zstd::decode_all(&*std::fs::read("disk-fixtures/ext4/ext4-1k.img.zst").unwrap()).unwrap();
+    bytes[1024..2048].copy_from_slice(&root[1024..2048]);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pv1");
+    std::fs::write(&path, bytes).unwrap();
+    let inputs = scan::Inputs { disks: vec![path], ..scan::Inputs::default() };
+    let node = scan::open(&inputs).unwrap();
+    let told = node.gaps.iter().filter(|gap| gap.detail.contains("LVM2 physical volume and begins like ext"));
+    assert_eq!(told.count(), 1, "{:?}", node.gaps);
+}

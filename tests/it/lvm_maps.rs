@@ -230,9 +230,8 @@ fn every_block_behind_a_cache_is_read_where_it_counts() {
         assert_eq!(is_clean, !name.ends_with("used"));
         let mut cached = BTreeMap::new();
         for line in String::from_utf8(file(&format!("{name}.tsv"))).unwrap().lines() {
-            let [block, origin, dirty] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
-            let counts = dirty == "true" || !is_clean;
-            cached.insert(origin.parse::<u64>().unwrap(), (block.parse::<u64>().unwrap(), counts));
+            let [block, origin, _dirty] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            cached.insert(origin.parse::<u64>().unwrap(), block.parse::<u64>().unwrap());
         }
         let size = blocks * 10;
         let mode = |mode: &str| {
@@ -254,7 +253,8 @@ fn every_block_behind_a_cache_is_read_where_it_counts() {
             let mut moved = 0;
             for block in 0..size {
                 let expected = match cached.get(&block) {
-                    Some((place, true)) if counts => place + 1,
+                    // Also of a clean block the kernel reads the cache's copy.
+                    Some(place) if counts => place + 1,
                     _ => blocks + block + 1,
                 };
                 moved += u64::from(expected <= blocks);
@@ -393,7 +393,7 @@ fn superblocks_with_what_is_not_known_are_refused_by_name() {
         (32, "magic"),
         (40, "dm-cache of version 18"),
         (232, "blocks of"),
-        (243, "more than 8388608"),
+        (243, "more than 4194304"),
         (244, "dm-cache with compatible features 0x10"),
         (252, "dm-cache with incompatible features 0x10"),
     ] {

@@ -164,22 +164,28 @@ impl Cache {
         })
     }
 
-    /// Reads which blocks count in the cache.
+    /// Reads which blocks the cache holds. The kernel reads these from the cache, also where the volume holds the same.
     fn load(&self) -> Moved {
         let mut moved = Moved::new(MAPPING, self.block, &self.kept);
         let mut bits = None;
-        for number in 0..self.count.div_ceil(array::VALUES) {
+        'all: for number in 0..self.count.div_ceil(array::VALUES) {
             let first = number.saturating_mul(array::VALUES);
             let expected = self.count.saturating_sub(first).min(array::VALUES);
+            if !moved.may_examine(expected) {
+                break;
+            }
             let values = array::values(&self.metadata, self.mappings, number, expected);
             let values = values.unwrap_or_else(|error| {
                 moved.damaged(&error);
                 Vec::new()
             });
             for (cached, value) in (first..).zip(values).filter(|(_, value)| value & VALID != 0) {
-                match self.counts(cached, value, &mut bits) {
-                    Ok(true) => moved.add(value >> FLAG_BITS, cached.saturating_mul(self.block)),
-                    Ok(false) => {}
+                match self.is_newer(cached, value, &mut bits) {
+                    Ok(is_newer) => {
+                        if !moved.add(value >> FLAG_BITS, cached.saturating_mul(self.block), !is_newer) {
+                            break 'all;
+                        }
+                    }
                     Err(error) => moved.damaged(&error),
                 }
             }
@@ -188,8 +194,8 @@ impl Cache {
         moved
     }
 
-    /// Whether the cache's block is to be read instead of the volume's: if it is dirty or may be.
-    fn counts(
+    /// Whether the cache's block is dirty or may be: the volume does not hold the same.
+    fn is_newer(
         &self,
         cached: u64,
         value: u64,

@@ -17,12 +17,14 @@ pub(in crate::volume) struct Kept {
     devices: AtomicU64,
     /// Blocks that lie elsewhere than in their volumes, and are known.
     moved: AtomicU64,
+    /// Entries of tables that were looked at.
+    examined: AtomicU64,
 }
 
 impl Default for Kept {
     fn default() -> Self {
         let blocks = Cache::new(limits::DM_METADATA_CACHE_BYTES);
-        Self { blocks, devices: AtomicU64::new(0), moved: AtomicU64::new(0) }
+        Self { blocks, devices: AtomicU64::new(0), moved: AtomicU64::new(0), examined: AtomicU64::new(0) }
     }
 }
 
@@ -44,5 +46,10 @@ impl Kept {
     /// Whether there is room for one more block that lies elsewhere.
     pub(super) fn add_moved(&self) -> bool {
         self.moved.fetch_add(1, Ordering::Relaxed) < limits::DM_MOVED_BLOCKS
+    }
+
+    /// Whether so many more entries of tables may be looked at: any number of devices can name one table.
+    pub(super) fn examine(&self, count: u64) -> bool {
+        self.examined.fetch_add(count, Ordering::Relaxed) < limits::DM_ENTRIES
     }
 }

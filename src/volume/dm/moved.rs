@@ -9,11 +9,14 @@ use crate::{
     limits, num,
 };
 
+/// Added to a place, which is that of a sector: the volume holds the same.
+const COPY: u64 = 1;
+
 /// Which blocks lie elsewhere.
 pub(super) struct Moved {
     /// How errors name what says so.
     structure: &'static str,
-    /// Each with its place there, in bytes; sorted.
+    /// Each with its place there, in bytes, and [`COPY`]; sorted.
     blocks: Vec<(u64, u64)>,
     /// Bytes of a block.
     block: u64,
@@ -36,13 +39,38 @@ impl Moved {
         Self { structure, blocks: Vec::new(), block, damage: None, kept: Arc::clone(kept) }
     }
 
-    pub(super) fn add(&mut self, block: u64, place: u64) {
-        if self.kept.add_moved() {
-            self.blocks.push((block, place));
-        } else if self.damage.is_none() {
+    /// Adds a block and its place there. Whether there was room for it: if not, none has to be looked for any more.
+    pub(super) fn add(&mut self, block: u64, place: u64, is_copy: bool) -> bool {
+        let has_room = self.has_room();
+        if has_room {
+            self.add_counted(block, place, is_copy);
+        }
+        has_room
+    }
+
+    /// As [`Self::add`], of one for which there is room.
+    pub(super) fn add_counted(&mut self, block: u64, place: u64, is_copy: bool) {
+        self.blocks.push((block, if is_copy { place | COPY } else { place }));
+    }
+
+    /// Whether there is room for one more block, which is taken.
+    pub(super) fn has_room(&mut self) -> bool {
+        let has_room = self.kept.add_moved();
+        if !has_room {
             let what = format!("more than {} blocks in caches and snapshots", limits::DM_MOVED_BLOCKS);
             self.damaged(&FormatError::limit(what));
         }
+        has_room
+    }
+
+    /// Whether so many more entries may be looked at.
+    pub(super) fn may_examine(&mut self, count: u64) -> bool {
+        let may = self.kept.examine(count);
+        if !may {
+            let what = format!("more than {} entries of caches and snapshots", limits::DM_ENTRIES);
+            self.damaged(&FormatError::limit(what));
+        }
+        may
     }
 
     /// Tells that it is not known of all blocks whether they are elsewhere.
@@ -60,8 +88,8 @@ impl Moved {
         }
     }
 
-    /// Where bytes lie elsewhere, if they do, and how many of `length` follow there.
-    fn run(&self, at: u64, length: u64, is_copy: bool) -> Result<(Option<u64>, u64), FormatError> {
+    /// Where bytes lie elsewhere, if they do, and whether the volume has them too; and how many of `length` follow there.
+    fn run(&self, at: u64, length: u64, is_copy: bool) -> Result<(Option<(u64, bool)>, u64), FormatError> {
         let (number, inside) =
             (at.checked_div(self.block).unwrap_or(0), at.checked_rem(self.block).unwrap_or(0));
         let left = self.block.saturating_sub(inside);
@@ -70,7 +98,8 @@ impl Moved {
         let is_twice = matches!(entries, [(one, _), (other, _), ..] if one == other);
         match (entries.first(), &self.damage) {
             (Some((block, place)), _) if *block == number && !is_twice => {
-                Ok((Some(place.saturating_add(inside)), left.min(length)))
+                let is_copy = is_copy || place & COPY != 0;
+                Ok((Some(((place & !COPY).saturating_add(inside), is_copy)), left.min(length)))
             }
             // Any block may be one that is only there.
             (_, Some((offset, problem))) if !is_copy => {
@@ -92,10 +121,10 @@ impl Sides<'_> {
             let (place, length) = self.moved.run(at, num::to_u64(rest.len()), self.is_copy)?;
             let (piece, behind) = rest.split_at_mut(num::to_usize(length));
             match place {
-                Some(place) if self.is_copy => {
+                Some((place, true)) => {
                     self.elsewhere.read_at(piece, place).or_else(|_| self.volume.read_at(piece, at))?;
                 }
-                Some(place) => self.elsewhere.read_at(piece, place)?,
+                Some((place, false)) => self.elsewhere.read_at(piece, place)?,
                 None => self.volume.read_at(piece, at)?,
             }
             at = at.saturating_add(length);
@@ -116,7 +145,7 @@ impl Sides<'_> {
                 return;
             };
             match place {
-                Some(place) => self.elsewhere.will_need(place, here),
+                Some((place, _)) => self.elsewhere.will_need(place, here),
                 None => self.volume.will_need(at, here),
             }
             done = done.saturating_add(here.max(1));
@@ -132,10 +161,10 @@ mod tests {
     #[test]
     fn a_volume_is_read_from_both_sides_and_what_is_not_known_is_an_error() {
         let source = |bytes: &[u8]| -> Source { Arc::new(Memory::new(bytes.to_vec())) };
-        let (volume, elsewhere) = (source(b"aabbccdd"), source(b"xBBDDx"));
+        let (volume, elsewhere) = (source(b"aabbccdd"), source(b"xxBBDDx"));
         let mut moved = Moved::new("map", 2, &Arc::default());
-        moved.add(3, 3);
-        moved.add(1, 1);
+        moved.add(3, 4, false);
+        moved.add(1, 2, false);
         moved.sort();
         let read = |moved: &Moved, is_copy, at, length| {
             let mut buf = vec![0; length];
@@ -149,7 +178,13 @@ mod tests {
         assert_eq!(read(&moved, false, 2, 2).unwrap(), b"BB");
         assert!(read(&moved, false, 3, 2).unwrap_err().contains("torn; where block 2 lies is not known"));
         assert_eq!(read(&moved, true, 3, 2).unwrap(), b"Bc");
-        moved.add(1, 0);
+        // What is elsewhere too is read from the volume where that fails.
+        let mut copies = Moved::new("map", 2, &Arc::default());
+        copies.add(0, 2, true);
+        copies.add(2, 100, true);
+        copies.sort();
+        assert_eq!(read(&copies, false, 0, 6).unwrap(), b"BBbbcc");
+        moved.add(1, 0, false);
         moved.sort();
         assert!(read(&moved, false, 2, 1).is_err());
         assert_eq!(read(&moved, true, 2, 1).unwrap(), b"b");

@@ -22,6 +22,8 @@ const TABLE: &str = "dm-snapshot exceptions";
 /// `SnAp`.
 const MAGIC: u32 = 0x7041_6e53;
 const SECTOR: u64 = 512;
+/// Sectors of a chunk at most; lvm makes chunks of 512 KiB at most.
+const LARGEST: u32 = 16 << 11;
 /// Bytes of an exception: a chunk of the volume and the chunk of the store that holds what it was.
 const EXCEPTION: u64 = 16;
 
@@ -54,8 +56,11 @@ impl Snapshot {
         if valid != 1 {
             return Err(FormatError::unsupported("dm-snapshot that the kernel made invalid"));
         }
-        if !(8..=1 << 20).contains(&sectors) || !sectors.is_power_of_two() {
+        if sectors < 8 || !sectors.is_power_of_two() {
             return Err(corrupt(format!("chunks of {sectors} sectors")));
+        }
+        if sectors > LARGEST {
+            return Err(FormatError::unsupported(format!("dm-snapshot in chunks of {sectors} sectors")));
         }
         let chunk = u64::from(sectors).saturating_mul(SECTOR);
         Ok(Self { store, origin, chunk, kept: Arc::clone(kept), moved: OnceLock::new() })
@@ -66,7 +71,7 @@ impl Snapshot {
         let mut moved = Moved::new(TABLE, self.chunk, &self.kept);
         let exceptions = self.chunk / EXCEPTION;
         let mut count = 0u64;
-        for area in 0u64.. {
+        'all: for area in 0u64.. {
             let first = area.saturating_mul(exceptions.saturating_add(1)).saturating_add(1);
             let at = first.saturating_mul(self.chunk);
             // A full store has no empty entry.
@@ -86,23 +91,25 @@ impl Snapshot {
                     continue;
                 }
             };
-            let mut ended = false;
+            if !moved.may_examine(exceptions) {
+                break;
+            }
             for entry in table.chunks_exact(num::to_usize(EXCEPTION)) {
                 let (old, new) = (le64(entry, 0), le64(entry, 8));
                 if new == 0 {
-                    ended = true;
-                    break;
+                    break 'all;
                 }
                 match new.checked_mul(self.chunk).filter(|place| *place < self.store.size()) {
-                    Some(place) => moved.add(old, place),
+                    Some(place) => {
+                        if !moved.add(old, place, false) {
+                            break 'all;
+                        }
+                    }
                     None => {
                         let problem = format!("chunk {old} is chunk {new} of the store");
                         moved.damaged(&FormatError::corrupt(TABLE, at, problem));
                     }
                 }
-            }
-            if ended {
-                break;
             }
         }
         moved.sort();

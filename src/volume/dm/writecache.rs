@@ -93,8 +93,11 @@ impl Writecache {
         // Of several entries of one block the newest counts.
         let mut entries = Vec::new();
         let mut first = 0;
-        while first < self.count {
+        'all: while first < self.count {
             let count = BATCH.min(self.count.saturating_sub(first));
+            if !moved.may_examine(count) {
+                break;
+            }
             let at = HEADER.saturating_add(first.saturating_mul(ENTRY));
             match read_vec(&self.cache, TABLE, at, num::to_usize(count.saturating_mul(ENTRY))) {
                 Err(error) => moved.damaged(&error),
@@ -110,6 +113,9 @@ impl Writecache {
                             moved.damaged(&FormatError::corrupt(TABLE, at, problem));
                             continue;
                         };
+                        if !moved.has_room() {
+                            break 'all;
+                        }
                         entries.push((block, time, number));
                     }
                 }
@@ -121,7 +127,7 @@ impl Writecache {
         for ((block, _, number), _) in
             entries.iter().zip(nexts).filter(|((block, ..), next)| Some(*block) != *next)
         {
-            moved.add(*block, self.place(*number));
+            moved.add_counted(*block, self.place(*number), false);
         }
         moved.sort();
         moved

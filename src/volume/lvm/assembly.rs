@@ -12,14 +12,20 @@ use super::{
         dm::{Kept, Pool},
         mapped::{Mapped, Part, Run},
     },
-    group::Group,
+    group::{Group, Logical},
     leg, names,
     segment::{Area, Kind},
 };
 use crate::{block::Source, error::FormatError, gap::Code, limits, num};
 
-/// A thin pool, and what is missing of it.
-type OpenedPool = (Arc<Pool>, BTreeSet<String>);
+/// A thin pool, as all of its volumes share it.
+pub(super) struct OpenedPool {
+    pub(super) pool: Arc<Pool>,
+    /// What was not given of it.
+    pub(super) missing: BTreeSet<String>,
+    /// The kind of a part of it that is not read.
+    pub(super) unread: Option<String>,
+}
 
 /// A group and the physical volumes that were given.
 pub(super) struct Assembly<'a> {
@@ -56,7 +62,10 @@ impl<'a> Assembly<'a> {
         let given = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
         let mut parts: Vec<String> = given.map(|volume| volume.id.clone()).collect();
         parts.sort();
-        for (name, logical) in self.group.logical.iter().filter(|(_, logical)| logical.visible) {
+        // A snapshot is seen whatever its status says, as its store is not.
+        let is_seen =
+            |logical: &Logical| logical.visible || logical.segments.iter().any(|s| s.kind.store().is_some());
+        for (name, logical) in self.group.logical.iter().filter(|(_, logical)| is_seen(logical)) {
             let kind = logical.segments.first().map(|segment| &segment.kind);
             // Pools hold nothing of their own, and a store is shown by the volume that describes its snapshot.
             if kind.is_some_and(Kind::is_part) || stores.contains(name.as_str()) {

@@ -52,9 +52,12 @@ impl Group {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         let root = text::parse(bytes)
             .map_err(|(at, problem)| FormatError::corrupt(NAME, crate::num::to_u64(at), problem))?;
-        let group =
-            root.sections.iter().find(|(_, section)| section.sections.contains_key("physical_volumes"));
-        let (name, section) = group.ok_or_else(|| corrupt("no volume group"))?;
+        let is_group = |(_, section): &(&String, &Section)| section.sections.contains_key("physical_volumes");
+        let mut groups = root.sections.iter().filter(is_group);
+        let (name, section) = groups.next().ok_or_else(|| corrupt("no volume group"))?;
+        if groups.next().is_some() {
+            return Err(corrupt("two volume groups"));
+        }
         if !is_name(name) {
             return Err(corrupt(format!("a volume group is called {name:?}")));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     super::dm::{Cache, Mode, Pool, Snapshot, Thin, Writecache},
-    assembly::{Assembly, Lacks},
+    assembly::{Assembly, Lacks, OpenedPool},
     segment::{CacheParts, Kind, Segment},
 };
 use crate::{
@@ -59,8 +59,9 @@ impl Assembly<'_> {
         let Some(Kind::ThinPool { data, metadata, transaction }) = kind.map(|segment| &segment.kind) else {
             return Err(FormatError::corrupt(METADATA, 0, format!("no thin pool {name:?}")));
         };
-        if let Some((pool, missing)) = self.pools.borrow().get(name) {
+        if let Some(OpenedPool { pool, missing, unread }) = self.pools.borrow().get(name) {
             lacks.missing.extend(missing.iter().cloned());
+            lacks.unread = lacks.unread.take().or_else(|| unread.clone());
             return Ok(Arc::clone(pool));
         }
         let mut own = Lacks::default();
@@ -68,11 +69,12 @@ impl Assembly<'_> {
             let mut below = |name: &str| self.source(name, &mut own, depth.saturating_add(1));
             Ok::<_, FormatError>((below(data)?, below(metadata)?))
         })?;
-        let missing = own.missing.clone();
+        let (missing, unread) = (own.missing.clone(), own.unread.clone());
         // Told even if the pool cannot be opened: it may be why.
         lacks.add(own);
         let pool = Arc::new(Pool::open(metadata, data, self.kept)?);
-        self.pools.borrow_mut().insert(name.to_owned(), (Arc::clone(&pool), missing));
+        let opened = OpenedPool { pool: Arc::clone(&pool), missing, unread };
+        self.pools.borrow_mut().insert(name.to_owned(), opened);
         if pool.transaction != *transaction {
             let problem = format!(
                 "thin pool {name} is at transaction {}, its group at {transaction}",

@@ -21,7 +21,7 @@ use super::{Assembled, Volume};
 use crate::{error::FormatError, gap::Code};
 
 /// What a physical volume holds, as reports name it.
-pub(super) const MEMBER: &str = "LVM2 physical volume";
+pub const MEMBER: &str = "LVM2 physical volume";
 
 /// Takes the physical volumes out of `all` and adds the logical volumes of their groups.
 pub(super) fn assemble(all: &mut Assembled) {

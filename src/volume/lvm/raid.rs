@@ -34,12 +34,14 @@ impl Assembly<'_> {
             let mut own = Lacks::default();
             let area = Area { name: name.clone(), start: 0 };
             let mut part = self.part(&area, length, &mut own, depth)?;
-            if !own.missing.is_empty() {
-                lost.insert(number);
-            } else if !current.get(number).copied().unwrap_or(true) {
+            // A leg that is behind is so also where a part of it was not given; of one that was not given, nothing is known.
+            let is_known = own.missing.is_empty() || states.get(number).is_some_and(Option::is_some);
+            if is_known && !current.get(number).copied().unwrap_or(true) {
                 own.behind.insert(name.clone());
                 lost.insert(number);
                 part = Part::Missing(format!("the leg {name} is behind the others"));
+            } else if !own.missing.is_empty() {
+                lost.insert(number);
             }
             missing.extend(std::mem::take(&mut own.missing));
             lacks.add(own);

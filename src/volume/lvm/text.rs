@@ -113,6 +113,13 @@ impl Parser<'_> {
             if name.is_empty() {
                 return Err((self.at, "no name"));
             }
+            // LVM2 never writes these, and takes them otherwise from one version to the next.
+            if name.contains('/')
+                || section.values.contains_key(&name)
+                || section.sections.contains_key(&name)
+            {
+                return Err((self.at, "a name with a /, or a second time"));
+            }
             if self.take(b'=') {
                 let value = self.value(0)?;
                 section.values.insert(name, value);
@@ -180,6 +187,13 @@ impl Parser<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_stands_twice_or_leads_into_another_section_is_refused() {
+        for text in ["a = 1\na = 2\n", "a { }\na { }\n", "a = 1\na { }\n", "a/b { }\n"] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn sections_values_and_comments() {
