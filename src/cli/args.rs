@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{BoolishValueParser, PossibleValuesParser},
+};
 use icecore::{
     scan::{Inputs, Where},
     vuln::Severity,
@@ -73,7 +76,7 @@ pub(crate) struct FormatArgs {
     #[arg(long, value_name = "FILE", env = "ICECORE_BACKING")]
     backing: Vec<PathBuf>,
     /// Let disk images refer to files that lie beside them, too
-    #[arg(long, env = "ICECORE_SIBLINGS")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_SIBLINGS")]
     siblings: bool,
 }
 
@@ -129,13 +132,13 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = severity, env = "ICECORE_SEVERITY")]
     pub(crate) severity: Vec<Severity>,
     /// Only findings that have a fix
-    #[arg(long, env = "ICECORE_IGNORE_UNFIXED")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_IGNORE_UNFIXED")]
     pub(crate) ignore_unfixed: bool,
     /// Exit with 1 if an affected package has a finding of this severity or a worse one
     #[arg(long, value_name = "SEVERITY", value_parser = severity, env = "ICECORE_FAIL_ON")]
     pub(crate) fail_on: Option<Severity>,
     /// Only the inventory, no vulnerabilities
-    #[arg(long, env = "ICECORE_NO_VULNERABILITIES")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NO_VULNERABILITIES")]
     pub(crate) no_vulnerabilities: bool,
     /// Only images whose name or digest fits this pattern (`*` and `?`)
     #[arg(long, value_name = "GLOB", env = "ICECORE_IMAGES")]
@@ -144,10 +147,10 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "FILE", env = "ICECORE_NODE_FACTS")]
     pub(crate) node_facts: Option<PathBuf>,
     /// Leave out what containers changed
-    #[arg(long, env = "ICECORE_NO_CONTAINERS")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NO_CONTAINERS")]
     pub(crate) no_containers: bool,
     /// Leave out the node's own packages
-    #[arg(long, env = "ICECORE_NO_NODE")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NO_NODE")]
     pub(crate) no_node: bool,
     /// Keep the results of layers in this directory and use those that are there
     #[arg(long, value_name = "DIR", env = "ICECORE_CACHE")]
@@ -156,16 +159,16 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "N", env = "ICECORE_THREADS")]
     pub(crate) threads: Option<usize>,
     /// Leave out what differs between two runs over the same disk
-    #[arg(long, env = "ICECORE_REPRODUCIBLE")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_REPRODUCIBLE")]
     pub(crate) reproducible: bool,
     /// Show progress on standard error
     #[arg(long, default_value = "auto", env = "ICECORE_PROGRESS")]
     pub(crate) progress: When,
     /// No progress
-    #[arg(short, long, env = "ICECORE_QUIET")]
+    #[arg(short, long, value_parser = BoolishValueParser::new(), env = "ICECORE_QUIET")]
     pub(crate) quiet: bool,
     /// Tell what was read on standard error
-    #[arg(short, long, env = "ICECORE_VERBOSE")]
+    #[arg(short, long, value_parser = BoolishValueParser::new(), env = "ICECORE_VERBOSE")]
     pub(crate) verbose: bool,
 }
 
@@ -253,13 +256,13 @@ pub(crate) struct LsArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,
     /// Also everything below
-    #[arg(short = 'R', long, env = "ICECORE_RECURSIVE")]
+    #[arg(short = 'R', long, value_parser = BoolishValueParser::new(), env = "ICECORE_RECURSIVE")]
     pub(crate) recursive: bool,
     /// With mode, owner, size and time
-    #[arg(short, long, env = "ICECORE_LONG")]
+    #[arg(short, long, value_parser = BoolishValueParser::new(), env = "ICECORE_LONG")]
     pub(crate) long: bool,
     /// One JSON object a line
-    #[arg(long, env = "ICECORE_JSON")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_JSON")]
     pub(crate) json: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Ordering,
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufWriter, ErrorKind, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -29,8 +29,13 @@ use super::{
 /// Opens a database; any trouble with it is the database's exit code.
 pub(crate) fn open(path: &Path) -> Result<Database, Failure> {
     let fail = |error: anyhow::Error| Failure { exit: Exit::Database, error };
-    let source =
-        block::open(path).map_err(|error| fail(anyhow::anyhow!("database {}: {error}", path.display())))?;
+    let source = block::open(path).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => "; name one with --db, or ask for --no-vulnerabilities",
+            _ => "",
+        };
+        fail(anyhow::anyhow!("database {}: {error}{hint}", path.display()))
+    })?;
     Database::open(source)
         .map_err(|error| fail(anyhow::Error::new(error).context(format!("database {}", path.display()))))
 }
@@ -44,8 +49,12 @@ pub(crate) fn check_age(database: &Database, days: u16) -> Result<(), Failure> {
     if date.zip(oldest).is_some_and(|(date, oldest)| date >= oldest) {
         return Ok(());
     }
-    let newest = newest.unwrap_or("undated");
-    let error = anyhow::anyhow!("the database's newest advisory is of {newest}, more than {days} days ago");
+    let error = match newest {
+        Some(newest) => {
+            anyhow::anyhow!("the database's newest advisory is of {newest}, more than {days} days ago")
+        }
+        None => anyhow::anyhow!("no advisory of the database has a date that could be within {days} days"),
+    };
     Err(Failure { exit: Exit::Database, error })
 }
 

@@ -6,7 +6,6 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context;
 use clap::CommandFactory;
 use icecore::{gap::Code, report};
 use rustix::{
@@ -81,7 +80,8 @@ pub(crate) fn to_file(
         file.persist(path)?;
         Ok(())
     };
-    inner().with_context(|| format!("{} cannot be written", path.display())).map_err(Failure::io)
+    // In words: that nobody reads this one is a failure, other than of standard output.
+    inner().map_err(|error| Failure::io(anyhow::anyhow!("{} cannot be written: {error:#}", path.display())))
 }
 
 #[expect(clippy::disallowed_types, reason = "the door to outputs that the caller named")]

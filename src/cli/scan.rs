@@ -95,23 +95,29 @@ pub(crate) fn inspect(args: &InspectArgs) -> Done {
 /// Writes a report to the files that were named and to standard output.
 fn put(report: &Report, args: &ReportArgs) -> Result<(), Failure> {
     for (format, path) in &args.output {
-        output::to_file(path, |to| write(report, *format, to))?;
+        output::to_file(path, |to| write(report, *format, PLAIN, to))?;
     }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    write(report, args.format, &mut out)?;
-    Ok(out.flush()?)
+    match write(report, args.format, style(), &mut out).and_then(|()| out.flush()) {
+        // A reader that has seen enough (`| head`) changes nothing of what was found.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => Ok(done?),
+    }
 }
 
-fn write(report: &Report, format: Format, to: &mut dyn Write) -> io::Result<()> {
+fn write(report: &Report, format: Format, style: report::Style, to: &mut dyn Write) -> io::Result<()> {
     match format {
         Format::Json => {
             library::json(report, to)?;
             writeln!(to)
         }
         Format::Ndjson => report::ndjson(report, to),
-        Format::Table => report::table(report, style(), to),
+        Format::Table => report::table(report, style, to),
     }
 }
+
+/// Of what a file gets, whatever the terminal.
+const PLAIN: report::Style = report::Style { colour: false, width: 100 };
 
 fn style() -> report::Style {
     let terminal = io::stdout().is_terminal();

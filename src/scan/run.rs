@@ -87,7 +87,7 @@ fn skipped(reasons: Vec<Reason>, reproducible: bool) -> Report {
 fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
     let node = open(&options.inputs)?;
     let mut report = inspected(&node);
-    let skipped = report.verdict.status == Status::Skipped;
+    let skipped = report.verdict.status != Status::Complete;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
     let cache = options.cache.as_deref().map(Cache::new);
     let copies = Copies::new(&node.stores);
@@ -209,7 +209,12 @@ fn inspected(node: &OpenedNode) -> Report {
         schema: report::SCHEMA.to_owned(),
         run: None,
         verdict: Verdict {
-            status: if reasons.is_empty() { Status::Complete } else { Status::Skipped },
+            status: match () {
+                () if reasons.is_empty() => Status::Complete,
+                // It is not known what the node is.
+                () if reasons.iter().any(|reason| is_damage(reason.code)) => Status::Failed,
+                () => Status::Skipped,
+            },
             reasons,
         },
         node: report::Node {
@@ -231,6 +236,18 @@ fn inspected(node: &OpenedNode) -> Report {
     }
 }
 
+/// Whether a code tells of bytes that could not be read, rather than of what they say.
+fn is_damage(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CorruptStructure
+            | Code::Truncated
+            | Code::ReadError
+            | Code::LimitReached
+            | Code::BackingFileNotGiven
+    )
+}
+
 /// Why the node is not analyzed, if it is not.
 fn reasons(node: &OpenedNode) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = node.machine.reasons.clone();
@@ -246,7 +263,10 @@ fn reasons(node: &OpenedNode) -> Vec<Reason> {
             reasons.push(Reason {
                 code: Code::NoContainerRuntime,
                 detail: "no container runtime's state was found".to_owned(),
-                evidence: format!("searched the usual places on {}", read.join(", ")),
+                evidence: match read.as_slice() {
+                    [] => "there is no file system that can be read".to_owned(),
+                    read => format!("searched the usual places on {}", read.join(", ")),
+                },
             });
         }
     }

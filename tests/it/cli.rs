@@ -1,5 +1,7 @@
 //! The command line, read as shell sessions: tests/cmd/*.trycmd, and what README shows.
 
+use std::process::{Command, Stdio};
+
 #[test]
 fn command_line() {
     trycmd::TestCases::new()
@@ -12,4 +14,51 @@ fn command_line() {
 #[test]
 fn command_line_on_a_narrow_terminal() {
     trycmd::TestCases::new().case("tests/cmd/narrow/*.trycmd").env("COLUMNS", "40").env("NO_COLOR", "1");
+}
+
+fn icecore(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_icecore"));
+    command.args(words).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+const GATED: &[&str] = &[
+    "scan",
+    "--db",
+    "disk-fixtures/demo/advisories.db",
+    "--fail-on",
+    "high",
+    "disk-fixtures/demo/node.qcow2",
+];
+
+#[test]
+fn a_reader_that_leaves_does_not_change_the_verdict() {
+    for format in ["json", "ndjson", "table"] {
+        let mut child = icecore(&[GATED, &["-f", format]].concat()).stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{format}");
+    }
+}
+
+#[test]
+fn variables_of_flags_take_the_words_of_shells() {
+    let node = "disk-fixtures/demo/node.qcow2";
+    for (word, has_run) in [("1", false), ("true", false), ("0", true), ("no", true)] {
+        let scan = ["scan", "--no-vulnerabilities", "-f", "json", node];
+        let done = icecore(&scan).env("ICECORE_REPRODUCIBLE", word).output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(report.get("run").is_some(), has_run, "{word}");
+    }
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_is_no_node_of_another_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cut.qcow2");
+    let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/disk-fixtures/demo/node.qcow2")).unwrap();
+    std::fs::write(&path, &whole[..200]).unwrap();
+    let path = path.to_str().unwrap();
+    let done = icecore(&["scan", "--no-vulnerabilities", "-f", "json", path]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((done.status.code(), &report["verdict"]["status"]), (Some(3), &"failed".into()), "{report}");
 }
