@@ -3,8 +3,9 @@
 //! examined.
 //!
 //! Data flows one way, and each room imports only rooms before it: [`block`] (bytes), `disk` (disk image
-//! formats), `volume` (partitions), [`fs`] (file systems), [`database`] (formats of state), `node` (a machine),
-//! `store` (container runtimes), `layer` and `image`, [`inventory`] (packages), `vuln` (advisories), `report`, `scan`.
+//! formats), `volume` (partitions), [`fs`] (file systems), [`database`] (formats of state), [`inventory`]
+//! (packages), `node` (a machine), `store` (container runtimes), `layer` and `image`, `vuln` (advisories), `report`,
+//! `scan`.
 //! `ARCHITECTURE.md` says what each is for.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
