@@ -43,6 +43,10 @@ pub const BOOT_ENTRY_BYTES: u64 = 64 << 10;
 pub const CONFIG_IMPORTS: usize = 16;
 /// Files of a runtime's configuration with all that they import, and imports that it names.
 pub const CONFIG_FILES: usize = 1024;
+/// Bytes of one file of a runtime's configuration; real ones have some KiB.
+pub const CONFIG_BYTES: u64 = 1 << 20;
+/// Files that are listed for all patterns of a node's configuration; one that has more in a directory is read still.
+pub const CONFIG_LISTED: usize = 1 << 16;
 /// Bytes of the units of a node, with their drop-ins, that are read.
 pub const UNIT_BYTES: usize = 32 << 20;
 /// Bytes of the variables of one service, and of its command lines with what its variables stand for: a hundred times real ones.

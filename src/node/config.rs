@@ -13,8 +13,12 @@ use super::{
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath, Root},
-    limits,
+    gap::Code,
+    limits, num,
 };
+
+/// Bytes that a file of variables counts for at least.
+const LEAST: usize = 1024;
 
 /// A configured state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +83,15 @@ struct Crio {
 
 /// The configured state directories, and the configuration files that could not be read.
 pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError)>) {
-    let mut reader =
-        Reader { root, found: Vec::new(), damage: Vec::new(), seen: BTreeSet::new(), imports: 0, cut: false };
+    let mut reader = Reader {
+        root,
+        found: Vec::new(),
+        damage: Vec::new(),
+        seen: BTreeSet::new(),
+        imports: 0,
+        listed: 0,
+        cut: false,
+    };
     for file in CONTAINERD {
         reader.containerd(&GuestPath::new(file), 0);
     }
@@ -114,6 +125,8 @@ struct Reader<'a> {
     seen: BTreeSet<GuestPath>,
     /// Imports named so far: a pattern lists a directory.
     imports: usize,
+    /// Entries of the directories that patterns had listed so far.
+    listed: usize,
     /// Whether a bound on imports was reached and told.
     cut: bool,
 }
@@ -143,16 +156,13 @@ impl Reader<'_> {
         }
     }
 
-    /// The data directory that k3s or RKE2 is told to use. Of YAML only `data-dir: PATH` at the beginning of a line is read,
-    /// as their documentation spells it.
+    /// The data directory that k3s or RKE2 is told to use. Of YAML only `data-dir: PATH` at the beginning of a line is read.
     fn rancher(&mut self, file: &GuestPath) {
         let mut files = self.imported(file, "config.yaml.d/*.yaml");
         files.insert(0, file.clone());
         for file in files {
-            let text = self.text(&file).unwrap_or_default();
-            let value = text.lines().find_map(|line| line.strip_prefix("data-dir:"));
-            let Some(value) = value.and_then(|value| value.split(" #").next()) else { continue };
-            let data = GuestPath::new(value.trim().trim_matches(['"', '\'']));
+            let text = self.text(&file, limits::CONFIG_BYTES).unwrap_or_default();
+            let Some(data) = data_dir(&text).map(GuestPath::new) else { continue };
             self.containerd(&data.join(b"agent/etc/containerd/config.toml"), 0);
             let path = data.join(b"agent/containerd").to_string();
             self.add(Runtime::Containerd, Some(path), &file.to_string());
@@ -165,7 +175,7 @@ impl Reader<'_> {
         let mut units = Units::new(root);
         for service in services::ALL {
             let unit = units.unit(service.unit.as_bytes());
-            let told = service.told(&unit, &mut |path| self.variables(path));
+            let told = service.told(&unit, &mut |path, left| self.variables(path, left));
             self.damage.extend(told.damage);
             for (in_use, flags) in [(true, told.flags), (false, told.unused)] {
                 let known = self.found.len();
@@ -181,14 +191,24 @@ impl Reader<'_> {
         self.damage.append(&mut units.damage);
     }
 
-    /// The files of variables that a path or pattern of a unit names.
-    fn variables(&mut self, path: &str) -> Vec<Option<String>> {
+    /// The files of variables that a path or pattern of a unit names, as many as `left` bytes hold, each counting for
+    /// [`LEAST`]; one that cannot be read, or for which nothing is left, is `None`.
+    fn variables(&mut self, path: &str, left: &mut usize) -> Vec<Option<String>> {
         let mut texts = Vec::new();
         for path in self.imported(&GuestPath::ROOT, path) {
             let before = self.damage.len();
-            match self.text(&path) {
-                Some(text) => texts.push(Some(text)),
-                None if self.damage.len() > before => texts.push(None),
+            match self.text(&path, num::to_u64(*left)) {
+                Some(text) => {
+                    *left = left.saturating_sub(text.len().max(LEAST));
+                    texts.push(Some(text));
+                }
+                None if self.damage.len() > before => {
+                    texts.push(None);
+                    // Each that is too large would be told.
+                    if self.damage.last().is_some_and(|(_, error)| error.code() == Code::LimitReached) {
+                        break;
+                    }
+                }
                 None => {}
             }
         }
@@ -205,13 +225,27 @@ impl Reader<'_> {
         }
     }
 
-    /// The files that an import names: relative to the importing file, with `*` in its last component.
+    /// The files that an import names: relative to the importing file, with `*` and `?` in its last component.
     fn imported(&mut self, file: &GuestPath, import: &str) -> Vec<GuestPath> {
         let base = if import.starts_with('/') { GuestPath::ROOT } else { file.parent().unwrap_or_default() };
         let path = GuestPath::new([base.as_bytes(), b"/", import.as_bytes()].concat());
         let pattern = String::from_utf8_lossy(path.name()).into_owned();
+        let above = import.trim_end_matches('/').rsplit_once('/').map_or("", |(above, _)| above);
+        if above.contains(['*', '?', '[']) || pattern.contains('[') {
+            let import: String = import.chars().take(200).collect();
+            let what =
+                format!("the pattern {import:?} of files: only \"*\" and \"?\" in a name are followed");
+            self.damage.push((file.clone(), FormatError::unsupported(what)));
+            return Vec::new();
+        }
         if !pattern.contains(['*', '?']) {
             return vec![path];
+        }
+        // What was listed counts for all patterns together: each lists a directory anew.
+        if self.listed >= limits::CONFIG_LISTED {
+            let what = format!("patterns that list more than {} files", limits::CONFIG_LISTED);
+            self.tell_once(&GuestPath::new("etc"), FormatError::limit(what));
+            return Vec::new();
         }
         let dir = path.parent().unwrap_or_default();
         let listing = match self.root.find(dir.as_bytes()) {
@@ -223,17 +257,32 @@ impl Reader<'_> {
             self.damage.push((dir.clone(), error));
             crate::fs::Listing::default()
         });
+        self.listed = self.listed.saturating_add(listing.entries.len());
         self.damage.extend(listing.damage.into_iter().map(|error| (dir.clone(), error)));
         let matcher = wildmatch::WildMatch::new(&pattern);
         let files = listing.entries.iter().filter(|entry| entry.kind != FileKind::Directory);
         let named = files.filter(|entry| matcher.matches(&String::from_utf8_lossy(&entry.name)));
-        let mut paths: Vec<GuestPath> = named.map(|entry| dir.join(&entry.name)).collect();
+        let mut paths: Vec<GuestPath> =
+            named.take(limits::CONFIG_FILES.saturating_add(1)).map(|entry| dir.join(&entry.name)).collect();
+        if paths.len() > limits::CONFIG_FILES {
+            paths.pop();
+            let what = format!("more than {} files that a pattern names", limits::CONFIG_FILES);
+            self.tell_once(&dir, FormatError::limit(what));
+        }
         paths.sort();
         paths
     }
 
+    /// Tells a bound that was reached, of one place only once.
+    fn tell_once(&mut self, path: &GuestPath, error: FormatError) {
+        if self.damage.iter().all(|(other, known)| other != path || known.detail() != error.detail()) {
+            self.damage.push((path.clone(), error));
+        }
+    }
+
+    /// Notes a directory; one that is relative is so to the directory that services run in, the root.
     fn add(&mut self, runtime: Runtime, path: Option<String>, file: &str) {
-        let Some(path) = path.filter(|path| path.starts_with('/')).map(GuestPath::new) else { return };
+        let Some(path) = path.filter(|path| !path.is_empty()).map(GuestPath::new) else { return };
         // Several files may say the same.
         if self.found.iter().all(|known| known.runtime != runtime || known.path != path) {
             self.found.push(Configured { runtime, path, file: GuestPath::new(file), in_use: true });
@@ -242,23 +291,37 @@ impl Reader<'_> {
 
     fn json<T: for<'de> Deserialize<'de>>(&mut self, file: &str) -> Option<T> {
         let path = GuestPath::new(file);
-        let text = self.text(&path)?;
+        let text = self.text(&path, limits::CONFIG_BYTES)?;
         let parsed = serde_json::from_str(&text);
         parsed.map_err(|error| self.malformed(&path, &error.to_string())).ok()
     }
 
+    /// The libraries of Go that read these files take keys without regard to case.
     fn toml<T: for<'de> Deserialize<'de>>(&mut self, file: &GuestPath) -> Option<T> {
-        let text = self.text(file)?;
-        let parsed = toml::from_str(&text);
-        parsed.map_err(|error| self.malformed(file, error.message())).ok()
+        let text = self.text(file, limits::CONFIG_BYTES)?;
+        let parsed = toml::from_str(&text).and_then(|table| toml::Value::Table(lower(table)).try_into());
+        parsed.map_err(|error: toml::de::Error| self.malformed(file, error.message())).ok()
     }
 
     fn malformed(&mut self, file: &GuestPath, problem: &str) {
         self.damage.push((file.clone(), FormatError::corrupt("configuration file", 0, problem)));
     }
 
-    fn text(&mut self, file: &GuestPath) -> Option<String> {
-        match self.root.read(file.as_bytes(), "configuration file") {
+    /// The text of a file of at most `most` bytes.
+    fn text(&mut self, file: &GuestPath, most: u64) -> Option<String> {
+        let read = || {
+            let Some(found) = self.root.find(file.as_bytes())? else { return Ok(None) };
+            let stat = found.stat()?;
+            if stat.kind != FileKind::Regular {
+                return Ok(None);
+            }
+            if stat.size > most {
+                let what = format!("configuration file of {} bytes, more than {most}", stat.size);
+                return Err(FormatError::limit(what));
+            }
+            found.read("configuration file").map(Some)
+        };
+        match read() {
             Ok(bytes) => bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
                 self.damage.push((file.clone(), error));
@@ -268,15 +331,38 @@ impl Reader<'_> {
     }
 }
 
+/// A table with its keys in lower case, and those of the tables in it; of arrays nothing is asked.
+fn lower(table: toml::Table) -> toml::Table {
+    // A key that is in lower case goes before others that differ in their case.
+    let (mut others, exact): (Vec<_>, Vec<_>) =
+        table.into_iter().partition(|(key, _)| key.chars().any(char::is_uppercase));
+    others.extend(exact);
+    let lowered = others.into_iter().map(|(key, value)| {
+        let value = match value {
+            toml::Value::Table(inner) => toml::Value::Table(lower(inner)),
+            other => other,
+        };
+        (key.to_lowercase(), value)
+    });
+    lowered.collect()
+}
+
+/// What `data-dir` is in k3s' or RKE2's YAML, if a line says it: the last one counts.
+fn data_dir(text: &str) -> Option<&str> {
+    let mut values = text.lines().filter_map(|line| {
+        let key = ["data-dir", "\"data-dir\"", "'data-dir'"].iter().find_map(|key| line.strip_prefix(key))?;
+        let value = key.trim_start().strip_prefix(':').filter(|value| value.starts_with([' ', '\t']))?;
+        Some(value.split(" #").next()?.trim().trim_matches(['"', '\'']))
+    });
+    values.rfind(|value| !value.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{
-        fs::{liar::Liar, memory::Tree},
-        gap::Code,
-    };
+    use crate::fs::{liar::Liar, memory::Tree};
 
     #[test]
     fn roots_from_every_runtimes_configuration() {
@@ -391,5 +477,81 @@ mod tests {
         let what =
             "crio.service: the disks do not tell what \"--root ${GONE}\" of its command line stands for";
         assert_eq!((error.code(), error.detail().as_str()), (Code::UnsupportedFeature, what));
+    }
+
+    fn codes(damage: &[(GuestPath, FormatError)]) -> Vec<Code> {
+        damage.iter().map(|(_, error)| error.code()).collect()
+    }
+
+    #[test]
+    fn files_of_variables_without_end_are_not_read_and_told_once() {
+        let many = |files: usize, bytes: usize| {
+            let mut tree = Tree::default();
+            let unit = "[Service]\nEnvironmentFile=-/etc/x/*\nExecStart=dockerd --data-root $GONE\n";
+            tree.file("etc/systemd/system/docker.service", unit);
+            (0..files).for_each(|n| tree.file(&format!("etc/x/{n:05}"), "#".repeat(bytes)));
+            read(&Root::new(tree.build())).1
+        };
+        // Nothing is known of what the variables are: that is told, too.
+        let told = [Code::LimitReached, Code::UnsupportedFeature];
+        let sorted = |damage: Vec<(GuestPath, FormatError)>| {
+            let mut codes = codes(&damage);
+            codes.sort_unstable_by_key(|code| *code != Code::LimitReached);
+            codes
+        };
+        assert_eq!(sorted(many(3, limits::SERVICE_BYTES + 1)), told);
+        assert_eq!(sorted(many(30, limits::SERVICE_BYTES / 10)), told);
+        let damage = many(limits::CONFIG_FILES + 10, 1);
+        assert!(
+            damage.iter().any(|(_, error)| error.detail().contains("files that a pattern names")),
+            "{damage:?}"
+        );
+        assert!(damage.len() <= 3, "{damage:?}");
+    }
+
+    #[test]
+    fn directories_are_not_listed_without_end() {
+        let mut tree = Tree::default();
+        let imports: Vec<String> = (0..1000).map(|n| format!("\"conf.d/x{n}*\"")).collect();
+        tree.file("etc/containerd/config.toml", format!("imports = [{}]\n", imports.join(",")));
+        (0..2000).for_each(|n| tree.file(&format!("etc/containerd/conf.d/{n}"), ""));
+        let (_, damage) = read(&Root::new(tree.build()));
+        assert_eq!(codes(&damage), [Code::LimitReached]);
+    }
+
+    #[test]
+    fn large_configurations_are_not_parsed() {
+        let mut tree = Tree::default();
+        let zeros = "0,".repeat(1 << 19);
+        tree.file("etc/containerd/config.toml", format!("x=[{zeros}]\n"));
+        tree.file("etc/docker/daemon.json", format!("{{\"x\":[{zeros}0]}}"));
+        let (_, damage) = read(&Root::new(tree.build()));
+        assert_eq!(codes(&damage), [Code::LimitReached, Code::LimitReached]);
+    }
+
+    #[test]
+    fn directories_are_read_as_the_runtimes_read_them() {
+        let mut tree = Tree::default();
+        let config = "Root = \"srv/ctrd\"\nIMPORTS = [\"*.d/x.toml\", \"c[0-9].toml\"]\n";
+        tree.file("etc/containerd/config.toml", config);
+        tree.file("etc/docker/daemon.json", "{\"data-root\": \"./srv/docker\"}");
+        tree.file("etc/crio/crio.conf", "[Crio]\nROOT = \"/no\"\nroot = \"/srv/crio\"\n");
+        let (found, damage) = read(&Root::new(tree.build()));
+        let found: Vec<_> = found.iter().map(|one| one.path.to_string()).collect();
+        assert_eq!(found, ["/srv/ctrd", "/srv/docker", "/srv/crio"]);
+        let told: Vec<_> = damage.iter().map(|(_, error)| error.detail()).collect();
+        assert!(
+            told.len() == 2 && told[0].contains("*.d/x.toml") && told[1].contains("c[0-9].toml"),
+            "{told:?}"
+        );
+        for (text, expected) in [
+            ("data-dir: /a\ndata-dir: /b\n", Some("/b")),
+            ("\"data-dir\": /a # x", Some("/a")),
+            ("data-dir : \"/a\"", Some("/a")),
+            ("data-directory: /a", None),
+            (" data-dir: /a", None),
+        ] {
+            assert_eq!(data_dir(text), expected, "{text}");
+        }
     }
 }

@@ -23,8 +23,8 @@ pub(super) struct Environment {
     bytes: usize,
 }
 
-/// Reads a file of variables, or all that a pattern names; `None` for one that cannot be read.
-pub(super) type Read<'a> = &'a mut dyn FnMut(&str) -> Vec<Option<String>>;
+/// Reads a file of variables, or all that a pattern names, as long as bytes are left; `None` for one that cannot be read.
+pub(super) type Read<'a> = &'a mut dyn FnMut(&str, &mut usize) -> Vec<Option<String>>;
 
 impl Environment {
     /// The variables that a unit says; what is not understood is in `damage`.
@@ -59,9 +59,10 @@ impl Environment {
             }
         }
         // What files say goes before what the unit says.
+        let mut left = limits::SERVICE_BYTES;
         for (_, path) in &files {
             if own.bytes <= limits::SERVICE_BYTES {
-                own.file(path, read);
+                own.file(path, read, &mut left);
             }
         }
         let file =
@@ -89,7 +90,7 @@ impl Environment {
         }
     }
 
-    fn file(&mut self, path: &str, read: Read<'_>) {
+    fn file(&mut self, path: &str, read: Read<'_>, left: &mut usize) {
         let optional = path.strip_prefix('-');
         let path = optional.unwrap_or(path);
         // Of patterns, those with sets of letters are not followed.
@@ -98,7 +99,7 @@ impl Environment {
             self.has_more = true;
             return;
         }
-        let texts = read(path);
+        let texts = read(path, left);
         // A service does not start without a file that is not optional: it must be elsewhere.
         self.has_more |= texts.is_empty() && optional.is_none() || texts.iter().any(Option::is_none);
         for text in texts.into_iter().flatten() {
@@ -249,7 +250,7 @@ mod tests {
         let (path, text) = (GuestPath::new("/u"), format!("[Service]\n{text}"));
         let unit = Unit { files: vec![File { path, text }], ..Unit::default() };
         let mut damage = Vec::new();
-        let own = Environment::of(&unit, "a.service", &mut file, &mut damage);
+        let own = Environment::of(&unit, "a.service", &mut |path, _| file(path), &mut damage);
         assert!(damage.is_empty(), "{damage:?}");
         own
     }

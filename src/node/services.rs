@@ -181,7 +181,7 @@ mod tests {
         let service = ALL.iter().find(|service| service.unit == unit).unwrap();
         let file = |text: &&str| File { path: GuestPath::new("/u"), text: format!("[Service]\n{text}\n") };
         let unit = Unit { files: texts.iter().map(file).collect(), ..Unit::default() };
-        service.told(&unit, &mut |path| match path {
+        service.told(&unit, &mut |path, _| match path {
             "/etc/default/docker" => {
                 vec![Some("DOCKER_OPTS=\"--data-root /from/file\"\nDATA=/d d\n".to_owned())]
             }
