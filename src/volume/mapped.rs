@@ -2,12 +2,15 @@
 
 use std::{io, sync::Arc};
 
-use super::raid::{Copies, Parity, by_pages};
+use super::{
+    raid::{Copies, Parity, by_pages},
+    runs,
+};
 use crate::{
     block::{ReadAt, Source, check_range},
     error::FormatError,
     gap::Code,
-    limits, num,
+    num,
 };
 
 /// Bytes of a volume, from front to back.
@@ -117,15 +120,11 @@ impl Run {
                 Err(failure.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
             }),
             Self::Striped { parts, size } => {
-                let mut done = 0;
-                while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
-                    let position = at.saturating_add(num::to_u64(done));
-                    let (part, inside, left) = stripe(parts, *size, position)?;
-                    let length = num::to_usize(left.min(num::to_u64(rest.len())));
-                    part.read(rest.get_mut(..length).unwrap_or_default(), inside)?;
-                    done = done.saturating_add(length);
-                }
-                Ok(())
+                let run = |at, length| {
+                    let (part, inside, left) = stripe(parts, *size, at)?;
+                    Ok(((part, inside), left.min(length)))
+                };
+                runs::read(buf, at, run, |(part, inside), piece, _| part.read(piece, inside))
             }
         }
     }
@@ -141,18 +140,12 @@ impl Run {
                 }
             }
             Self::Striped { parts, size } => {
-                let mut done = 0;
-                for _ in 0..limits::HINTED_RUNS {
-                    if done >= length {
-                        break;
-                    }
-                    let Ok((part, inside, left)) = stripe(parts, *size, at.saturating_add(done)) else {
-                        return;
-                    };
-                    let here = left.min(length.saturating_sub(done)).max(1);
+                runs::hint(at, length, |at, wanted| {
+                    let (part, inside, left) = stripe(parts, *size, at).ok()?;
+                    let here = left.min(wanted).max(1);
                     part.will_need(inside, here);
-                    done = done.saturating_add(here);
-                }
+                    Some(here)
+                });
             }
         }
     }

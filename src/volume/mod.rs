@@ -8,6 +8,7 @@ mod mapped;
 mod mbr;
 mod md;
 mod raid;
+mod runs;
 mod signature;
 mod whole;
 

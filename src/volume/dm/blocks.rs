@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use zerocopy::little_endian::U32;
+
 use super::kept::Kept;
 use crate::{
     block::{Key, Source, read_vec},
@@ -61,6 +63,31 @@ impl Blocks {
         let block = Arc::new(block);
         self.kept.keep(key, Arc::clone(&block));
         Ok(block)
+    }
+}
+
+/// Refuses by name what a superblock says that is not known: its version, features, and flags other than these.
+pub(super) fn check_known(
+    name: &str,
+    version: U32,
+    [compatible, compatible_read_only, incompatible]: [U32; 3],
+    (flags, known): (U32, u32),
+) -> Result<(), FormatError> {
+    let refused = |what: String| Err(FormatError::unsupported(format!("{name} {what}")));
+    if !(1..=2).contains(&version.get()) {
+        return refused(format!("of version {version}"));
+    }
+    let features = [
+        ("compatible", compatible),
+        ("read-only compatible", compatible_read_only),
+        ("incompatible", incompatible),
+    ];
+    if let Some((kind, bits)) = features.iter().find(|(_, bits)| bits.get() != 0) {
+        return refused(format!("with {kind} features {bits:#x}"));
+    }
+    match flags.get() & !known {
+        0 => Ok(()),
+        unknown => refused(format!("with flags {unknown:#x}")),
     }
 }
 

@@ -1,10 +1,7 @@
 //! Caches: blocks of a slow volume of which a fast one holds copies, some of them newer (kernel,
 //! `drivers/md/dm-cache-metadata.c`; Documentation/admin-guide/device-mapper/cache.rst).
 
-use std::{
-    io,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
@@ -13,15 +10,11 @@ use zerocopy::{
 
 use super::{
     array,
-    blocks::{BLOCK, Blocks, Kind},
+    blocks::{BLOCK, Blocks, Kind, check_known},
     kept::Kept,
-    moved::{Moved, Sides},
+    moved::{Moved, Table, Tabled},
 };
-use crate::{
-    block::{ReadAt, Source, check_range},
-    error::FormatError,
-    limits, num,
-};
+use crate::{block::Source, error::FormatError, limits, num};
 
 const SUPERBLOCK: &str = "dm-cache superblock";
 const MAPPING: &str = "dm-cache mapping";
@@ -80,12 +73,9 @@ pub(in crate::volume) enum Mode {
     Around,
 }
 
-/// A volume behind a cache.
+/// The map of what a cache holds.
 pub(in crate::volume) struct Cache {
     metadata: Blocks,
-    data: Source,
-    origin: Source,
-    mode: Mode,
     /// Bytes of a block.
     block: u64,
     /// Blocks of the cache.
@@ -95,9 +85,13 @@ pub(in crate::volume) struct Cache {
     dirty: Option<u64>,
     /// Whether it is known which blocks are dirty. Of a cache in use it is not, and all may be.
     clean: bool,
+}
+
+/// A volume behind a cache.
+pub(in crate::volume) struct Cached {
+    pub(in crate::volume) volume: Source,
+    /// Whether the kernel failed to change the map, so that something may not be as it says.
     pub(in crate::volume) needs_check: bool,
-    kept: Arc<Kept>,
-    map: OnceLock<Moved>,
 }
 
 impl Cache {
@@ -108,7 +102,7 @@ impl Cache {
         origin: Source,
         mode: Mode,
         kept: &Arc<Kept>,
-    ) -> Result<Self, FormatError> {
+    ) -> Result<Cached, FormatError> {
         let metadata = Blocks::new(metadata, kept);
         let block = metadata.read(0, &KIND)?;
         let corrupt = |problem: String| FormatError::corrupt(SUPERBLOCK, 0, problem);
@@ -116,23 +110,8 @@ impl Cache {
         if raw.magic.get() != MAGIC {
             return Err(corrupt(format!("magic {}", raw.magic)));
         }
-        let refused = |what: String| FormatError::unsupported(format!("dm-cache {what}"));
-        let version = raw.version.get();
-        if !(1..=2).contains(&version) {
-            return Err(refused(format!("of version {version}")));
-        }
-        let features = [
-            ("compatible", raw.compatible),
-            ("read-only compatible", raw.compatible_read_only),
-            ("incompatible", raw.incompatible),
-        ];
-        if let Some((name, bits)) = features.iter().find(|(_, bits)| bits.get() != 0) {
-            return Err(refused(format!("with {name} features {bits:#x}")));
-        }
-        let unknown = raw.flags.get() & !(CLEAN_SHUTDOWN | NEEDS_CHECK);
-        if unknown != 0 {
-            return Err(refused(format!("with flags {unknown:#x}")));
-        }
+        let features = [raw.compatible, raw.compatible_read_only, raw.incompatible];
+        check_known("dm-cache", raw.version, features, (raw.flags, CLEAN_SHUTDOWN | NEEDS_CHECK))?;
         let [bytes, metadata_block] = [raw.data_block, raw.metadata_block]
             .map(|sectors| u64::from(sectors.get()).saturating_mul(SECTOR));
         let count = u64::from(raw.blocks.get());
@@ -148,50 +127,21 @@ impl Cache {
         if count.saturating_mul(bytes) > data.size() {
             return Err(corrupt(format!("{count} blocks of {bytes} bytes in {}", data.size())));
         }
-        Ok(Self {
+        let needs_check = raw.flags.get() & NEEDS_CHECK != 0;
+        if mode == Mode::Around {
+            return Ok(Cached { volume: origin, needs_check });
+        }
+        let table = Self {
             mappings: raw.mappings.get(),
-            dirty: (version == 2).then_some(raw.dirty.get()),
+            dirty: (raw.version.get() == 2).then_some(raw.dirty.get()),
             clean: raw.flags.get() & CLEAN_SHUTDOWN != 0,
-            needs_check: raw.flags.get() & NEEDS_CHECK != 0,
             block: bytes,
             count,
-            data,
-            origin,
-            mode,
             metadata,
-            kept: Arc::clone(kept),
-            map: OnceLock::new(),
-        })
-    }
-
-    /// Reads which blocks the cache holds. The kernel reads these from the cache, also where the volume holds the same.
-    fn load(&self) -> Moved {
-        let mut moved = Moved::new(MAPPING, self.block, &self.kept);
-        let mut bits = None;
-        'all: for number in 0..self.count.div_ceil(array::VALUES) {
-            let first = number.saturating_mul(array::VALUES);
-            let expected = self.count.saturating_sub(first).min(array::VALUES);
-            if !moved.may_examine(expected) {
-                break;
-            }
-            let values = array::values(&self.metadata, self.mappings, number, expected);
-            let values = values.unwrap_or_else(|error| {
-                moved.damaged(&error);
-                Vec::new()
-            });
-            for (cached, value) in (first..).zip(values).filter(|(_, value)| value & VALID != 0) {
-                match self.is_newer(cached, value, &mut bits) {
-                    Ok(is_newer) => {
-                        if !moved.add(value >> FLAG_BITS, cached.saturating_mul(self.block), !is_newer) {
-                            break 'all;
-                        }
-                    }
-                    Err(error) => moved.damaged(&error),
-                }
-            }
-        }
-        moved.sort();
-        moved
+        };
+        let (kept, moved, is_copy) = (Arc::clone(kept), OnceLock::new(), mode == Mode::Through);
+        let volume = Arc::new(Tabled { table, volume: origin, elsewhere: data, is_copy, kept, moved });
+        Ok(Cached { volume, needs_check })
     }
 
     /// Whether the cache's block is dirty or may be: the volume does not hold the same.
@@ -218,34 +168,39 @@ impl Cache {
         let word = words.get(num::to_usize(within)).copied().unwrap_or(u64::MAX);
         Ok(word & 1 << (cached % BITS) != 0)
     }
-
-    fn sides(&self) -> Sides<'_> {
-        Sides {
-            moved: self.map.get_or_init(|| self.load()),
-            volume: &self.origin,
-            elsewhere: &self.data,
-            is_copy: self.mode == Mode::Through,
-        }
-    }
 }
 
-impl ReadAt for Cache {
-    fn size(&self) -> u64 {
-        self.origin.size()
+impl Table for Cache {
+    const NAME: &'static str = MAPPING;
+
+    fn block(&self) -> u64 {
+        self.block
     }
 
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        check_range(self.size(), offset, buf.len())?;
-        match self.mode {
-            Mode::Around => self.origin.read_at(buf, offset),
-            Mode::Through | Mode::Back => self.sides().read(buf, offset),
-        }
-    }
-
-    fn will_need(&self, offset: u64, length: u64) {
-        match self.mode {
-            Mode::Around => self.origin.will_need(offset, length),
-            Mode::Through | Mode::Back => self.sides().will_need(offset, length),
+    /// All that the cache holds: the kernel reads it from there, also where the volume holds the same.
+    fn load(&self, _: &Source, moved: &mut Moved) {
+        let mut bits = None;
+        'all: for number in 0..self.count.div_ceil(array::VALUES) {
+            let first = number.saturating_mul(array::VALUES);
+            let expected = self.count.saturating_sub(first).min(array::VALUES);
+            if !moved.may_examine(expected) {
+                break;
+            }
+            let values = array::values(&self.metadata, self.mappings, number, expected);
+            let values = values.unwrap_or_else(|error| {
+                moved.damaged(&error);
+                Vec::new()
+            });
+            for (cached, value) in (first..).zip(values).filter(|(_, value)| value & VALID != 0) {
+                match self.is_newer(cached, value, &mut bits) {
+                    Ok(is_newer) => {
+                        if !moved.add(value >> FLAG_BITS, cached.saturating_mul(self.block), !is_newer) {
+                            break 'all;
+                        }
+                    }
+                    Err(error) => moved.damaged(&error),
+                }
+            }
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Blocks of a volume that lie elsewhere: in a cache, or in the store of a snapshot.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
 
-use super::kept::Kept;
+use super::{super::runs, kept::Kept};
 use crate::{
-    block::{ReadAt, Source},
+    block::{ReadAt, Source, check_range},
     error::FormatError,
-    limits, num,
+    limits,
 };
 
 /// Added to a place, which is that of a sector: the volume holds the same.
@@ -116,40 +119,76 @@ impl Moved {
 
 impl Sides<'_> {
     pub(super) fn read(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        let (mut rest, mut at) = (buf, offset);
-        while !rest.is_empty() {
-            let (place, length) = self.moved.run(at, num::to_u64(rest.len()), self.is_copy)?;
-            let (piece, behind) = rest.split_at_mut(num::to_usize(length));
-            match place {
-                Some((place, true)) => {
-                    self.elsewhere.read_at(piece, place).or_else(|_| self.volume.read_at(piece, at))?;
-                }
-                Some((place, false)) => self.elsewhere.read_at(piece, place)?,
-                None => self.volume.read_at(piece, at)?,
+        let run = |at, length| Ok(self.moved.run(at, length, self.is_copy)?);
+        runs::read(buf, offset, run, |place, piece, at| match place {
+            Some((place, true)) => {
+                self.elsewhere.read_at(piece, place).or_else(|_| self.volume.read_at(piece, at))
             }
-            at = at.saturating_add(length);
-            rest = behind;
-        }
-        Ok(())
+            Some((place, false)) => self.elsewhere.read_at(piece, place),
+            None => self.volume.read_at(piece, at),
+        })
     }
 
     pub(super) fn will_need(&self, offset: u64, length: u64) {
         let length = length.min(self.volume.size().saturating_sub(offset));
-        let mut done = 0;
-        for _ in 0..limits::HINTED_RUNS {
-            if done >= length {
-                break;
-            }
-            let at = offset.saturating_add(done);
-            let Ok((place, here)) = self.moved.run(at, length.saturating_sub(done), self.is_copy) else {
-                return;
-            };
+        runs::hint(offset, length, |at, left| {
+            let (place, here) = self.moved.run(at, left, self.is_copy).ok()?;
             match place {
                 Some((place, _)) => self.elsewhere.will_need(place, here),
                 None => self.volume.will_need(at, here),
             }
-            done = done.saturating_add(here.max(1));
-        }
+            Some(here)
+        });
+    }
+}
+
+/// What tells which blocks of a volume lie elsewhere.
+pub(super) trait Table: Send + Sync {
+    /// How errors name it.
+    const NAME: &'static str;
+
+    /// Bytes of a block.
+    fn block(&self) -> u64;
+
+    /// Reads it, from where the blocks lie too or from what it holds itself.
+    fn load(&self, elsewhere: &Source, moved: &mut Moved);
+}
+
+/// A volume with a table, which is read when it is first asked for.
+pub(super) struct Tabled<T> {
+    pub(super) table: T,
+    pub(super) volume: Source,
+    pub(super) elsewhere: Source,
+    /// Whether the volume holds everything too.
+    pub(super) is_copy: bool,
+    pub(super) kept: Arc<Kept>,
+    pub(super) moved: OnceLock<Moved>,
+}
+
+impl<T: Table> Tabled<T> {
+    fn sides(&self) -> Sides<'_> {
+        let moved = self.moved.get_or_init(|| {
+            let mut moved = Moved::new(T::NAME, self.table.block(), &self.kept);
+            self.table.load(&self.elsewhere, &mut moved);
+            moved.sort();
+            moved
+        });
+        Sides { moved, volume: &self.volume, elsewhere: &self.elsewhere, is_copy: self.is_copy }
+    }
+}
+
+impl<T: Table> ReadAt for Tabled<T> {
+    fn size(&self) -> u64 {
+        self.volume.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        check_range(self.size(), offset, buf.len())?;
+        self.sides().read(buf, offset)
+    }
+
+    fn will_need(&self, offset: u64, length: u64) {
+        self.sides().will_need(offset, length);
     }
 }
 

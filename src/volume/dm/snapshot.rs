@@ -1,18 +1,15 @@
 //! Snapshots that are not thin: chunks of a volume as they were before they were overwritten, in a store (kernel,
 //! `drivers/md/dm-snap-persistent.c`; Documentation/admin-guide/device-mapper/snapshot.rst).
 
-use std::{
-    io,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use super::{
     blocks::{le32, le64},
     kept::Kept,
-    moved::{Moved, Sides},
+    moved::{Moved, Table, Tabled},
 };
 use crate::{
-    block::{ReadAt, Source, check_range, read_vec},
+    block::{Source, read_vec},
     error::FormatError,
     limits, num,
 };
@@ -27,14 +24,10 @@ const LARGEST: u32 = 16 << 11;
 /// Bytes of an exception: a chunk of the volume and the chunk of the store that holds what it was.
 const EXCEPTION: u64 = 16;
 
-/// A volume as it was.
+/// The store's table of chunks as they were.
 pub(in crate::volume) struct Snapshot {
-    store: Source,
-    origin: Source,
     /// Bytes of a chunk.
     chunk: u64,
-    kept: Arc<Kept>,
-    moved: OnceLock<Moved>,
 }
 
 impl Snapshot {
@@ -43,7 +36,7 @@ impl Snapshot {
         store: Source,
         origin: Source,
         kept: &Arc<Kept>,
-    ) -> Result<Self, FormatError> {
+    ) -> Result<Source, FormatError> {
         let header = read_vec(&store, HEADER, 0, 16)?;
         let [magic, valid, version, sectors] = [0, 4, 8, 12].map(|at| le32(&header, at));
         let corrupt = |problem: String| FormatError::corrupt(HEADER, 0, problem);
@@ -63,19 +56,28 @@ impl Snapshot {
             return Err(FormatError::unsupported(format!("dm-snapshot in chunks of {sectors} sectors")));
         }
         let chunk = u64::from(sectors).saturating_mul(SECTOR);
-        Ok(Self { store, origin, chunk, kept: Arc::clone(kept), moved: OnceLock::new() })
+        let kept = Arc::clone(kept);
+        let (table, moved) = (Self { chunk }, OnceLock::new());
+        Ok(Arc::new(Tabled { table, volume: origin, elsewhere: store, is_copy: false, kept, moved }))
+    }
+}
+
+impl Table for Snapshot {
+    const NAME: &'static str = TABLE;
+
+    fn block(&self) -> u64 {
+        self.chunk
     }
 
-    /// Reads the table: areas of a chunk, each before the chunks that it tells of. The first empty entry ends it.
-    fn load(&self) -> Moved {
-        let mut moved = Moved::new(TABLE, self.chunk, &self.kept);
+    /// Areas of a chunk, each before the chunks that it tells of. The first empty entry ends it.
+    fn load(&self, store: &Source, moved: &mut Moved) {
         let exceptions = self.chunk / EXCEPTION;
         let mut count = 0u64;
         'all: for area in 0u64.. {
             let first = area.saturating_mul(exceptions.saturating_add(1)).saturating_add(1);
             let at = first.saturating_mul(self.chunk);
             // A full store has no empty entry.
-            if at >= self.store.size() {
+            if at >= store.size() {
                 break;
             }
             count = count.saturating_add(exceptions);
@@ -84,7 +86,7 @@ impl Snapshot {
                 moved.damaged(&FormatError::limit(what));
                 break;
             }
-            let table = match read_vec(&self.store, TABLE, at, num::to_usize(self.chunk)) {
+            let table = match read_vec(store, TABLE, at, num::to_usize(self.chunk)) {
                 Ok(table) => table,
                 Err(error) => {
                     moved.damaged(&error);
@@ -99,7 +101,7 @@ impl Snapshot {
                 if new == 0 {
                     break 'all;
                 }
-                match new.checked_mul(self.chunk).filter(|place| *place < self.store.size()) {
+                match new.checked_mul(self.chunk).filter(|place| *place < store.size()) {
                     Some(place) => {
                         if !moved.add(old, place, false) {
                             break 'all;
@@ -112,27 +114,5 @@ impl Snapshot {
                 }
             }
         }
-        moved.sort();
-        moved
-    }
-
-    fn sides(&self) -> Sides<'_> {
-        let moved = self.moved.get_or_init(|| self.load());
-        Sides { moved, volume: &self.origin, elsewhere: &self.store, is_copy: false }
-    }
-}
-
-impl ReadAt for Snapshot {
-    fn size(&self) -> u64 {
-        self.origin.size()
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        check_range(self.size(), offset, buf.len())?;
-        self.sides().read(buf, offset)
-    }
-
-    fn will_need(&self, offset: u64, length: u64) {
-        self.sides().will_need(offset, length);
     }
 }

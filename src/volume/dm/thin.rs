@@ -9,14 +9,15 @@ use zerocopy::{
 };
 
 use super::{
-    blocks::{BLOCK, Blocks, Kind, start},
+    super::runs,
+    blocks::{BLOCK, Blocks, Kind, check_known, start},
     kept::Kept,
     tree::Tree,
 };
 use crate::{
     block::{ReadAt, Source, check_range},
     error::FormatError,
-    limits, num,
+    num,
 };
 
 const SUPERBLOCK: &str = "thin pool superblock";
@@ -84,22 +85,8 @@ impl Pool {
         if raw.magic.get() != MAGIC {
             return Err(corrupt(format!("magic {}", raw.magic)));
         }
-        let refused = |what: String| FormatError::unsupported(format!("thin pool {what}"));
-        if !(1..=2).contains(&raw.version.get()) {
-            return Err(refused(format!("of version {}", raw.version)));
-        }
-        let features = [
-            ("compatible", raw.compatible),
-            ("read-only compatible", raw.compatible_read_only),
-            ("incompatible", raw.incompatible),
-        ];
-        if let Some((name, bits)) = features.iter().find(|(_, bits)| bits.get() != 0) {
-            return Err(refused(format!("with {name} features {bits:#x}")));
-        }
-        let unknown = raw.flags.get() & !NEEDS_CHECK;
-        if unknown != 0 {
-            return Err(refused(format!("with flags {unknown:#x}")));
-        }
+        let features = [raw.compatible, raw.compatible_read_only, raw.incompatible];
+        check_known("thin pool", raw.version, features, (raw.flags, NEEDS_CHECK))?;
         let metadata_block = u64::from(raw.metadata_block.get()).saturating_mul(SECTOR);
         if metadata_block != num::to_u64(BLOCK) {
             return Err(corrupt(format!("blocks of metadata of {metadata_block} bytes")));
@@ -212,38 +199,24 @@ impl ReadAt for Thin {
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         check_range(self.size, offset, buf.len())?;
-        let (mut rest, mut at) = (buf, offset);
-        while !rest.is_empty() {
-            let (place, length) = self.run(at, num::to_u64(rest.len()))?;
-            let (piece, behind) = rest.split_at_mut(num::to_usize(length));
-            match place {
-                Some(place) => self.pool.data.read_at(piece, place)?,
-                None => self.read_unmapped(piece, at)?,
-            }
-            at = at.saturating_add(length);
-            rest = behind;
-        }
-        Ok(())
+        let run = |at, length| Ok(self.run(at, length)?);
+        runs::read(buf, offset, run, |place, piece, at| match place {
+            Some(place) => self.pool.data.read_at(piece, place),
+            None => self.read_unmapped(piece, at),
+        })
     }
 
     fn will_need(&self, offset: u64, length: u64) {
         let length = length.min(self.size.saturating_sub(offset));
-        let mut done = 0;
-        for _ in 0..limits::HINTED_RUNS {
-            if done >= length {
-                break;
-            }
-            let at = offset.saturating_add(done);
+        runs::hint(offset, length, |at, left| {
             // No further than a chunk: a hint must not cost what a read of a large hole does.
-            let Ok((place, here)) = self.run(at, self.pool.chunk.min(length.saturating_sub(done))) else {
-                return;
-            };
+            let (place, here) = self.run(at, self.pool.chunk.min(left)).ok()?;
             match (place, &self.origin) {
                 (Some(place), _) => self.pool.data.will_need(place, here),
                 (None, Some(origin)) => origin.will_need(at, here),
                 (None, None) => {}
             }
-            done = done.saturating_add(here.max(1));
-        }
+            Some(here)
+        });
     }
 }

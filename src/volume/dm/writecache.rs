@@ -1,18 +1,15 @@
 //! Write caches: blocks that were written and not yet moved to their volume (kernel, `drivers/md/dm-writecache.c`;
 //! Documentation/admin-guide/device-mapper/writecache.rst).
 
-use std::{
-    io,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use super::{
     blocks::{le32, le64},
     kept::Kept,
-    moved::{Moved, Sides},
+    moved::{Moved, Table, Tabled},
 };
 use crate::{
-    block::{ReadAt, Source, check_range, read_vec},
+    block::{Source, read_vec},
     error::FormatError,
     limits, num,
 };
@@ -30,17 +27,13 @@ const FREE: u64 = u64::MAX;
 /// Entries that are read at once.
 const BATCH: u64 = 1 << 16;
 
-/// A volume behind a write cache.
+/// The table of what a write cache holds.
 pub(in crate::volume) struct Writecache {
-    cache: Source,
-    origin: Source,
     /// Bytes of a block.
     block: u64,
     count: u64,
     /// What was written at this time or later was never finished.
     time: u64,
-    kept: Arc<Kept>,
-    moved: OnceLock<Moved>,
 }
 
 impl Writecache {
@@ -48,7 +41,7 @@ impl Writecache {
         cache: Source,
         origin: Source,
         kept: &Arc<Kept>,
-    ) -> Result<Self, FormatError> {
+    ) -> Result<Source, FormatError> {
         let header = read_vec(&cache, SUPERBLOCK, 0, num::to_usize(HEADER))?;
         let [magic, version, block] = [0, 4, 8].map(|at| le32(&header, at));
         let (count, time) = (le64(&header, 16), le64(&header, 24));
@@ -66,19 +59,12 @@ impl Writecache {
             let bound = limits::DM_CACHE_BLOCKS;
             return Err(FormatError::limit(format!("dm-writecache of {count} blocks, more than {bound}")));
         }
-        let cached = Self {
-            block: u64::from(block),
-            count,
-            time,
-            cache,
-            origin,
-            kept: Arc::clone(kept),
-            moved: OnceLock::new(),
-        };
-        if cached.place(count) > cached.cache.size() {
-            return Err(corrupt(format!("{count} blocks of {block} bytes in {}", cached.cache.size())));
+        let table = Self { block: u64::from(block), count, time };
+        if table.place(count) > cache.size() {
+            return Err(corrupt(format!("{count} blocks of {block} bytes in {}", cache.size())));
         }
-        Ok(cached)
+        let (kept, moved) = (Arc::clone(kept), OnceLock::new());
+        Ok(Arc::new(Tabled { table, volume: origin, elsewhere: cache, is_copy: false, kept, moved }))
     }
 
     /// Where a block of the cache lies: behind the entries.
@@ -87,9 +73,16 @@ impl Writecache {
         let first = entries.checked_next_multiple_of(self.block).unwrap_or(u64::MAX);
         first.saturating_add(number.saturating_mul(self.block))
     }
+}
 
-    fn load(&self) -> Moved {
-        let mut moved = Moved::new(TABLE, self.block, &self.kept);
+impl Table for Writecache {
+    const NAME: &'static str = TABLE;
+
+    fn block(&self) -> u64 {
+        self.block
+    }
+
+    fn load(&self, cache: &Source, moved: &mut Moved) {
         // Of several entries of one block the newest counts.
         let mut entries = Vec::new();
         let mut first = 0;
@@ -99,7 +92,7 @@ impl Writecache {
                 break;
             }
             let at = HEADER.saturating_add(first.saturating_mul(ENTRY));
-            match read_vec(&self.cache, TABLE, at, num::to_usize(count.saturating_mul(ENTRY))) {
+            match read_vec(cache, TABLE, at, num::to_usize(count.saturating_mul(ENTRY))) {
                 Err(error) => moved.damaged(&error),
                 Ok(table) => {
                     for (number, entry) in (first..).zip(table.chunks_exact(num::to_usize(ENTRY))) {
@@ -129,27 +122,5 @@ impl Writecache {
         {
             moved.add_counted(*block, self.place(*number), false);
         }
-        moved.sort();
-        moved
-    }
-
-    fn sides(&self) -> Sides<'_> {
-        let moved = self.moved.get_or_init(|| self.load());
-        Sides { moved, volume: &self.origin, elsewhere: &self.cache, is_copy: false }
-    }
-}
-
-impl ReadAt for Writecache {
-    fn size(&self) -> u64 {
-        self.origin.size()
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        check_range(self.size(), offset, buf.len())?;
-        self.sides().read(buf, offset)
-    }
-
-    fn will_need(&self, offset: u64, length: u64) {
-        self.sides().will_need(offset, length);
     }
 }

@@ -40,11 +40,11 @@ impl Assembly<'_> {
             }
             Kind::Snapshot { store, origin } => {
                 let store = below(store, lacks)?;
-                Arc::new(Snapshot::open(store, below(origin, lacks)?, self.kept)?)
+                Snapshot::open(store, below(origin, lacks)?, self.kept)?
             }
             Kind::WriteCached { cache, origin } => {
                 let cache = below(cache, lacks)?;
-                Arc::new(Writecache::open(cache, below(origin, lacks)?, self.kept)?)
+                Writecache::open(cache, below(origin, lacks)?, self.kept)?
             }
             Kind::Cached { pool, origin, parts } => {
                 let origin = below(origin, lacks)?;
@@ -125,7 +125,7 @@ impl Assembly<'_> {
                     own.errors.push(FormatError::corrupt("dm-cache superblock", 0, problem));
                 }
                 lacks.add(own);
-                Ok(Arc::new(cache))
+                Ok(cache.volume)
             }
             // The origin holds everything.
             Err(error) if mode != Mode::Back => {

@@ -3,8 +3,11 @@
 
 use std::io;
 
-use super::{super::mapped::Part, by_pages};
-use crate::{error::FormatError, limits, num};
+use super::{
+    super::{mapped::Part, runs},
+    by_pages,
+};
+use crate::{error::FormatError, num};
 
 const NAME: &str = "RAID 10";
 
@@ -149,19 +152,14 @@ impl Copies {
     }
 
     pub(in crate::volume) fn will_need(&self, at: u64, length: u64) {
-        let mut done = 0;
-        for _ in 0..limits::HINTED_RUNS {
-            if done >= length {
-                break;
-            }
-            let position = at.saturating_add(done);
-            let Ok(here) = self.left(position, length.saturating_sub(done)) else { return };
-            self.places(position, |part, place| {
+        runs::hint(at, length, |at, left| {
+            let here = self.left(at, left).ok()?;
+            self.places(at, |part, place| {
                 part.will_need(place, here);
                 part.is_there()
             });
-            done = done.saturating_add(here.max(1));
-        }
+            Some(here)
+        });
     }
 
     /// Bytes of the chunk from `at` on, at most `length`.

@@ -3,11 +3,11 @@
 use std::io;
 
 use super::{
-    super::mapped::Part,
+    super::{mapped::Part, runs},
     by_pages, field,
     rotation::{Rotation, Row},
 };
-use crate::{error::FormatError, limits, num};
+use crate::{error::FormatError, num};
 
 /// Bytes that are computed at once, of as many parts as there are.
 const PIECE: u64 = 64 << 10;
@@ -43,15 +43,15 @@ impl Parity {
     }
 
     pub(in crate::volume) fn read(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
-        let mut position = at;
-        let mut rest = buf;
-        while !rest.is_empty() {
-            let place = self.place(position)?;
+        let run = |at, length: u64| {
+            let place = self.place(at)?;
             let part = self.part(place.row.data)?;
             // What must be computed takes memory for it.
-            let whole = num::to_u64(rest.len()).min(place.left);
+            let whole = length.min(place.left);
             let length = if part.is_there() { whole } else { whole.min(PIECE) };
-            let (piece, behind) = rest.split_at_mut(num::to_usize(length));
+            Ok(((place, part), length))
+        };
+        runs::read(buf, at, run, |(place, part), piece, _| {
             if part.read(piece, place.at).is_err() {
                 let mut at = place.at;
                 for piece in piece.chunks_mut(num::to_usize(PIECE)) {
@@ -59,26 +59,20 @@ impl Parity {
                     at = at.saturating_add(num::to_u64(piece.len()));
                 }
             }
-            position = position.saturating_add(length);
-            rest = behind;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     pub(in crate::volume) fn will_need(&self, at: u64, length: u64) {
-        let mut done = 0;
-        for _ in 0..limits::HINTED_RUNS {
-            if done >= length {
-                break;
-            }
-            let Ok(place) = self.place(at.saturating_add(done)) else { return };
-            let here = place.left.min(length.saturating_sub(done)).max(1);
+        runs::hint(at, length, |at, left| {
+            let place = self.place(at).ok()?;
+            let here = place.left.min(left).max(1);
             match self.parts.get(place.row.data) {
                 Some(part) if part.is_there() => part.will_need(place.at, here),
                 _ => self.parts.iter().for_each(|part| part.will_need(place.at, here)),
             }
-            done = done.saturating_add(here);
-        }
+            Some(here)
+        });
     }
 
     fn place(&self, at: u64) -> io::Result<Place> {
