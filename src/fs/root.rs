@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{FileKind, FileSystem, GuestPath, Handle, Ino};
-use crate::{error::FormatError, limits};
+use super::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing};
+use crate::{block, error::FormatError, limits};
 
 /// A directory of a file system that shows up at a path.
 #[derive(Clone)]
@@ -65,8 +65,28 @@ impl Root {
 
     /// The content of a small file, `None` if the path leads to no regular file.
     pub fn read(&self, path: &[u8], structure: &'static str) -> Result<Option<Vec<u8>>, FormatError> {
+        self.read_within(path, structure, limits::TEXT_FILE_BYTES)
+    }
+
+    /// As [`Self::read`], of a file of at most so many bytes; a larger one is an error.
+    pub fn read_within(
+        &self,
+        path: &[u8],
+        structure: &'static str,
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, FormatError> {
         match self.find(path)? {
-            Some(file) if file.stat()?.kind == FileKind::Regular => file.read(structure).map(Some),
+            Some(file) if file.stat()?.kind == FileKind::Regular => {
+                block::read_all(&file.open()?, structure, most).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A directory, where it really is, and what it holds; `None` if the path leads to none.
+    pub fn list(&self, path: &[u8]) -> Result<Option<(Handle, Listing)>, FormatError> {
+        match self.find(path)? {
+            Some(dir) if dir.is_dir()? => dir.read_dir().map(|listing| Some((dir, listing))),
             _ => Ok(None),
         }
     }

@@ -7,18 +7,15 @@ use serde::Deserialize;
 
 use super::{
     Runtime,
+    configfiles::Files,
     services::{self, Flag},
     unitfiles::Units,
 };
 use crate::{
     error::FormatError,
-    fs::{FileKind, GuestPath, Root},
-    gap::Code,
-    limits, num,
+    fs::{GuestPath, Root},
+    limits,
 };
-
-/// Bytes that a file of variables counts for at least.
-const LEAST: usize = 1024;
 
 /// A configured state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,28 +82,27 @@ struct Crio {
 pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError)>) {
     let mut reader = Reader {
         root,
+        files: Files::new(root),
         found: Vec::new(),
-        damage: Vec::new(),
         seen: BTreeSet::new(),
         imports: 0,
-        listed: 0,
         cut: false,
     };
     for file in CONTAINERD {
         reader.containerd(&GuestPath::new(file), 0);
     }
-    if let Some(config) = reader.json::<DockerConfig>("etc/docker/daemon.json") {
+    if let Some(config) = reader.files.json::<DockerConfig>("etc/docker/daemon.json") {
         reader.add(Runtime::Docker, config.data_root.or(config.graph), "etc/docker/daemon.json");
     }
     for file in ["usr/share/containers/storage.conf", "etc/containers/storage.conf"] {
-        if let Some(config) = reader.toml::<StorageConfig>(&GuestPath::new(file)) {
+        if let Some(config) = reader.files.toml::<StorageConfig>(&GuestPath::new(file)) {
             reader.add(Runtime::ContainersStorage, config.storage.graphroot, file);
         }
     }
-    let mut crio = reader.imported(&GuestPath::new("etc/crio/crio.conf"), "crio.conf.d/*");
+    let mut crio = reader.files.matching(&GuestPath::new("etc/crio/crio.conf"), "crio.conf.d/*");
     crio.insert(0, GuestPath::new("etc/crio/crio.conf"));
     for file in crio {
-        if let Some(config) = reader.toml::<CrioConfig>(&file) {
+        if let Some(config) = reader.files.toml::<CrioConfig>(&file) {
             reader.add(Runtime::ContainersStorage, config.crio.root, &file.to_string());
         }
     }
@@ -114,19 +110,17 @@ pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError
         reader.rancher(&GuestPath::new(format!("etc/rancher/{name}/config.yaml")));
     }
     reader.services();
-    (reader.found, reader.damage)
+    (reader.found, reader.files.damage)
 }
 
 struct Reader<'a> {
     root: &'a Root,
+    files: Files<'a>,
     found: Vec<Configured>,
-    damage: Vec<(GuestPath, FormatError)>,
     /// Files read so far: imports may name each other.
     seen: BTreeSet<GuestPath>,
     /// Imports named so far: a pattern lists a directory.
     imports: usize,
-    /// Entries of the directories that patterns had listed so far.
-    listed: usize,
     /// Whether a bound on imports was reached and told.
     cut: bool,
 }
@@ -140,7 +134,7 @@ impl Reader<'_> {
             return self.cut(file);
         }
         self.seen.insert(file.clone());
-        let Some(config) = self.toml::<ContainerdConfig>(file) else { return };
+        let Some(config) = self.files.toml::<ContainerdConfig>(file) else { return };
         self.add(Runtime::Containerd, config.root, &file.to_string());
         for import in config.imports {
             self.imports = self.imports.saturating_add(1);
@@ -150,7 +144,7 @@ impl Reader<'_> {
             if self.cut {
                 return;
             }
-            for path in self.imported(file, &import) {
+            for path in self.files.matching(file, &import) {
                 self.containerd(&path, depth.saturating_add(1));
             }
         }
@@ -158,10 +152,10 @@ impl Reader<'_> {
 
     /// The data directory that k3s or RKE2 is told to use. Of YAML only `data-dir: PATH` at the beginning of a line is read.
     fn rancher(&mut self, file: &GuestPath) {
-        let mut files = self.imported(file, "config.yaml.d/*.yaml");
+        let mut files = self.files.matching(file, "config.yaml.d/*.yaml");
         files.insert(0, file.clone());
         for file in files {
-            let text = self.text(&file, limits::CONFIG_BYTES).unwrap_or_default();
+            let text = self.files.text(&file, limits::CONFIG_BYTES).unwrap_or_default();
             let Some(data) = data_dir(&text).map(GuestPath::new) else { continue };
             self.containerd(&data.join(b"agent/etc/containerd/config.toml"), 0);
             let path = data.join(b"agent/containerd").to_string();
@@ -175,8 +169,8 @@ impl Reader<'_> {
         let mut units = Units::new(root);
         for service in services::ALL {
             let unit = units.unit(service.unit.as_bytes());
-            let told = service.told(&unit, &mut |path, left| self.variables(path, left));
-            self.damage.extend(told.damage);
+            let told = service.told(&unit, &mut |path, left| self.files.variables(path, left));
+            self.files.damage.extend(told.damage);
             for (in_use, flags) in [(true, told.flags), (false, told.unused)] {
                 let known = self.found.len();
                 for (file, flag) in flags {
@@ -188,31 +182,7 @@ impl Reader<'_> {
                 self.found.iter_mut().skip(known).for_each(|one| one.in_use = in_use);
             }
         }
-        self.damage.append(&mut units.damage);
-    }
-
-    /// The files of variables that a path or pattern of a unit names, as many as `left` bytes hold, each counting for
-    /// [`LEAST`]; one that cannot be read, or for which nothing is left, is `None`.
-    fn variables(&mut self, path: &str, left: &mut usize) -> Vec<Option<String>> {
-        let mut texts = Vec::new();
-        for path in self.imported(&GuestPath::ROOT, path) {
-            let before = self.damage.len();
-            match self.text(&path, num::to_u64(*left)) {
-                Some(text) => {
-                    *left = left.saturating_sub(text.len().max(LEAST));
-                    texts.push(Some(text));
-                }
-                None if self.damage.len() > before => {
-                    texts.push(None);
-                    // Each that is too large would be told.
-                    if self.damage.last().is_some_and(|(_, error)| error.code() == Code::LimitReached) {
-                        break;
-                    }
-                }
-                None => {}
-            }
-        }
-        texts
+        self.files.damage.append(&mut units.damage);
     }
 
     /// Tells once that imports are not followed further.
@@ -221,62 +191,7 @@ impl Reader<'_> {
             let (depth, files) = (limits::CONFIG_IMPORTS, limits::CONFIG_FILES);
             let what =
                 format!("configuration imports nested deeper than {depth}, or more than {files} files");
-            self.damage.push((file.clone(), FormatError::limit(what)));
-        }
-    }
-
-    /// The files that an import names: relative to the importing file, with `*` and `?` in its last component.
-    fn imported(&mut self, file: &GuestPath, import: &str) -> Vec<GuestPath> {
-        let base = if import.starts_with('/') { GuestPath::ROOT } else { file.parent().unwrap_or_default() };
-        let path = GuestPath::new([base.as_bytes(), b"/", import.as_bytes()].concat());
-        let pattern = String::from_utf8_lossy(path.name()).into_owned();
-        let above = import.trim_end_matches('/').rsplit_once('/').map_or("", |(above, _)| above);
-        if above.contains(['*', '?', '[']) || pattern.contains('[') {
-            let import: String = import.chars().take(200).collect();
-            let what =
-                format!("the pattern {import:?} of files: only \"*\" and \"?\" in a name are followed");
-            self.damage.push((file.clone(), FormatError::unsupported(what)));
-            return Vec::new();
-        }
-        if !pattern.contains(['*', '?']) {
-            return vec![path];
-        }
-        // What was listed counts for all patterns together: each lists a directory anew.
-        if self.listed >= limits::CONFIG_LISTED {
-            let what = format!("patterns that list more than {} files", limits::CONFIG_LISTED);
-            self.tell_once(&GuestPath::new("etc"), FormatError::limit(what));
-            return Vec::new();
-        }
-        let dir = path.parent().unwrap_or_default();
-        let listing = match self.root.find(dir.as_bytes()) {
-            Ok(Some(found)) if matches!(found.is_dir(), Ok(true)) => found.read_dir(),
-            Ok(_) => return Vec::new(),
-            Err(error) => Err(error),
-        };
-        let listing = listing.unwrap_or_else(|error| {
-            self.damage.push((dir.clone(), error));
-            crate::fs::Listing::default()
-        });
-        self.listed = self.listed.saturating_add(listing.entries.len());
-        self.damage.extend(listing.damage.into_iter().map(|error| (dir.clone(), error)));
-        let matcher = wildmatch::WildMatch::new(&pattern);
-        let files = listing.entries.iter().filter(|entry| entry.kind != FileKind::Directory);
-        let named = files.filter(|entry| matcher.matches(&String::from_utf8_lossy(&entry.name)));
-        let mut paths: Vec<GuestPath> =
-            named.take(limits::CONFIG_FILES.saturating_add(1)).map(|entry| dir.join(&entry.name)).collect();
-        if paths.len() > limits::CONFIG_FILES {
-            paths.pop();
-            let what = format!("more than {} files that a pattern names", limits::CONFIG_FILES);
-            self.tell_once(&dir, FormatError::limit(what));
-        }
-        paths.sort();
-        paths
-    }
-
-    /// Tells a bound that was reached, of one place only once.
-    fn tell_once(&mut self, path: &GuestPath, error: FormatError) {
-        if self.damage.iter().all(|(other, known)| other != path || known.detail() != error.detail()) {
-            self.damage.push((path.clone(), error));
+            self.files.damage.push((file.clone(), FormatError::limit(what)));
         }
     }
 
@@ -288,63 +203,6 @@ impl Reader<'_> {
             self.found.push(Configured { runtime, path, file: GuestPath::new(file), in_use: true });
         }
     }
-
-    fn json<T: for<'de> Deserialize<'de>>(&mut self, file: &str) -> Option<T> {
-        let path = GuestPath::new(file);
-        let text = self.text(&path, limits::CONFIG_BYTES)?;
-        let parsed = serde_json::from_str(&text);
-        parsed.map_err(|error| self.malformed(&path, &error.to_string())).ok()
-    }
-
-    /// The libraries of Go that read these files take keys without regard to case.
-    fn toml<T: for<'de> Deserialize<'de>>(&mut self, file: &GuestPath) -> Option<T> {
-        let text = self.text(file, limits::CONFIG_BYTES)?;
-        let parsed = toml::from_str(&text).and_then(|table| toml::Value::Table(lower(table)).try_into());
-        parsed.map_err(|error: toml::de::Error| self.malformed(file, error.message())).ok()
-    }
-
-    fn malformed(&mut self, file: &GuestPath, problem: &str) {
-        self.damage.push((file.clone(), FormatError::corrupt("configuration file", 0, problem)));
-    }
-
-    /// The text of a file of at most `most` bytes.
-    fn text(&mut self, file: &GuestPath, most: u64) -> Option<String> {
-        let read = || {
-            let Some(found) = self.root.find(file.as_bytes())? else { return Ok(None) };
-            let stat = found.stat()?;
-            if stat.kind != FileKind::Regular {
-                return Ok(None);
-            }
-            if stat.size > most {
-                let what = format!("configuration file of {} bytes, more than {most}", stat.size);
-                return Err(FormatError::limit(what));
-            }
-            found.read("configuration file").map(Some)
-        };
-        match read() {
-            Ok(bytes) => bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) => {
-                self.damage.push((file.clone(), error));
-                None
-            }
-        }
-    }
-}
-
-/// A table with its keys in lower case, and those of the tables in it; of arrays nothing is asked.
-fn lower(table: toml::Table) -> toml::Table {
-    // A key that is in lower case goes before others that differ in their case.
-    let (mut others, exact): (Vec<_>, Vec<_>) =
-        table.into_iter().partition(|(key, _)| key.chars().any(char::is_uppercase));
-    others.extend(exact);
-    let lowered = others.into_iter().map(|(key, value)| {
-        let value = match value {
-            toml::Value::Table(inner) => toml::Value::Table(lower(inner)),
-            other => other,
-        };
-        (key.to_lowercase(), value)
-    });
-    lowered.collect()
 }
 
 /// What `data-dir` is in k3s' or RKE2's YAML, if a line says it: the last one counts.
@@ -362,7 +220,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::fs::{liar::Liar, memory::Tree};
+    use crate::{
+        fs::{liar::Liar, memory::Tree},
+        gap::Code,
+    };
 
     #[test]
     fn roots_from_every_runtimes_configuration() {

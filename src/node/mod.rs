@@ -3,6 +3,7 @@
 
 mod commands;
 mod config;
+mod configfiles;
 mod devices;
 mod environment;
 mod facts;

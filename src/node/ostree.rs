@@ -116,11 +116,7 @@ fn entries(
 
 /// The boot loader's entries in a directory. One that cannot be read is noted; another may be the one that is booted.
 fn texts(root: &Root, dir: &str, notes: &mut Vec<FormatError>) -> Result<Vec<String>, FormatError> {
-    let Some(found) = root.find(dir.as_bytes())? else { return Ok(Vec::new()) };
-    if !found.is_dir()? {
-        return Ok(Vec::new());
-    }
-    let listing = found.read_dir()?;
+    let Some((found, listing)) = root.list(dir.as_bytes())? else { return Ok(Vec::new()) };
     listing.damage.into_iter().for_each(|error| note(notes, error));
     let mut names: Vec<Vec<u8>> = listing.entries.into_iter().map(|entry| entry.name).collect();
     names.retain(|name| name.ends_with(b".conf"));

@@ -140,18 +140,10 @@ impl<'a> Units<'a> {
 
     /// A directory where it really is, and what it holds; `None` if there is none, or it cannot be read.
     pub(super) fn list(&mut self, path: &GuestPath) -> Option<(GuestPath, Listing)> {
-        let listing = match self.root.find(path.as_bytes()) {
-            Ok(Some(dir)) => match dir.is_dir() {
-                Ok(true) => dir.read_dir().map(|listing| Some((dir.path, listing))),
-                Ok(false) => Ok(None),
-                Err(error) => Err(error),
-            },
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        let mut found = listing.map_err(|error| self.damage.push((path.clone(), error))).ok()??;
-        self.damage.extend(found.1.damage.drain(..).map(|error| (path.clone(), error)));
-        Some(found)
+        let listing = self.root.list(path.as_bytes());
+        let (dir, mut listing) = listing.map_err(|error| self.damage.push((path.clone(), error))).ok()??;
+        self.damage.extend(listing.damage.drain(..).map(|error| (path.clone(), error)));
+        Some((dir.path, listing))
     }
 
     /// The unit of a name.
