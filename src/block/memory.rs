@@ -30,3 +30,19 @@ impl ReadAt for Memory {
         Ok(())
     }
 }
+
+/// So many zeros.
+#[derive(Debug, Clone, Copy)]
+pub struct Zeros(pub u64);
+
+impl ReadAt for Zeros {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        check_range(self.0, offset, buf.len())?;
+        buf.fill(0);
+        Ok(())
+    }
+}

@@ -21,7 +21,7 @@ pub(crate) use bounded::{Cache, Key};
 pub use cache::Cached;
 pub use count::{Counted, Counter};
 pub use file::{open, open_no_follow};
-pub use memory::Memory;
+pub use memory::{Memory, Zeros};
 pub use probe::Probed;
 pub use slice::Slice;
 pub use url::{file_name, shown, shown_word, url};

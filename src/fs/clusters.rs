@@ -388,22 +388,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
     use super::*;
-    use crate::block::Memory;
-
-    /// A volume of zeros.
-    struct Zeros(u64);
-
-    impl ReadAt for Zeros {
-        fn size(&self) -> u64 {
-            self.0
-        }
-
-        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-            check_range(self.0, offset, buf.len())?;
-            buf.fill(0);
-            Ok(())
-        }
-    }
+    use crate::block::{Memory, Zeros};
 
     #[test]
     fn clusters_of_all_directories_are_bounded() {

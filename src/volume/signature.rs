@@ -1,6 +1,7 @@
 //! What a volume holds that is no file system icecore reads: recognised by its signature and named, never
 //! passed over.
 
+use super::lvm::MEMBER;
 use crate::{block::ReadAt, gap::Code};
 
 /// A recognised format.
@@ -35,10 +36,10 @@ const TABLE: &[Row] = &[
     row(0, b"LUKS\xba\xbe", "LUKS", ENCRYPTED),
     row(3, b"-FVE-FS-", "BitLocker", ENCRYPTED),
     // In any of the first four sectors.
-    row(0, LVM, "LVM2 physical volume", VOLUME),
-    row(512, LVM, "LVM2 physical volume", VOLUME),
-    row(1024, LVM, "LVM2 physical volume", VOLUME),
-    row(1536, LVM, "LVM2 physical volume", VOLUME),
+    row(0, LVM, MEMBER, VOLUME),
+    row(512, LVM, MEMBER, VOLUME),
+    row(1024, LVM, MEMBER, VOLUME),
+    row(1536, LVM, MEMBER, VOLUME),
     row(0, b"dmvdo001", "VDO", VOLUME),
     row(4096, b"\xfc\x4e\x2b\xa9", "MD RAID 1.2", VOLUME),
     row(0, b"\xfc\x4e\x2b\xa9", "MD RAID 1.1", VOLUME),

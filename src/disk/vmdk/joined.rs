@@ -70,21 +70,6 @@ impl ReadAt for Joined {
     }
 }
 
-/// An extent of so many zeros.
-pub(super) struct Zeros(pub(super) u64);
-
-impl ReadAt for Zeros {
-    fn size(&self) -> u64 {
-        self.0
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        check_range(self.0, offset, buf.len())?;
-        buf.fill(0);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

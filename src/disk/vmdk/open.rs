@@ -7,13 +7,13 @@ use super::{
     extent::Extent,
     format::{COWD, DESCRIPTOR, SE_SPARSE},
     hosted::Header,
-    joined::{Joined, Zeros},
+    joined::Joined,
     layout::{self, Layout},
     tables::Tables,
     vsphere,
 };
 use crate::{
-    block::{ReadAt, Slice, Source, read_vec},
+    block::{ReadAt, Slice, Source, Zeros, read_vec},
     disk::{
         Disk, Options, begins,
         chain::{Chain, base_name},
