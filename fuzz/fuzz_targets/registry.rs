@@ -17,9 +17,9 @@ fuzz_target!(|data: &[u8]| {
     let mut todo = Vec::from_iter(hive.root().ok());
     for _ in 0..500 {
         let Some(key) = todo.pop() else { break };
-        for value in hive.values(&key).unwrap_or_default() {
+        for value in hive.values(&key).unwrap_or_default().list {
             let _ = (value.text(), value.number());
         }
-        todo.extend(hive.children(&key).unwrap_or_default());
+        todo.extend(hive.children(&key).unwrap_or_default().list);
     }
 });
