@@ -86,7 +86,8 @@ image_of no-attributes std -no-xattrs
 image_of no-duplicates std -no-duplicates
 image_of no-exports std -no-exports
 image_of no-sparse std -no-sparse -b 4096
-image_of always-fragments std -always-use-fragments -b 4096
+# mksquashfs 4.5.1 writes fragments that nothing can unpack in some runs if equal files are to share small ones.
+image_of always-fragments std -always-use-fragments -b 4096 -no-duplicates
 image_of owners std -force-uid 4000000000 -force-gid 3
 image_of all-root std -all-root
 image_of sparse sparse
