@@ -97,11 +97,10 @@ impl<'a> Files<'a> {
         texts
     }
 
-    pub(super) fn json<T: for<'de> Deserialize<'de>>(&mut self, file: &str) -> Option<T> {
-        let path = GuestPath::new(file);
-        let text = self.text(&path, limits::CONFIG_BYTES)?;
+    pub(super) fn json<T: for<'de> Deserialize<'de>>(&mut self, file: &GuestPath) -> Option<T> {
+        let text = self.text(file, limits::CONFIG_BYTES)?;
         let parsed = serde_json::from_str(&text);
-        parsed.map_err(|error| self.malformed(&path, &error.to_string())).ok()
+        parsed.map_err(|error| self.malformed(file, &error.to_string())).ok()
     }
 
     /// The libraries of Go that read these files take keys without regard to case.

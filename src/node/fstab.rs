@@ -18,9 +18,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Which tree of the volume it mounts, if it says.
+    /// Which tree of the volume it mounts, if it says; of several options the kernel takes the last.
     pub(super) fn subvolume(&self) -> Option<Subvolume<'_>> {
-        self.options.iter().find_map(|option| match option.split_once('=')? {
+        self.options.iter().rev().find_map(|option| match option.split_once('=')? {
             ("subvol", path) => Some(Subvolume::Path(path.as_bytes())),
             ("subvolid", id) => id.parse().ok().map(Subvolume::Id),
             _ => None,
@@ -46,14 +46,58 @@ impl Line {
     /// Whether it is about a disk that this node mounts when it starts: not memory, the network, swap, or a drive
     /// for media.
     pub(super) fn is_disk(&self) -> bool {
-        const MEDIA: [&str; 4] = ["/dev/sr", "/dev/cdrom", "/dev/fd", "/dev/floppy"];
         let is_device = self.spec.contains('=') || self.spec.starts_with("/dev/");
+        is_device && self.is_own() && !self.is_opaque()
+    }
+
+    /// Whether it mounts when the node starts what is not read as one of its disks: a disk in a file, a place on the
+    /// network, ZFS, or directories over each other. What is in memory, or the kernel's, is none.
+    pub(super) fn is_opaque(&self) -> bool {
+        const KERNELS: [&str; 23] = [
+            "autofs",
+            "binfmt_misc",
+            "bpf",
+            "cgroup",
+            "cgroup2",
+            "configfs",
+            "debugfs",
+            "devpts",
+            "devtmpfs",
+            "efivarfs",
+            "fusectl",
+            "hugetlbfs",
+            "ignore",
+            "mqueue",
+            "none",
+            "proc",
+            "pstore",
+            "ramfs",
+            "rpc_pipefs",
+            "securityfs",
+            "sysfs",
+            "tmpfs",
+            "tracefs",
+        ];
+        const STACKED: [&str; 7] = ["zfs", "overlay", "overlayfs", "aufs", "mergerfs", "9p", "virtiofs"];
+        // Units need not say a type; that of what is no disk is then its name, too.
+        let kind = if self.kind.is_empty() { self.spec.as_str() } else { self.kind.as_str() };
+        if !self.is_own() || KERNELS.contains(&kind) {
+            return false;
+        }
+        let is_loop = self.options.iter().any(|option| option == "loop" || option.starts_with("loop="));
+        let is_network = kind.starts_with("nfs") || kind.starts_with("fuse") || kind == "cifs";
+        let is_device = self.spec.contains('=') || self.spec.starts_with("/dev/");
+        is_loop || is_network || STACKED.contains(&kind) || !is_device
+    }
+
+    /// Whether this node mounts it when it starts, at a place of its own: not swap, nor a drive for media.
+    fn is_own(&self) -> bool {
+        const MEDIA: [&str; 4] = ["/dev/sr", "/dev/cdrom", "/dev/fd", "/dev/floppy"];
         let is_media = MEDIA.iter().any(|drive| self.spec.starts_with(drive));
         // An automount is there as soon as somebody looks.
         let has = |wanted: &str| self.options.iter().any(|option| option == wanted);
         let on_demand = has("noauto") && !has("x-systemd.automount");
-        let is_own = is_device && !is_media && !on_demand && self.kind != "swap";
-        !self.is_bind() && is_own && self.at != GuestPath::ROOT
+        !self.is_bind() && !is_media && !on_demand && self.kind != "swap" && self.at != GuestPath::ROOT
     }
 }
 
@@ -84,6 +128,18 @@ mod tests {
         let lines = parse("/dev/sr0 /media/cdrom0 udf,iso9660 user 0 0\nUUID=x /backup ext4 noauto 0 0\n");
         assert_eq!(lines.iter().filter(|line| line.is_disk()).count(), 0);
         assert!(parse("UUID=x /data ext4 noauto,x-systemd.automount 0 0\n")[0].is_disk());
+    }
+
+    #[test]
+    fn what_is_no_disk_and_not_in_memory_is_opaque() {
+        let text = "/srv/d.img /a xfs loop\noverlay /b overlay lowerdir=/x\ntank/d /c zfs\nh:/x /d nfs4\n\
+            tmpfs /e tmpfs\nproc /f proc\nUUID=x /g ext4\n/x /h none bind\n/dev/sdb /i ext4 noauto\n";
+        let opaque: Vec<_> =
+            parse(text).into_iter().filter(Line::is_opaque).map(|line| line.at.to_string()).collect();
+        assert_eq!(opaque, ["/a", "/b", "/c", "/d"]);
+        assert_eq!(parse(text).iter().filter(|line| line.is_disk()).count(), 1);
+        let line = &parse("UUID=x /a btrfs subvol=a,subvol=b\n")[0];
+        assert!(matches!(line.subvolume(), Some(Subvolume::Path(b"b"))));
     }
 
     #[test]

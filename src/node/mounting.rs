@@ -1,6 +1,6 @@
 //! A machine's tree: its root with what is mounted on it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     devices::is_on,
@@ -112,7 +112,17 @@ impl Machine {
     fn lines(&mut self, root: &Root, id: &str) -> Vec<Line> {
         let text = self.text(root, id, "etc/fstab").unwrap_or_default();
         let mut lines = fstab::parse(&text);
-        lines.retain(|line| line.is_disk() || line.is_bind());
+        // systemd makes a unit of the first line for a place, and refuses others; swap has no place.
+        let mut places = BTreeSet::new();
+        let (first, again): (Vec<Line>, Vec<Line>) =
+            lines.into_iter().partition(|line| line.kind == "swap" || places.insert(line.at.clone()));
+        let again = again.iter().filter(|line| line.is_disk() || line.is_bind() || line.is_opaque());
+        for line in again.filter(|line| line.at != GuestPath::ROOT).take(limits::DAMAGED_RECORDS) {
+            let problem = format!("{}, which an earlier line does; the first counts", line.text());
+            self.lost(&FormatError::corrupt("fstab", 0, problem), id, line.file());
+        }
+        lines = first;
+        lines.retain(|line| line.is_disk() || line.is_bind() || line.is_opaque());
         if lines.len() > limits::MOUNTS {
             let error = FormatError::limit(format!("{} mounts, more than {}", lines.len(), limits::MOUNTS));
             self.lost(&error, id, "/etc/fstab");
@@ -127,6 +137,13 @@ impl Machine {
             if lines.iter().all(|other| other.at != line.at) {
                 lines.push(line);
             }
+        }
+        let (opaque, mut lines): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(Line::is_opaque);
+        for line in opaque.iter().filter(|line| holds_state(&line.at)) {
+            let detail = format!("{} ({})", line.text(), line.kind);
+            let effect = "what it holds is not examined";
+            let gap = Gap::new(Code::UnsupportedVolume, Scope::Volume, id, detail, effect);
+            self.gaps.push(gap.at(line.file()));
         }
         lines.sort_by_key(|line| line.at.depth());
         lines

@@ -55,7 +55,7 @@ pub(super) const ALL: &[Service] = &[
 pub(super) enum Flag {
     /// Where the state is.
     State(String),
-    /// Which configuration containerd is to read.
+    /// Which configuration the program is to read, or all files that a pattern names.
     Config(String),
 }
 
@@ -66,8 +66,10 @@ pub(super) struct Told {
     pub(super) flags: Vec<(GuestPath, Flag)>,
     /// Flags of files that are not in use: state that an earlier configuration made may be there still.
     pub(super) unused: Vec<(GuestPath, Flag)>,
-    /// What may name a directory, and does not tell which.
+    /// What names a directory, and does not tell which.
     pub(super) damage: Vec<(GuestPath, FormatError)>,
+    /// What may name one, or anything else: it matters where no state of the runtime is found.
+    pub(super) doubts: Vec<(GuestPath, FormatError)>,
 }
 
 impl Service {
@@ -75,9 +77,18 @@ impl Service {
     pub(super) fn told(&self, unit: &Unit, read: Read<'_>) -> Told {
         let mut told = Told::default();
         let variables = Environment::of(unit, self.unit, read, &mut told.damage);
-        let variable = variables.value(self.variable).filter(|value| !value.is_empty());
-        if let Some((file, value)) = unit.files.first().zip(variable) {
-            self.directory(&mut told, &file.path, self.variable, Some(value), false);
+        for (name, is_config) in [(self.variable, false), (self.config_variable(), true)] {
+            let variable = variables.value(name).filter(|value| !value.is_empty());
+            if let Some((file, value)) = unit.files.first().zip(variable) {
+                self.directory(&mut told, &file.path, name, Some(value), is_config);
+            }
+        }
+        for one in unit.section("Service") {
+            let hides = ["BindPaths", "RootDirectory", "RootImage"].contains(&one.key.as_str());
+            if hides && !matches!(one.value.as_str(), "" | "/") {
+                let value: String = one.value.chars().take(200).collect();
+                note(&mut told.damage, &one.file, format!("{}: {}={value}", self.unit, one.key));
+            }
         }
         let mut commands: Vec<(GuestPath, String)> = Vec::new();
         let mut dropped = Vec::new();
@@ -99,6 +110,16 @@ impl Service {
                 }
             }
         }
+        // A flag goes before the variable that may be set elsewhere.
+        let is_said = told.flags.iter().any(|(_, flag)| matches!(flag, Flag::State(_)));
+        if !is_said
+            && !self.variable.is_empty()
+            && variables.may_have(self.variable)
+            && let Some(file) = unit.files.first()
+        {
+            let what = format!("{}: the disks do not tell whether {} is set", self.unit, self.variable);
+            note(&mut told.doubts, &file.path, what);
+        }
         for (file, command) in dropped {
             let Ok(words) = commands::words(&command, self.unit, &variables, &mut left) else { break };
             let mut before = Told::default();
@@ -106,6 +127,26 @@ impl Service {
             told.unused.append(&mut before.flags);
         }
         told
+    }
+
+    /// The flags that name a configuration, or (CRI-O's) a directory of some.
+    fn configs(&self) -> &'static [&'static str] {
+        match self.unit {
+            "docker.service" => &["--config-file"],
+            "crio.service" => &["--config", "-c", "--config-dir", "-d"],
+            "k0sworker.service" | "k0scontroller.service" => &[],
+            _ => &["--config", "-c"],
+        }
+    }
+
+    /// The variable that does.
+    fn config_variable(&self) -> &'static str {
+        match self.variable {
+            "K3S_DATA_DIR" => "K3S_CONFIG_FILE",
+            "RKE2_DATA_DIR" => "RKE2_CONFIG_FILE",
+            "CONTAINER_ROOT" => "CONTAINER_CONFIG",
+            _ => "",
+        }
     }
 
     fn command(&self, told: &mut Told, file: &GuestPath, words: Vec<Word>) {
@@ -116,7 +157,17 @@ impl Service {
                 Some((flag, value)) => (flag, Some(value)),
                 None => (&**text, None),
             };
-            let is_config = self.unit == "containerd.service" && ["--config", "-c"].contains(&flag);
+            // Some take one dash for two, others a short flag with its value attached.
+            let long = format!("-{flag}");
+            let is_long = self.runtime != Runtime::Docker && flag.len() > 2 && !flag.starts_with("--");
+            let attached =
+                text.strip_prefix("-g").filter(|rest| self.flags.contains(&"-g") && !rest.is_empty());
+            let (flag, value) = match attached {
+                Some(rest) => ("-g", Some(rest.strip_prefix('=').unwrap_or(rest))),
+                None if is_long && flag.starts_with('-') => (&*long, value),
+                None => (flag, value),
+            };
+            let is_config = self.configs().contains(&flag);
             if is_config || self.flags.contains(&flag) {
                 match (value, &word.value, words.peek()) {
                     (Some(_), None, _) => self.directory(told, file, &word.raw, None, is_config),
@@ -135,7 +186,7 @@ impl Service {
                 && (value.is_none() || flag.contains(['$', '%']))
             {
                 // It may be any flag.
-                self.unknown(told, file, &word.raw);
+                self.unknown(&mut told.doubts, file, &word.raw);
             }
         }
     }
@@ -148,15 +199,15 @@ impl Service {
                 let state = format!("{}{}", value.trim_end_matches('/'), self.below);
                 told.flags.push((file.clone(), Flag::State(state)));
             }
-            None => self.unknown(told, file, raw),
+            None => self.unknown(&mut told.damage, file, raw),
         }
     }
 
-    fn unknown(&self, told: &mut Told, file: &GuestPath, raw: &str) {
+    fn unknown(&self, told: &mut Vec<(GuestPath, FormatError)>, file: &GuestPath, raw: &str) {
         let raw: String = raw.chars().take(200).collect();
         let what =
             format!("{}: the disks do not tell what {raw:?} of its command line stands for", self.unit);
-        note(&mut told.damage, file, what);
+        note(told, file, what);
     }
 }
 
@@ -194,6 +245,10 @@ mod tests {
         told.flags.iter().map(|(_, flag)| flag.clone()).collect()
     }
 
+    fn unclear(told: &Told) -> Vec<String> {
+        told.damage.iter().chain(&told.doubts).map(|(_, error)| error.detail()).collect()
+    }
+
     fn state(path: &str) -> Flag {
         Flag::State(path.to_owned())
     }
@@ -223,6 +278,46 @@ mod tests {
             let told = told(unit, &["ExecStartPre=x --root /no", &format!("ExecStart={command}")]);
             assert_eq!(flags(&told), expected, "{command}");
             assert!(told.damage.is_empty(), "{command}: {:?}", told.damage);
+        }
+    }
+
+    #[test]
+    fn configurations_and_spellings_of_each_program() {
+        let config = |path: &str| Flag::Config(path.to_owned());
+        for (unit, text, expected) in [
+            ("docker.service", "ExecStart=dockerd --config-file /c -g/a", vec![config("/c"), state("/a")]),
+            ("docker.service", "ExecStart=dockerd -root /no", vec![]),
+            (
+                "containerd.service",
+                "ExecStart=containerd -root /a -config=/c",
+                vec![state("/a"), config("/c")],
+            ),
+            (
+                "crio.service",
+                "ExecStart=crio -d /c.d --config /c -root=/a",
+                vec![config("/c.d"), config("/c"), state("/a")],
+            ),
+            ("k3s.service", "ExecStart=k3s server -data-dir /a", vec![state("/a/agent/containerd")]),
+            ("rke2-agent.service", "ExecStart=rke2 agent --config /c", vec![config("/c")]),
+            ("k3s.service", "Environment=K3S_CONFIG_FILE=/c", vec![config("/c")]),
+        ] {
+            let told = told(unit, &[text]);
+            let unclear = unclear(&told);
+            assert_eq!((flags(&told), unclear.len()), (expected, 0), "{text}: {unclear:?}");
+        }
+        for (unit, text, what) in [
+            (
+                "k3s.service",
+                "PassEnvironment=K3S_DATA_DIR\nExecStart=k3s server",
+                "whether K3S_DATA_DIR is set",
+            ),
+            ("docker.service", "BindPaths=/srv/d:/var/lib/docker", "BindPaths=/srv/d:/var/lib/docker"),
+            ("docker.service", "RootDirectory=/srv", "RootDirectory=/srv"),
+            ("docker.service", "RootImage=/srv/i", "RootImage=/srv/i"),
+        ] {
+            let told = told(unit, &[text]);
+            let unclear = unclear(&told);
+            assert!(unclear.len() == 1 && unclear[0].contains(what), "{text}: {unclear:?}");
         }
     }
 
@@ -264,7 +359,7 @@ mod tests {
         ] {
             let told = told("docker.service", &[text]);
             assert!(told.flags.is_empty(), "{text}");
-            let damage: Vec<String> = told.damage.iter().map(|(_, error)| error.detail()).collect();
+            let damage = unclear(&told);
             let fits = match word {
                 Some(word) => damage.len() == 1 && damage[0].contains(word),
                 None => damage.is_empty(),

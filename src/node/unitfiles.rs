@@ -74,11 +74,16 @@ impl File {
     }
 }
 
-/// The lines of a text without comments; one that ends in a backslash goes on in the next.
+/// The lines of a text without comments and the blanks around them; one that ends in a backslash goes on in the next. A
+/// line ends as systemd has it: with a line feed, a carriage return, or a zero byte.
 fn lines(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut begun = String::new();
-    for line in text.lines() {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Between a carriage return and its line feed is no line.
+    let text = text.replace("\r\n", "\n");
+    for line in text.split_terminator(['\n', '\r', '\0']) {
+        let line = line.trim_end();
         if line.trim_start().starts_with(['#', ';']) {
             continue;
         }
@@ -159,7 +164,21 @@ impl<'a> Units<'a> {
             Ok(None) => unit.is_masked = true,
             Err(error) => self.damage.push((first.clone(), error)),
         }
-        let (used, hidden) = self.drop_ins(name);
+        // A link to a unit of another name is that unit, whose drop-ins count for it, too.
+        let (mut used, mut hidden) = self.drop_ins(name);
+        if let Some(target) = self.alias(first).filter(|target| target != name) {
+            let (more, others) = self.drop_ins(&target);
+            hidden.extend(others);
+            let mut all: BTreeMap<Vec<u8>, GuestPath> = BTreeMap::new();
+            for path in more.into_iter().chain(used) {
+                match all.entry(path.name().to_vec()) {
+                    Entry::Occupied(known) if *known.get() == path => {}
+                    Entry::Occupied(_) => hidden.push(path),
+                    Entry::Vacant(vacant) => drop(vacant.insert(path)),
+                }
+            }
+            used = all.into_values().collect();
+        }
         for path in used {
             let text = self.text(&path).unwrap_or_else(|error| {
                 self.damage.push((path.clone(), error));
@@ -178,6 +197,17 @@ impl<'a> Units<'a> {
             }
         }
         unit
+    }
+
+    /// The name of the unit that a file of another name is a link to, if it is one.
+    fn alias(&self, path: &GuestPath) -> Option<Vec<u8>> {
+        let link = self.root.find_no_follow(path.as_bytes()).ok()??;
+        if link.stat().ok()?.kind != FileKind::Symlink {
+            return None;
+        }
+        let target = self.root.find(path.as_bytes()).ok()??.path.name().to_vec();
+        let kind = |name: &[u8]| name.rsplit(|byte| *byte == b'.').next().map(<[u8]>::to_vec);
+        (kind(&target) == kind(path.name())).then_some(target)
     }
 
     /// The drop-ins of a unit in the order of their names, and those that others of their name go before.
@@ -313,6 +343,10 @@ mod tests {
     #[test]
     fn lines_go_on_behind_a_backslash() {
         assert_eq!(lines("a \\\n# no\n b\n; c\nd\\\\\n"), ["a   b", "d\\\\", ""]);
+        assert_eq!(lines("\u{feff}a\\ \t\nb\rc\0d\\\r\ne"), ["a b", "c", "d e", ""]);
+        let file = File { path: GuestPath::ROOT, text: "\u{feff}[Service]\rA=b\\ \r\n c\r".to_owned() };
+        let found: Vec<_> = file.section("Service").into_iter().map(|one| (one.key, one.value)).collect();
+        assert_eq!(found, [("A".to_owned(), "b  c".to_owned())]);
     }
 
     #[test]
@@ -341,6 +375,21 @@ mod tests {
         assert_eq!(texts(&unit.files), ["local", "kind 10", "prefix 15", "etc 20"]);
         assert_eq!(texts(&unit.unused), ["lib", "lib 20", "masked", "kind 15"]);
         assert!(units.damage.is_empty(), "{:?}", units.damage);
+    }
+
+    #[test]
+    fn the_drop_ins_of_a_unit_count_for_its_other_names() {
+        let mut tree = Tree::default();
+        tree.file("usr/lib/systemd/system/moby.service", "moby");
+        tree.link("etc/systemd/system/docker.service", "/usr/lib/systemd/system/moby.service");
+        tree.file("etc/systemd/system/moby.service.d/10.conf", "moby 10");
+        tree.file("etc/systemd/system/docker.service.d/20.conf", "docker 20");
+        let root = Root::new(tree.build());
+        let mut units = Units::new(&root);
+        let unit = units.unit(b"docker.service");
+        let texts: Vec<_> = unit.files.iter().map(|file| file.text.as_str()).collect();
+        assert_eq!(texts, ["moby", "moby 10", "docker 20"]);
+        assert!(units.damage.is_empty() && unit.unused.is_empty());
     }
 
     #[test]

@@ -379,3 +379,39 @@ fn a_directory_that_would_tell_the_system_and_cannot_be_read_is_told() {
         machine.gaps.iter().filter(|gap| gap.subject == "disk0p3" && gap.effect == effect).collect();
     assert_eq!(told.len(), 1, "{:?}", machine.gaps);
 }
+
+#[test]
+fn of_two_lines_for_one_place_the_first_is_mounted_and_the_other_told() {
+    let mut other = data("lib/docker/containerd/daemon");
+    other.opened.uuid = Some("cccc".to_owned());
+    other.volume.id = "disk2".to_owned();
+    let fstab = "UUID=bbbb /var ext4\nUUID=cccc /var ext4\n";
+    let machine = assemble(&[root(fstab, &[]), data("lib/containerd"), other], &[]);
+    let mounts: Vec<_> = machine.mounts.iter().map(|mount| mount.volume.as_str()).collect();
+    assert_eq!(mounts, ["disk0p1", "disk1"]);
+    assert!(
+        machine.gaps.iter().any(|gap| gap.detail.contains("UUID=cccc at /var, which an earlier line does"))
+    );
+    let row = |volume: Option<&str>, path: &str| (volume.map(str::to_owned), path.to_owned());
+    let found = sites(&machine);
+    assert!(found.contains(&row(None, "/var/lib/containerd")), "{found:?}");
+    assert!(found.iter().any(|(volume, _)| volume.as_deref() == Some("disk2")), "{found:?}");
+}
+
+#[test]
+fn what_is_mounted_and_no_disk_is_a_gap_where_it_may_hold_state() {
+    let fstab = "/srv/d.img /var/lib/docker xfs loop\nh:/x /var/lib/containerd nfs\nh:/y /home nfs\n\
+        tmpfs /var/lib/containers tmpfs\n";
+    let unit = "[Mount]\nWhat=tank/c\nType=zfs\nWhere=/var/lib/rancher\n";
+    let machine = assemble(&[root(fstab, &[("etc/systemd/system/var-lib-rancher.mount", unit)])], &[]);
+    let gaps: Vec<_> = machine.gaps.iter().filter(|gap| gap.code == Code::UnsupportedVolume).collect();
+    let details: Vec<_> = gaps.iter().map(|gap| gap.detail.as_str()).collect();
+    assert_eq!(
+        details,
+        [
+            "/etc/fstab mounts /srv/d.img at /var/lib/docker (xfs)",
+            "/etc/fstab mounts h:/x at /var/lib/containerd (nfs)",
+            "/etc/systemd/system/var-lib-rancher.mount mounts tank/c at /var/lib/rancher (zfs)",
+        ]
+    );
+}
