@@ -374,6 +374,20 @@ start=22528, size=8192, type=8e
 start=34816, size=2048, type=7
 PT
 partitions mbr.img
+# Sectors of 4096 bytes: that something begins where the record says in these is all that tells.
+truncate -s 40M mbr-4k.img
+loop=$(losetup -b 4096 -f --show mbr-4k.img)
+sfdisk -q "$loop" <<'PT'
+label: dos
+label-id: 0x4bc0c04e
+start=256, size=1024, type=83, bootable
+start=1280, size=8000, type=5
+start=1536, size=1024, type=83
+start=4096, size=2048, type=83
+PT
+partitions "$loop" mbr-4k.img
+losetup -d "$loop"
+mkfs.ext4 -q -E offset=1048576 mbr-4k.img 4M
 # Only two primary partitions, one past the disk's end.
 truncate -s 8M mbr-cut.img
 truncate -s 16M whole.img

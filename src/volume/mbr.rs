@@ -1,17 +1,21 @@
-//! Master boot record with extended and logical partitions (as Linux reads them, `block/partitions/msdos.c`).
+//! Master boot record with extended and logical partitions (as Linux reads them, `block/partitions/msdos.c`), on disks of 512
+//! and 4096-byte sectors.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use super::{Extent, Partition};
+use super::{Extent, Partition, whole};
 use crate::{
-    block::{ReadAt, read_vec},
+    block::{ReadAt, Slice, Source, read_vec},
     bytes::le32,
     error::FormatError,
     limits,
 };
 
 const NAME: &str = "master boot record";
+/// A boot record is as long as this in sectors of any size.
 const SECTOR: u64 = 512;
+/// The sizes of sectors in which a record may count; it does not say which.
+const SECTOR_SIZES: [u64; 2] = [512, 4096];
 const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 /// The type of the entry that covers a GPT.
 const PROTECTIVE: u8 = 0xee;
@@ -46,7 +50,7 @@ pub(super) fn record(source: &dyn ReadAt) -> Record {
 
 /// The partitions, `None` if the first sector is no boot record with partitions.
 pub(super) fn read(
-    source: &dyn ReadAt,
+    source: &Source,
     notes: &mut Vec<FormatError>,
 ) -> Result<Option<Vec<Extent>>, FormatError> {
     if source.size() < SECTOR {
@@ -62,20 +66,36 @@ pub(super) fn read(
         }
         notes.push(error);
     }
+    let bytes = sector_size(source, &entries);
     let id = le32(&sector, 440).unwrap_or(0);
     let mut extents = Vec::new();
     let mut logical = Vec::new();
     for (entry, number) in &entries {
         if EXTENDED.contains(&entry.kind) {
-            if let Err(error) = chain(source, entry.start, &mut logical) {
+            if let Err(error) = chain(source, entry.start, bytes, &mut logical) {
                 notes.push(error);
             }
         } else {
-            extents.push(extent(entry, *number, id));
+            extents.push(extent(entry, *number, bytes, id));
         }
     }
-    extents.extend(logical.iter().zip(5..).map(|(entry, number)| extent(entry, number, id)));
+    extents.extend(logical.iter().zip(5..).map(|(entry, number)| extent(entry, number, bytes, id)));
     Ok((!entries.is_empty()).then_some(extents))
+}
+
+/// Bytes of a sector: 512, unless nothing that is known begins where the entries say in those, and something does in 4096.
+fn sector_size(source: &Source, entries: &[(Entry, u32)]) -> u64 {
+    let is_there = |bytes: u64| {
+        entries.iter().any(|(entry, _)| {
+            let (start, length) = (entry.start.saturating_mul(bytes), entry.length.saturating_mul(bytes));
+            if EXTENDED.contains(&entry.kind) {
+                return read_vec(source, NAME, start, 512)
+                    .is_ok_and(|sector| self::entries(&sector).is_some());
+            }
+            whole::is_known(&Slice::new(Arc::clone(source), start, length))
+        })
+    };
+    SECTOR_SIZES.into_iter().find(|bytes| is_there(*bytes)).unwrap_or(SECTOR)
 }
 
 /// The entries that are used, with their numbers; none if the sector is no boot record.
@@ -114,11 +134,11 @@ fn is_boot_sector(sector: &[u8]) -> bool {
 
 /// Logical partitions: a chain of boot records, each with one partition (relative to the record) and a link
 /// to the next record (relative to the extended partition).
-fn chain(source: &dyn ReadAt, base: u64, logical: &mut Vec<Entry>) -> Result<(), FormatError> {
+fn chain(source: &dyn ReadAt, base: u64, bytes: u64, logical: &mut Vec<Entry>) -> Result<(), FormatError> {
     let mut seen = HashSet::new();
     let mut next = Some(base);
     while let Some(at) = next {
-        let offset = at.saturating_mul(SECTOR);
+        let offset = at.saturating_mul(bytes);
         let corrupt = |problem: &str| FormatError::corrupt("extended boot record", offset, problem);
         if !seen.insert(at) {
             return Err(corrupt("the chain of logical partitions is a cycle"));
@@ -140,10 +160,10 @@ fn chain(source: &dyn ReadAt, base: u64, logical: &mut Vec<Entry>) -> Result<(),
     Ok(())
 }
 
-fn extent(entry: &Entry, number: u32, id: u32) -> Extent {
+fn extent(entry: &Entry, number: u32, bytes: u64, id: u32) -> Extent {
     Extent {
-        start: entry.start.saturating_mul(SECTOR),
-        length: entry.length.saturating_mul(SECTOR),
+        start: entry.start.saturating_mul(bytes),
+        length: entry.length.saturating_mul(bytes),
         partition: Partition {
             number,
             kind: format!("{:02x}", entry.kind),
@@ -175,7 +195,7 @@ mod tests {
     /// Numbers and first sectors, and how many notes.
     fn found(bytes: Vec<u8>) -> Option<(Vec<(u32, u64)>, usize)> {
         let mut notes = Vec::new();
-        let extents = read(&Memory::new(bytes), &mut notes).unwrap()?;
+        let extents = read(&(Arc::new(Memory::new(bytes)) as Source), &mut notes).unwrap()?;
         Some((extents.iter().map(|e| (e.partition.number, e.start / 512)).collect(), notes.len()))
     }
 
@@ -199,6 +219,23 @@ mod tests {
     }
 
     #[test]
+    fn sectors_are_as_large_as_what_lies_at_their_places_says() {
+        let mut bytes = disk(&[(0, 0, 0x83, 1, 2), (0, 1, 0x83, 4, 4)]);
+        bytes[4 * 4096..4 * 4096 + 4].copy_from_slice(b"XFSB");
+        let mut notes = Vec::new();
+        let extents = |bytes: &[u8], notes: &mut Vec<_>| {
+            let source: Source = Arc::new(Memory::new(bytes.to_vec()));
+            let extents = read(&source, notes).unwrap().unwrap();
+            extents.iter().map(|e| (e.start, e.length)).collect::<Vec<_>>()
+        };
+        assert_eq!(extents(&bytes, &mut notes), [(4096, 8192), (16384, 16384)]);
+        // What is known in small sectors goes before.
+        bytes[4 * 512..4 * 512 + 4].copy_from_slice(b"XFSB");
+        assert_eq!(extents(&bytes, &mut notes), [(512, 1024), (2048, 2048)]);
+        assert!(notes.is_empty());
+    }
+
+    #[test]
     fn a_signature_alone_is_no_partition_table() {
         assert_eq!(found(disk(&[(0, 0, 0, 0, 0)])), None);
         assert_eq!(found(disk(&[(0, 0, 0x83, 0, 10)])), None);
@@ -211,7 +248,7 @@ mod tests {
     #[test]
     fn a_gpt_that_is_gone_is_told() {
         let mut notes = Vec::new();
-        assert!(read(&Memory::new(disk(&[(0, 0, 0xee, 1, 63)])), &mut notes).is_err());
+        assert!(read(&(Arc::new(Memory::new(disk(&[(0, 0, 0xee, 1, 63)]))) as Source), &mut notes).is_err());
         assert_eq!(found(disk(&[(0, 0, 0xee, 1, 9), (0, 1, 0x83, 10, 9)])), Some((vec![(2, 10)], 1)));
     }
 }

@@ -1,5 +1,7 @@
-//! File systems that leave the first sector to others: one on the whole disk may lie under an old MBR.
+//! What the first bytes of a disk or partition are like, for those who must decide between two readings of a disk: file
+//! systems that leave the first sector to others may lie on the whole disk, under an old MBR.
 
+use super::signature;
 use crate::{
     block::ReadAt,
     bytes::{le32, le64},
@@ -30,6 +32,19 @@ fn btrfs(source: &dyn ReadAt) -> Option<u64> {
     let bytes: [u8; 128] = read(source, 0x1_0000)?;
     let size = le64(&bytes, 0x70)?;
     (bytes.get(0x40..0x48)? == b"_BHRfS_M").then_some(size)
+}
+
+/// Whether something that is known begins here.
+pub(super) fn is_known(source: &dyn ReadAt) -> bool {
+    // XFS, squashfs, EROFS; FAT, exFAT and NTFS end their first sector like a boot record.
+    const MAGIC: [(u64, [u8; 4]); 3] = [(0, *b"XFSB"), (0, *b"hsqs"), (1024, [0xe2, 0xe1, 0xf5, 0xe0])];
+    let has = |(offset, magic)| read::<4>(source, offset) == Some(magic);
+    let boots = || read::<2>(source, 510) == Some([0x55, 0xaa]);
+    ext(source).is_some()
+        || btrfs(source).is_some()
+        || MAGIC.into_iter().any(has)
+        || boots()
+        || signature(source).is_some()
 }
 
 fn read<const N: usize>(source: &dyn ReadAt, offset: u64) -> Option<[u8; N]> {
