@@ -159,14 +159,16 @@ pub const LAYER_SLACK: u64 = 1 << 30;
 pub const ZSTD_WINDOW_LOG: u32 = 27;
 /// Bytes of one entry of the layer cache, unpacked.
 pub const CACHE_ENTRY_BYTES: u64 = 1 << 30;
-/// Packages of one file: several times the largest distribution.
-pub const PACKAGES: usize = 500_000;
+/// Packages of one file: more than all that the largest distribution has.
+pub const PACKAGES: usize = 100_000;
 /// Damaged records of one file that are named one by one; the rest is told in one sentence.
 pub const DAMAGED_RECORDS: usize = 100;
 /// Bytes of a package's name or version.
 pub const PACKAGE_NAME_BYTES: usize = 1024;
 /// Packages that the files of one layer show.
-pub const LAYER_PACKAGES: usize = 2_000_000;
+pub const LAYER_PACKAGES: usize = 200_000;
+/// Packages of all layers of a scan, and rows of them in all its images: a large node has a hundredth of it.
+pub const SCAN_PACKAGES: u64 = 2_000_000;
 /// Entries of all layers of a scan: a large node has a hundredth of it.
 pub const SCAN_ENTRIES: u64 = 200_000_000;
 /// Bytes that are decompressed again to reach the files of one layer blob.

@@ -75,6 +75,11 @@ impl OsFile {
 }
 
 impl LayerFacts {
+    /// How many packages its files show.
+    pub fn packages(&self) -> usize {
+        self.files.iter().map(|file| file.packages.len()).sum()
+    }
+
     /// Whether this layer has something at `path` itself or removes what is there; `hash` is [`Shadow::hash`] of it.
     pub fn hides_at(&self, path: &GuestPath, hash: u128) -> bool {
         self.shadow.has_hash(hash) || self.removes(path)

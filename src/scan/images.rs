@@ -1,15 +1,18 @@
 //! Images: chosen by name, folded from their layers' facts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use rayon::prelude::*;
 
 use super::{OpenStore, Progress, convert, layers::Layers};
 use crate::{
     Digest, Gap,
-    gap::Scope,
+    gap::{Code, Scope},
     image::{self, Inventory},
-    num, report,
+    limits, num, report,
     store::{Container, Image, Pod},
 };
 
@@ -47,15 +50,28 @@ pub(super) fn fold<'a>(
     progress: &dyn Progress,
 ) -> Vec<Folded<'a>> {
     progress.stage("images", num::to_u64(chosen.len()));
+    let rows = AtomicU64::new(0);
     chosen
         .par_iter()
         .map(|image| {
             let facts = layers.facts(image).unwrap_or_default();
-            let inventory = image::fold(&facts, &image.id.to_string(), &|| layers.trees(image));
+            let inventory = match rows.load(Relaxed) > limits::SCAN_PACKAGES {
+                true => too_much(image),
+                false => image::fold(&facts, &image.id.to_string(), &|| layers.trees(image)),
+            };
+            rows.fetch_add(num::to_u64(inventory.packages.len()), Relaxed);
             progress.step();
             Folded { image, inventory }
         })
         .collect()
+}
+
+/// An image that is left out: many that share one large layer would be listed without end.
+fn too_much(image: &Image) -> Inventory {
+    let detail = format!("the images before it have more than {} packages", limits::SCAN_PACKAGES);
+    let (subject, effect) = (image.id.to_string(), "packages of this image are missing");
+    let gap = Gap::new(Code::LimitReached, Scope::Image, subject, detail, effect);
+    Inventory { gaps: vec![gap], ..Inventory::default() }
 }
 
 /// The image as the report lists it, without findings.

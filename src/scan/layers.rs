@@ -20,7 +20,7 @@ use crate::{
     fs::{Handle, Root},
     gap::{Code, Scope},
     layer::{self, Cache, LayerFacts, Walk},
-    limits,
+    limits, num,
     report::LayerSource,
     store::{Blob, Image},
 };
@@ -53,18 +53,25 @@ impl<'a> Layers<'a> {
         progress: &dyn Progress,
     ) -> Self {
         let wanted: BTreeSet<&Digest> = images.flat_map(|image| &image.layers).map(|l| &l.diff_id).collect();
-        progress.stage("layers", crate::num::to_u64(wanted.len()));
+        progress.stage("layers", num::to_u64(wanted.len()));
         let mut jobs: Vec<Job<'_>> =
             wanted.into_iter().map(|diff_id| Job { diff_id, copies: copies.of(diff_id) }).collect();
         // The largest first, one by one: a large layer that is begun last would be waited for.
         jobs.sort_by_key(|job| Reverse(job.size()));
-        let seen = AtomicU64::new(0);
+        let seen = (AtomicU64::new(0), AtomicU64::new(0));
         let analyzed = jobs.into_par_iter().with_max_len(1).map(|job| {
-            let analyzed = match seen.load(Relaxed) > limits::SCAN_ENTRIES {
-                true => job.too_much(),
-                false => job.run(cache),
+            let (entries, packages) = &seen;
+            let analyzed = match () {
+                () if entries.load(Relaxed) > limits::SCAN_ENTRIES => {
+                    job.too_much(limits::SCAN_ENTRIES, "entries")
+                }
+                () if packages.load(Relaxed) > limits::SCAN_PACKAGES => {
+                    job.too_much(limits::SCAN_PACKAGES, "packages")
+                }
+                () => job.run(cache),
             };
-            seen.fetch_add(analyzed.facts.entries, Relaxed);
+            entries.fetch_add(analyzed.facts.entries, Relaxed);
+            packages.fetch_add(num::to_u64(analyzed.facts.packages()), Relaxed);
             progress.step();
             (job.diff_id, analyzed)
         });
@@ -153,8 +160,8 @@ impl Job<'_> {
     }
 
     /// A layer that is left out: many layers that name one large directory would be read without end.
-    fn too_much(&self) -> Analyzed {
-        let detail = format!("the layers before it have more than {} entries", limits::SCAN_ENTRIES);
+    fn too_much(&self, bound: u64, what: &str) -> Analyzed {
+        let detail = format!("the layers before it have more than {bound} {what}");
         let effect = "files and packages of this layer are missing";
         let gap = Gap::new(Code::LimitReached, Scope::Layer, self.diff_id.to_string(), detail, effect);
         Analyzed::new(LayerFacts::default(), LayerSource::Missing, vec![gap])

@@ -157,7 +157,7 @@ fn corpus_of_text_databases() {
     assert!(is("apk/hostile/binary").is_err());
     assert_eq!(is("apk/hostile/huge_deps"), Ok((1, 0)));
     assert_eq!(is("dpkg/hostile/dup_package"), Ok((2, 0)));
-    assert_eq!(is("dpkg/hostile/huge_count.gz"), Ok((400_000, 0)));
+    assert_eq!(is("dpkg/hostile/huge_count.gz"), Ok((100_000, 1)));
     let versionless = is("dpkg/hostile/no_version");
     assert_eq!(versionless, Err("dpkg stanza at offset 0x0: no Package or no Version".to_owned()));
     let truncated = is("dpkg/hostile/truncated_mid").unwrap();
