@@ -35,7 +35,14 @@ pub fn shown_word(word: &str) -> String {
 }
 
 fn shown_url(url: &str) -> String {
-    let (scheme, rest) = url.split_at_checked(scheme(url).unwrap_or(0)).unwrap_or(("", url));
+    let (scheme, whole) = url.split_at_checked(scheme(url).unwrap_or(0)).unwrap_or(("", url));
+    // A password with a `/`, `?` or `#` in it is not escaped as it should be, and a secret all the same.
+    let authority = whole.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit(']').next().and_then(|host| host.split_once(':')).map_or("", |(_, port)| port);
+    let rest = match whole.rsplit_once('@') {
+        Some((_, rest)) if port.bytes().any(|byte| !byte.is_ascii_digit()) => rest,
+        _ => whole,
+    };
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let rest = rest.get(..end).unwrap_or_default();
     let (authority, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
@@ -60,6 +67,15 @@ mod tests {
         let place = Path::new("https://me:secret@host.example:8443/disks/node.vhd?sv=1&sig=SECRET#x");
         assert_eq!(shown(place), "https://host.example:8443/disks/node.vhd");
         assert_eq!(file_name(place).unwrap(), "node.vhd");
+        for (url, expected) in [
+            ("http://user:s3/cr3t@host/x", "http://host/x"),
+            ("http://user:s3?cr3t@host:80/x?sig=1", "http://host:80/x"),
+            ("http://user:s3#cr@3t@host", "http://host"),
+            ("http://[::1]:80/disk@2.vhd", "http://[::1]:80/disk@2.vhd"),
+            ("https://host/disk@2.vhd?sig=a@b", "https://host/disk@2.vhd"),
+        ] {
+            assert_eq!(shown(Path::new(url)), expected);
+        }
         assert_eq!(shown_word("--backing=HTTP://a:b@c/d?e"), "--backing=HTTP://c/d");
         assert_eq!(shown_word("https://h?sig=SECRET"), "https://h");
         assert_eq!(
