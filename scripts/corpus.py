@@ -73,7 +73,7 @@ def main():
                             file.write(data)
                 commands = [["scan", "--no-vulnerabilities", "-f", "json", "-q", "--threads", "1", path]]
                 if kind in DISKS:
-                    commands.append(["hash", "--volume", "disk0", path, "/"])
+                    commands.append(["hash", "-R", "--volume", "disk0", path, "/"])
                 row = rows.setdefault(kind, {"inputs": 0, "seconds": 0.0})
                 row["inputs"] += 1
                 for command in commands:

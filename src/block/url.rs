@@ -38,7 +38,8 @@ fn shown_url(url: &str) -> String {
     let (scheme, whole) = url.split_at_checked(scheme(url).unwrap_or(0)).unwrap_or(("", url));
     // A password with a `/`, `?` or `#` in it is not escaped as it should be, and a secret all the same.
     let authority = whole.split(['/', '?', '#']).next().unwrap_or_default();
-    let port = authority.rsplit(']').next().and_then(|host| host.split_once(':')).map_or("", |(_, port)| port);
+    let port =
+        authority.rsplit(']').next().and_then(|host| host.split_once(':')).map_or("", |(_, port)| port);
     let rest = match whole.rsplit_once('@') {
         Some((_, rest)) if port.bytes().any(|byte| !byte.is_ascii_digit()) => rest,
         _ => whole,

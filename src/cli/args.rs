@@ -28,11 +28,11 @@ pub(crate) enum Command {
     /// List a directory
     Ls(LsArgs),
     /// Show a file's attributes
-    Stat(FileArgs),
+    Stat(TreeArgs),
     /// Write a file's content to standard output
     Cat(FileArgs),
-    /// Print `sha256  size  path` of a file, or of every file below a directory
-    Hash(FileArgs),
+    /// Print `sha256  size  path` of a file, or of the files of a directory
+    Hash(TreeArgs),
     /// Write an image as an OCI archive
     Export(ExportArgs),
     /// Match packages, without a disk
@@ -48,8 +48,8 @@ pub(crate) enum Command {
     Schema(SchemaArgs),
     /// Print a completion script
     Completions(CompletionsArgs),
-    /// Print the manual page
-    Man,
+    /// Print the manual page of the program, or of a command
+    Man(ManArgs),
 }
 
 /// The disks of one node.
@@ -72,8 +72,8 @@ pub(crate) struct FormatArgs {
     /// the report tells
     #[arg(long, value_name = "NAME", env = "ICECORE_DISK_SNAPSHOT")]
     disk_snapshot: Option<String>,
-    /// A file or URL that a disk image may refer to (backing file, extent, parent); repeatable
-    #[arg(long, value_name = "FILE", env = "ICECORE_BACKING")]
+    /// A file or URL that a disk image may refer to (backing file, extent, parent); repeatable, in the variable one a line
+    #[arg(long, value_name = "FILE", value_delimiter = '\n', env = "ICECORE_BACKING")]
     backing: Vec<PathBuf>,
     /// Let disk images refer to files that lie beside them, too
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_SIBLINGS")]
@@ -111,8 +111,15 @@ pub(crate) struct ReportArgs {
     /// The format of the report on standard output
     #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
     pub(crate) format: Format,
-    /// Write the report in a format to a file; repeatable
-    #[arg(short, long, value_name = "FORMAT=FILE", value_parser = output, env = "ICECORE_OUTPUT")]
+    /// Write the report in a format to a file; repeatable, in the variable one a line
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT=FILE",
+        value_delimiter = '\n',
+        value_parser = output,
+        env = "ICECORE_OUTPUT"
+    )]
     pub(crate) output: Vec<(Format, PathBuf)>,
 }
 
@@ -198,34 +205,38 @@ pub(crate) struct InspectArgs {
     pub(crate) report: ReportArgs,
 }
 
-/// Which files are looked at.
+/// Which files are looked at. The variables count where no flag says it, so that one flag goes before any of them.
 #[derive(Args)]
 #[group(multiple = false)]
 pub(crate) struct WhereArgs {
-    /// A volume, by the id that `inspect` prints
-    #[arg(long, value_name = "ID", env = "ICECORE_VOLUME")]
+    /// A volume, by the id that `inspect` prints [env: ICECORE_VOLUME]
+    #[arg(long, value_name = "ID")]
     volume: Option<String>,
-    /// A reconstructed image
-    #[arg(long, value_name = "REF|DIGEST", env = "ICECORE_IMAGE")]
+    /// A reconstructed image [env: ICECORE_IMAGE]
+    #[arg(long, value_name = "REF|DIGEST")]
     image: Option<String>,
-    /// A layer
-    #[arg(long, value_name = "DIGEST", env = "ICECORE_LAYER")]
+    /// A layer [env: ICECORE_LAYER]
+    #[arg(long, value_name = "DIGEST")]
     layer: Option<String>,
-    /// A container's view: its image with its changes
-    #[arg(long, value_name = "ID", env = "ICECORE_CONTAINER")]
+    /// A container's view: its image with its changes [env: ICECORE_CONTAINER]
+    #[arg(long, value_name = "ID")]
     container: Option<String>,
 }
 
 impl WhereArgs {
     pub(crate) fn place(&self) -> Where {
         let Self { volume, image, layer, container } = self;
-        let named = [
-            volume.clone().map(Where::Volume),
-            image.clone().map(Where::Image),
-            layer.clone().map(Where::Layer),
-            container.clone().map(Where::Container),
+        type Place<'a> = (&'a Option<String>, &'static str, fn(String) -> Where);
+        let all: [Place<'_>; 4] = [
+            (volume, "ICECORE_VOLUME", Where::Volume),
+            (image, "ICECORE_IMAGE", Where::Image),
+            (layer, "ICECORE_LAYER", Where::Layer),
+            (container, "ICECORE_CONTAINER", Where::Container),
         ];
-        named.into_iter().flatten().next().unwrap_or(Where::Node)
+        let flag = all.iter().find_map(|(flag, _, place)| (*flag).clone().map(place));
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let variable = || all.iter().find_map(|(_, name, place)| set(name).map(place));
+        flag.or_else(variable).unwrap_or(Where::Node)
     }
 }
 
@@ -251,19 +262,26 @@ impl FileArgs {
     }
 }
 
+/// Which files are looked at, and how much is told of them.
 #[derive(Args)]
-pub(crate) struct LsArgs {
+pub(crate) struct TreeArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,
     /// Also everything below
     #[arg(short = 'R', long, value_parser = BoolishValueParser::new(), env = "ICECORE_RECURSIVE")]
     pub(crate) recursive: bool,
-    /// With mode, owner, size and time
-    #[arg(short, long, value_parser = BoolishValueParser::new(), env = "ICECORE_LONG")]
-    pub(crate) long: bool,
     /// One JSON object a line
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_JSON")]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct LsArgs {
+    #[command(flatten)]
+    pub(crate) tree: TreeArgs,
+    /// With mode, owner, size and time
+    #[arg(short, long, value_parser = BoolishValueParser::new(), env = "ICECORE_LONG")]
+    pub(crate) long: bool,
 }
 
 #[derive(Args)]
@@ -280,6 +298,12 @@ pub(crate) enum Schema {
     Record,
     /// The codes of gaps and reasons with their meanings, one a line
     Codes,
+}
+
+#[derive(Args)]
+pub(crate) struct ManArgs {
+    /// The command (`scan`, `db build`)
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Args)]
@@ -315,7 +339,7 @@ pub(crate) struct BuildArgs {
     #[arg(long, value_name = "DIR", env = "ICECORE_FEEDS")]
     pub(crate) feeds: PathBuf,
     /// The database to write
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", env = "ICECORE_OUTPUT_FILE")]
     pub(crate) output: PathBuf,
     /// Only these feeds (comma-separated)
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = feed(), env = "ICECORE_ONLY")]
@@ -364,6 +388,6 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "REF|DIGEST", env = "ICECORE_IMAGE")]
     pub(crate) image: String,
     /// The archive to write
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", env = "ICECORE_OUTPUT_FILE")]
     pub(crate) output: PathBuf,
 }

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Done,
-    args::{ExportArgs, FileArgs, LsArgs},
+    args::{ExportArgs, FileArgs, LsArgs, TreeArgs},
     exit::{Exit, Failure},
     output,
 };
@@ -116,12 +116,29 @@ fn reading(error: io::Error) -> Failure {
     FormatError::reading("file", 0)(error).into()
 }
 
-pub(crate) fn stat(args: &FileArgs) -> Done {
-    let Opened { file, exit, .. } = open(args, How { follow: false, sizes: false })?;
-    let mut out = io::stdout().lock();
-    icecore::report::json(&attributes(&file)?, &mut out)?;
-    writeln!(out)?;
-    Ok(exit)
+pub(crate) fn stat(args: &TreeArgs) -> Done {
+    let Opened { root, file: top, exit } = open(&args.file, How { follow: false, sizes: args.recursive })?;
+    let mut lines = Lines::new(exit);
+    describe(&mut lines, &top, args.json)?;
+    if args.recursive && top.is_dir()? {
+        walk(&root, &top, true, &mut lines, &mut |lines, file, _| describe(lines, file, args.json))?;
+    }
+    lines.done()
+}
+
+/// Writes a file's attributes: an object on one line, or a paragraph for a person.
+fn describe(lines: &mut Lines, file: &Handle, json: bool) -> io::Result<()> {
+    match attributes(file) {
+        Ok(value) if json => writeln!(lines.out, "{value}"),
+        Ok(value) => {
+            icecore::report::json(&value, &mut lines.out)?;
+            writeln!(lines.out)
+        }
+        Err(error) => {
+            lines.lost(&file.path, &error);
+            Ok(())
+        }
+    }
 }
 
 fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {
@@ -182,11 +199,11 @@ impl Lines {
 }
 
 pub(crate) fn ls(args: &LsArgs) -> Done {
-    let how = How { follow: false, sizes: args.long || args.json };
-    let Opened { root, file: top, exit } = open(&args.file, how)?;
+    let how = How { follow: false, sizes: args.long || args.tree.json };
+    let Opened { root, file: top, exit } = open(&args.tree.file, how)?;
     let mut lines = Lines::new(exit);
     if top.is_dir()? {
-        walk(&root, &top, args.recursive, &mut lines, &mut |lines, file, kind| {
+        walk(&root, &top, args.tree.recursive, &mut lines, &mut |lines, file, kind| {
             list(args, lines, file, kind)
         })?;
     } else {
@@ -197,14 +214,8 @@ pub(crate) fn ls(args: &LsArgs) -> Done {
 }
 
 fn list(args: &LsArgs, lines: &mut Lines, file: &Handle, kind: FileKind) -> io::Result<()> {
-    if args.json {
-        return match attributes(file) {
-            Ok(value) => writeln!(lines.out, "{value}"),
-            Err(error) => {
-                lines.lost(&file.path, &error);
-                Ok(())
-            }
-        };
+    if args.tree.json {
+        return describe(lines, file, true);
     }
     if !args.long {
         return writeln!(lines.out, "{}", file.path);
@@ -248,21 +259,21 @@ fn target(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).escape_debug().to_string()
 }
 
-pub(crate) fn hash(args: &FileArgs) -> Done {
-    let Opened { root, file: top, exit } = open(args, How { follow: false, sizes: true })?;
+pub(crate) fn hash(args: &TreeArgs) -> Done {
+    let Opened { root, file: top, exit } = open(&args.file, How { follow: false, sizes: true })?;
     let mut lines = Lines::new(exit);
     if top.is_dir()? {
-        walk(&root, &top, true, &mut lines, &mut |lines, file, kind| match kind {
-            FileKind::Regular => hash_line(lines, file),
+        walk(&root, &top, args.recursive, &mut lines, &mut |lines, file, kind| match kind {
+            FileKind::Regular => hash_line(lines, file, args.json),
             _ => Ok(()),
         })?;
     } else {
-        hash_line(&mut lines, &top)?;
+        hash_line(&mut lines, &top, args.json)?;
     }
     lines.done()
 }
 
-fn hash_line(lines: &mut Lines, file: &Handle) -> io::Result<()> {
+fn hash_line(lines: &mut Lines, file: &Handle, json: bool) -> io::Result<()> {
     let hashed = file.open().and_then(|source| {
         let mut sum = Sha256::new();
         let size = source.size();
@@ -271,6 +282,10 @@ fn hash_line(lines: &mut Lines, file: &Handle) -> io::Result<()> {
         Ok((digest, size))
     });
     match hashed {
+        Ok((digest, size)) if json => {
+            let path = file.path.to_string();
+            writeln!(lines.out, "{}", json!({"path": path, "sha256": digest, "size": size}))
+        }
         Ok((digest, size)) => writeln!(lines.out, "{digest}  {size}  {}", file.path),
         Err(error) => {
             lines.lost(&file.path, &error);

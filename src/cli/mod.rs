@@ -33,7 +33,7 @@ pub(crate) fn run() -> ExitCode {
         Command::CompareVersions(args) => db::compare(&args),
         Command::Schema(args) => output::schema(&args),
         Command::Completions(args) => output::completions(&args),
-        Command::Man => output::man(),
+        Command::Man(args) => output::man(&args),
     };
     match done {
         Ok(exit) => exit.into(),

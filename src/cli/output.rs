@@ -15,7 +15,7 @@ use rustix::{
 
 use super::{
     Done,
-    args::{Cli, CompletionsArgs, Schema, SchemaArgs},
+    args::{Cli, CompletionsArgs, ManArgs, Schema, SchemaArgs},
     exit::{Exit, Failure},
 };
 
@@ -163,8 +163,15 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Done {
     Ok(Exit::Complete)
 }
 
-pub(crate) fn man() -> Done {
-    clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
+pub(crate) fn man(args: &ManArgs) -> Done {
+    let mut page = Cli::command();
+    page.build();
+    for word in &args.command {
+        let unknown = || Failure::usage(anyhow::anyhow!("no command {word:?}"));
+        page = page.find_subcommand(word).ok_or_else(unknown)?.clone();
+    }
+    let source = concat!("icecore ", env!("CARGO_PKG_VERSION"));
+    clap_mangen::Man::new(page).source(source).render(&mut io::stdout())?;
     Ok(Exit::Complete)
 }
 

@@ -1,12 +1,13 @@
 //! Progress on a terminal.
 
 use std::{
+    fmt,
     io::{self, IsTerminal},
     time::Duration,
 };
 
 use icecore::scan::Progress;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 
 use super::args::When;
 
@@ -24,9 +25,7 @@ impl Bar {
             return Self(None);
         }
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{msg:>12} [{bar:30}] {pos}/{len} {elapsed}") {
-            bar.set_style(style.progress_chars("=> "));
-        }
+        bar.set_style(style(Box::new(|| 0)));
         bar.enable_steady_tick(Duration::from_millis(100));
         bar.set_message("disks");
         Self(Some(bar))
@@ -39,7 +38,24 @@ impl Bar {
     }
 }
 
+/// What is being read, how much of it is done, and what `read` says was read.
+fn style(read: Box<dyn Fn() -> u64 + Send + Sync>) -> ProgressStyle {
+    let read: std::sync::Arc<dyn Fn() -> u64 + Send + Sync> = read.into();
+    let show = move |_: &ProgressState, to: &mut dyn fmt::Write| {
+        // A line that cannot be drawn is drawn again.
+        let _ = write!(to, "{}", HumanBytes(read()));
+    };
+    let style = ProgressStyle::with_template("{msg:>12} [{bar:30}] {pos}/{len} {read} {elapsed}");
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("read", show).progress_chars("=> ")
+}
+
 impl Progress for Bar {
+    fn reading(&self, read: Box<dyn Fn() -> u64 + Send + Sync>) {
+        if let Some(bar) = &self.0 {
+            bar.set_style(style(read));
+        }
+    }
+
     fn stage(&self, name: &'static str, steps: u64) {
         if let Some(bar) = &self.0 {
             bar.reset();

@@ -3,7 +3,7 @@
 use std::{
     env,
     io::{self, BufWriter, IsTerminal, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -13,6 +13,7 @@ use icecore::{
     node::NodeFacts,
     report::{self, Filter, Report},
     scan::{self as library, Options},
+    vuln::Database,
 };
 
 use super::{
@@ -30,11 +31,11 @@ pub(crate) fn scan(args: &ScanArgs) -> Done {
 
 fn scan_here(args: &ScanArgs) -> Done {
     let started = output::now();
-    let place = if args.no_vulnerabilities { None } else { Some(db::place(args.db.as_ref())?) };
-    let database = place.as_deref().map(db::open).transpose()?.map(Arc::new);
-    if let (Some(database), Some(days)) = (&database, args.db_max_age) {
-        db::check_age(database, days)?;
-    }
+    // Of a disk that is not there and a database that is not, the disk is the one to name.
+    let (place, database) = database(args).map_err(|failure| match library::open(&args.disks.inputs()) {
+        Err(error) => Some(Failure::from(error)).filter(|other| other.exit == Exit::Usage).unwrap_or(failure),
+        Ok(_) => failure,
+    })?;
     let facts = args.node_facts.as_deref().map(facts).transpose()?.unwrap_or_default();
     if let Some(cache) = &args.cache {
         let unusable =
@@ -75,6 +76,19 @@ fn scan_here(args: &ScanArgs) -> Done {
     // The process ends next: to free some hundred thousand small parts before would only take time.
     std::mem::forget(report);
     Ok(exit)
+}
+
+/// The database to match against, and where it lies; none if only the inventory is asked for.
+fn database(args: &ScanArgs) -> Result<(Option<PathBuf>, Option<Arc<Database>>), Failure> {
+    if args.no_vulnerabilities {
+        return Ok((None, None));
+    }
+    let place = db::place(args.db.as_ref())?;
+    let database = db::open(&place)?;
+    if let Some(days) = args.db_max_age {
+        db::check_age(&database, days)?;
+    }
+    Ok((Some(place), Some(Arc::new(database))))
 }
 
 fn facts(path: &Path) -> Result<NodeFacts, Failure> {

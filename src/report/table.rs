@@ -119,7 +119,7 @@ fn images(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let header =
         ["IMAGE", "OS", "PACKAGES", "CRIT", "HIGH", "MED", "LOW", "USED", "STATUS"].map(str::to_owned);
     writeln!(to)?;
-    columns(&header, &rows, 0, style, to)
+    columns(&header, &rows, Room { elastic: &[0, 1], spare: &[6, 5, 2, 7] }, style, to)
 }
 
 fn row(image: &Image) -> [String; 9] {
@@ -197,7 +197,7 @@ fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let header =
         ["MEND FIRST", "PACKAGE", "SEVERITY", "KEV", "EPSS", "FIXED IN", "FOUND IN"].map(str::to_owned);
     writeln!(to)?;
-    columns(&header, &rows, 1, style, to)?;
+    columns(&header, &rows, Room { elastic: &[1, 5, 6], spare: &[4, 6, 3, 2] }, style, to)?;
     match all.len().checked_sub(FIRST_SHOWN) {
         Some(more) if more > 0 => writeln!(to, "… and {more} more vulnerabilities in the JSON report"),
         _ => Ok(()),
@@ -225,11 +225,57 @@ fn name(image: &Image) -> String {
     clean(tagged.or(image.references.first()).unwrap_or(&image.id))
 }
 
-/// Left-aligned columns; column `elastic` gives way on a narrow terminal.
+/// How columns give way on a narrow terminal.
+#[derive(Clone, Copy)]
+struct Room<'a> {
+    /// Those that become narrower, the widest first, …
+    elastic: &'a [usize],
+    /// … and those that are left out where that is not enough, one by one.
+    spare: &'a [usize],
+}
+
+/// The least that a column is narrowed to.
+const NARROW: usize = 16;
+
+/// The widths of columns in a line of `width` characters; `None` for one that is left out.
+fn fit<const N: usize>(mut widths: [usize; N], room: Room<'_>, width: usize) -> [Option<usize>; N] {
+    let whole = widths;
+    let mut left_out = room.spare.iter();
+    let mut shown = [true; N];
+    loop {
+        let kept = || widths.iter().zip(shown).filter(|(_, shown)| *shown).map(|(width, _)| width);
+        let all = kept().map(|width| width.saturating_add(2)).sum::<usize>().saturating_sub(2);
+        let Some(excess) = all.checked_sub(width).filter(|excess| *excess > 0) else { break };
+        let can = |at: &&usize| {
+            shown.get(**at) == Some(&true) && widths.get(**at).is_some_and(|width| *width > NARROW)
+        };
+        let widest = room.elastic.iter().filter(can).max_by_key(|at| widths.get(**at));
+        if let Some(width) = widest.and_then(|at| widths.get_mut(*at)) {
+            // One by one would take long where a name is.
+            let step = excess.div_ceil(room.elastic.len().max(1)).min(width.saturating_sub(NARROW));
+            *width = width.saturating_sub(step);
+        } else if let Some(at) = left_out.next() {
+            // What was narrowed in vain gets its room back.
+            widths = whole;
+            if let Some(shown) = shown.get_mut(*at) {
+                *shown = false;
+            }
+        } else {
+            break;
+        }
+    }
+    let mut fitted = [None; N];
+    for ((fitted, width), shown) in fitted.iter_mut().zip(widths).zip(shown) {
+        *fitted = shown.then_some(width);
+    }
+    fitted
+}
+
+/// Left-aligned columns.
 fn columns<const N: usize>(
     header: &[String; N],
     rows: &[[String; N]],
-    elastic: usize,
+    room: Room<'_>,
     style: Style,
     to: &mut dyn Write,
 ) -> io::Result<()> {
@@ -239,12 +285,10 @@ fn columns<const N: usize>(
             *width = (*width).max(cell.chars().count());
         }
     }
-    let all: usize = widths.iter().map(|width| width.saturating_add(2)).sum::<usize>().saturating_sub(2);
-    if let Some(width) = widths.get_mut(elastic) {
-        *width = width.saturating_sub(all.saturating_sub(style.width)).max(16).min(*width);
-    }
+    let widths = fit(widths, room, style.width);
     for (number, row) in [header].into_iter().chain(rows).enumerate() {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{:width$}", shorten(cell, width)));
+        let shown = row.iter().zip(widths).filter_map(|(cell, width)| Some((cell, width?)));
+        let cells = shown.map(|(cell, width)| format!("{:width$}", shorten(cell, width)));
         let line = cells.collect::<Vec<_>>().join("  ");
         let line = line.trim_end();
         writeln!(to, "{}", if number == 0 { style.paint("1", line) } else { line.to_owned() })?;
@@ -289,7 +333,7 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
         .collect();
     let header = ["CONTAINER", "IMAGE", "STATE", "FILES", "PACKAGES", "CRIT", "HIGH"].map(str::to_owned);
     writeln!(to)?;
-    columns(&header, &rows, 0, style, to)
+    columns(&header, &rows, Room { elastic: &[0, 1], spare: &[4, 3, 1, 2] }, style, to)
 }
 
 fn gaps(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
@@ -329,4 +373,29 @@ pub(super) fn bytes(count: u64) -> String {
     }
     let name = UNITS.get(unit).copied().unwrap_or("B");
     format!("{}.{} {name}", value.checked_div(10).unwrap_or(0), value.checked_rem(10).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_give_way_and_are_left_out() {
+        let room = Room { elastic: &[0, 1], spare: &[3, 2] };
+        let fit = |width| fit([40, 20, 5, 5], room, width).map(Option::unwrap_or_default);
+        assert_eq!(fit(100), [40, 20, 5, 5]);
+        // The widest gives way first.
+        assert_eq!(fit(70), [34, 20, 5, 5]);
+        let sum = |widths: [usize; 4]| {
+            widths.iter().filter(|width| **width > 0).map(|width| width + 2).sum::<usize>() - 2
+        };
+        for width in 34..80 {
+            let widths = fit(width);
+            assert!(
+                sum(widths) <= width && widths[0] >= NARROW && widths[1] >= NARROW,
+                "{width}: {widths:?}"
+            );
+        }
+        assert_eq!(fit(1), [NARROW, NARROW, 0, 0]);
+    }
 }

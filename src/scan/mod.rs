@@ -21,6 +21,8 @@ pub use view::{ViewError, Where, gaps, view, whole_view};
 
 /// Told what a scan is doing, for a progress display. All methods may be called from many threads.
 pub trait Progress: Sync {
+    /// The disks are open; `read` tells how many of their bytes were read so far.
+    fn reading(&self, _read: Box<dyn Fn() -> u64 + Send + Sync>) {}
     /// A stage begins, with the number of steps that it has.
     fn stage(&self, _name: &'static str, _steps: u64) {}
     /// A step of the stage is done.

@@ -86,6 +86,8 @@ fn skipped(reasons: Vec<Reason>, reproducible: bool) -> Report {
 
 fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
     let node = open(&options.inputs)?;
+    let counter = Arc::clone(&node.counter);
+    progress.reading(Box::new(move || counter.bytes()));
     let mut report = inspected(&node);
     let skipped = report.verdict.status != Status::Complete;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
