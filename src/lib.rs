@@ -22,6 +22,7 @@ pub mod image;
 pub mod inventory;
 pub mod layer;
 pub mod limits;
+pub mod newfile;
 pub mod node;
 mod num;
 pub mod report;

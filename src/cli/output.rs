@@ -2,15 +2,14 @@
 
 use std::{
     io::{self, BufWriter, Write},
-    os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::Path,
 };
 
 use clap::CommandFactory;
-use icecore::{gap::Code, report};
-use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags},
-    io::Errno,
+use icecore::{
+    gap::Code,
+    newfile::{self, NewFile},
+    report,
 };
 
 use super::{
@@ -66,13 +65,13 @@ pub(crate) fn to_file(
     let inner = || -> anyhow::Result<()> {
         let known = std::fs::metadata(path).ok();
         if known.as_ref().is_some_and(|known| !known.is_file()) {
-            let mut buffered = BufWriter::new(HostFile::options().write(true).open(path)?);
+            let mut buffered = BufWriter::new(newfile::device(path)?);
             write(&mut buffered)?;
             return Ok(buffered.flush()?);
         }
         let path = &if known.is_some() { path.canonicalize()? } else { path.to_owned() };
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = Unnamed::new(dir)?;
+        let mut file = NewFile::new(dir)?;
         let mut buffered = BufWriter::new(file.writer());
         write(&mut buffered)?;
         buffered.flush()?;
@@ -82,63 +81,6 @@ pub(crate) fn to_file(
     };
     // In words: that nobody reads this one is a failure, other than of standard output.
     inner().map_err(|error| Failure::io(anyhow::anyhow!("{} cannot be written: {error:#}", path.display())))
-}
-
-#[expect(clippy::disallowed_types, reason = "the door to outputs that the caller named")]
-type HostFile = std::fs::File;
-
-/// A file without a name, where the file system can make one; else one with a name of its own.
-enum Unnamed {
-    Nameless(HostFile),
-    Temporary(tempfile::NamedTempFile),
-}
-
-/// What the umask leaves of it is the file's mode, as for any new file.
-const MODE: u32 = 0o666;
-
-impl Unnamed {
-    fn new(dir: &Path) -> io::Result<Self> {
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match rustix::fs::open(dir, flags, Mode::from_raw_mode(MODE)) {
-            Ok(file) => Ok(Self::Nameless(file.into())),
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => {
-                let permissions = std::fs::Permissions::from_mode(MODE);
-                let file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir)?;
-                Ok(Self::Temporary(file))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn writer(&mut self) -> &mut dyn Write {
-        match self {
-            Self::Nameless(file) => file,
-            Self::Temporary(file) => file,
-        }
-    }
-
-    /// Syncs the file and gives it its name, in place of what had it before.
-    fn persist(self, path: &Path) -> io::Result<()> {
-        match self {
-            Self::Nameless(file) => {
-                file.sync_all()?;
-                // A link never replaces: the file is renamed from a name that no other process uses.
-                let mut beside = path.as_os_str().to_owned();
-                beside.push(format!(".{}.part", std::process::id()));
-                let own = format!("/proc/self/fd/{}", file.as_raw_fd());
-                rustix::fs::linkat(CWD, &own, CWD, &beside, AtFlags::SYMLINK_FOLLOW)?;
-                rustix::fs::rename(&beside, path).inspect_err(|_| {
-                    // The first error is the one to tell.
-                    let _ = rustix::fs::unlink(&beside);
-                })?;
-            }
-            Self::Temporary(file) => {
-                file.as_file().sync_all()?;
-                file.persist(path)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 pub(crate) fn schema(args: &SchemaArgs) -> Done {
@@ -204,6 +146,11 @@ mod tests {
         }
         let failed = to_file(&path, |to| {
             to.write_all(b"half")?;
+            assert_eq!(
+                std::fs::read_dir(dir.path())?.count(),
+                1,
+                "it has no name that an interruption leaves"
+            );
             Err(io::ErrorKind::Other.into())
         });
         assert_eq!(failed.unwrap_err().exit, Exit::Io);

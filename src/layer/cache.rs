@@ -1,13 +1,10 @@
 //! Layer facts kept between runs. The key is the layer's DiffID and the version of everything that made the
-//! facts; a file is written beside, synced and renamed, so many processes can share a directory.
+//! facts; a file gets its name when it is whole, so many processes can share a directory.
 //!
 //! A cache is a promise by whoever writes to its directory: facts of an unpacked layer are as true as the
 //! disk they came from. Nodes that do not trust each other use different directories.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,7 +13,9 @@ use crate::{
     Digest,
     block::{self, ReadAt},
     inventory::EXTRACTORS,
-    limits, num,
+    limits,
+    newfile::NewFile,
+    num,
 };
 
 /// A directory of layer facts.
@@ -68,17 +67,58 @@ impl Cache {
         let path = self.path(diff_id);
         let dir = path.parent().unwrap_or(&self.dir);
         std::fs::create_dir_all(dir)?;
-        let packed = zstd::bulk::compress(&serde_json::to_vec(facts)?, 3)?;
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(&packed)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        let mut compressor = zstd::bulk::Compressor::new(3)?;
+        compressor.include_checksum(true)?;
+        let packed = compressor.compress(&serde_json::to_vec(facts)?)?;
+        let mut file = NewFile::new(dir)?;
+        file.writer().write_all(&packed)?;
+        file.persist(&path)
     }
 
     fn path(&self, diff_id: &Digest) -> PathBuf {
         let hex = diff_id.hex();
         let folder = hex.get(..2).unwrap_or_default();
         self.dir.join(&self.version).join(folder).join(format!("{hex}.json.zst"))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests write their own files")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_share_a_directory_and_what_is_not_whole_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::new(dir.path());
+        let diff_id: Digest = format!("sha256:{:064x}", 7).parse().unwrap();
+        let facts = LayerFacts { entries: 5, ..LayerFacts::default() };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        cache.store(&diff_id, &facts).unwrap();
+                        assert_eq!(cache.load(&diff_id).unwrap().entries, 5);
+                    }
+                });
+            }
+        });
+        let path = cache.path(&diff_id);
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
+        let whole = std::fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(cache.load(&diff_id).is_none(), "{length}");
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x55;
+            std::fs::write(&path, damaged).unwrap();
+            assert!(cache.load(&diff_id).is_none_or(|facts| facts.entries == 5), "{at}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-/// A room and the rooms that it may import. `bytes`, `digest`, `error`, `gap`, `limits` and `num` serve all rooms.
+/// A room and the rooms that it may import. `bytes`, `digest`, `error`, `gap`, `limits`, `newfile` and `num` serve all rooms.
 const ROOMS: &[(&str, &[&str])] = &[
     ("block", &[]),
     ("disk", &["block"]),
@@ -34,7 +34,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
 ];
-const SERVE_ALL: &[&str] = &["bytes", "error", "gap", "limits", "num", "Digest", "FormatError", "Gap"];
+const SERVE_ALL: &[&str] =
+    &["bytes", "error", "gap", "limits", "newfile", "num", "Digest", "FormatError", "Gap"];
 
 #[test]
 fn rooms_import_only_what_the_table_allows() {
