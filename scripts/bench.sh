@@ -16,10 +16,11 @@ kernel() { mount -o ro,noload "$loop" "$tmp/mnt"; }
 cold() { umount "$tmp/mnt" 2>/dev/null || true; sync; echo 3 > /proc/sys/vm/drop_caches; }
 sectors() { awk -v d="$(basename "$(findmnt -no SOURCE -T "$disk")")" '$3 == d {print $6}' /proc/diskstats; }
 measure() { # measure NAME COMMAND… : seconds, CPU seconds, peak KiB; for cold runs also MiB read from the host's disk
-  local name=$1; shift; local before after; before=$(sectors)
-  /usr/bin/time -o "$tmp/time" -f '%e %U %S %M' "$@" > "$tmp/out" 2> "$tmp/err" || [ $? = 3 ]
-  after=$(sectors); echo "$name $(tail -1 "$tmp/time") $(((after-before)/2048))" >> "$tmp/rows"; }
-best() { local name=$1; for _ in 1 2 3 4 5; do measure "$name" "${@:2}"; done; }
+  local name=$1; shift; local before after begun ended; before=$(sectors); begun=$EPOCHREALTIME
+  /usr/bin/time -o "$tmp/time" -f '%U %S %M' "$@" > "$tmp/out" 2> "$tmp/err" || [ $? = 3 ]
+  ended=$EPOCHREALTIME; after=$(sectors)
+  echo "$name $(echo "$ended - $begun" | bc) $(tail -1 "$tmp/time") $(((after-before)/2048))" >> "$tmp/rows"; }
+best() { local name=$1; for _ in 1 2 3 4 5 6 7; do measure "$name" "${@:2}"; done; }
 
 cold; kernel; measure find-cold find "$tmp/mnt/$tree"
 best find-warm find "$tmp/mnt/$tree"
@@ -44,8 +45,9 @@ against = {"scan-cold": "find-cold", "scan-warm": "find-warm", "scan-warm-1-thre
 print(f"{'':20} {'seconds':>8} {'CPU':>6} {'peak MiB':>9} {'read MiB':>9}  ratio")
 for name, f in rows.items():
     base = rows.get(against.get(name, ""))
-    ratio = f"{f['seconds'] / max(base['seconds'], 0.01):.2f} × {against[name]}" if base else ""
-    print(f"{name:20} {f['seconds']:8.2f} {f['user'] + f['system']:6.2f} {f['peak_kib'] / 1024:9.0f} {f['read_mib']:9.0f}  {ratio}")
+    ratio = f"{f['seconds'] / max(base['seconds'], 0.001):.2f} × {against[name]}" if base else ""
+    print(f"{name:20} {f['seconds']:8.3f} {f['user'] + f['system']:6.2f} {f['peak_kib'] / 1024:9.0f} {f['read_mib']:9.0f}  {ratio}")
+print(f"two threads against one: {rows['scan-warm-1-thread']['seconds'] / rows['scan-warm']['seconds']:.2f} ×")
 print(f"bytes read by a scan: {int(sys.argv[3]) / 2**20:.0f} MiB of {sys.argv[4]} names seen")
 json.dump({"rows": rows, "bytes_read": int(sys.argv[3]), "files_seen": int(sys.argv[4])}, open(sys.argv[2], "w"), indent=1)
 P

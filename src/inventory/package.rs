@@ -16,6 +16,9 @@ macro_rules! kinds {
         }
 
         impl PackageKind {
+            /// All kinds, in the order of their declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
             /// The purl type.
             pub fn text(self) -> &'static str {
                 match self {

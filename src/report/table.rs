@@ -45,7 +45,12 @@ fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> 
         Status::Partial | Status::Skipped => "33",
         Status::Failed => "31",
     };
-    writeln!(to, "verdict  {}", style.paint(code, status.text()))?;
+    let kinds: Vec<&str> = report.verdict.looked_for.iter().map(|kind| kind.text()).collect();
+    let of = match kinds.is_empty() {
+        true => String::new(),
+        false => format!(" · looked for {}", kinds.join(", ")),
+    };
+    writeln!(to, "verdict  {}{of}", style.paint(code, status.text()))?;
     for reason in &report.verdict.reasons {
         writeln!(
             to,

@@ -86,6 +86,10 @@ pub struct Verdict {
     pub status: Status,
     /// Why it is not complete.
     pub reasons: Vec<Reason>,
+    /// Which kinds of packages were looked for: those of another kind are not in the report, however complete it is. None
+    /// for an inspection.
+    #[serde(default)]
+    pub looked_for: Vec<PackageKind>,
 }
 
 /// The machine that the disks belong to.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     gap::{Code, Reason, Scope},
     image::{Inventory, Located},
-    inventory::Os,
+    inventory::{Os, PackageKind},
     layer::{self, Cache},
     node::NodeFacts,
     num,
@@ -74,7 +74,7 @@ fn skipped(reasons: Vec<Reason>, reproducible: bool) -> Report {
     Report {
         schema: report::SCHEMA.to_owned(),
         run: None,
-        verdict: Verdict { status: Status::Skipped, reasons },
+        verdict: Verdict { status: Status::Skipped, reasons, looked_for: Vec::new() },
         node: report::Node::default(),
         images: Vec::new(),
         containers: Vec::new(),
@@ -89,6 +89,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     let counter = Arc::clone(&node.counter);
     progress.reading(Box::new(move || counter.bytes()));
     let mut report = inspected(&node);
+    report.verdict.looked_for = PackageKind::ALL.to_vec();
     let skipped = report.verdict.status != Status::Complete;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
     let cache = options.cache.as_deref().map(Cache::new);
@@ -218,6 +219,7 @@ fn inspected(node: &OpenedNode) -> Report {
                 () => Status::Skipped,
             },
             reasons,
+            looked_for: Vec::new(),
         },
         node: report::Node {
             disks: node.disks.clone(),
