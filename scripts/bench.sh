@@ -19,7 +19,7 @@ measure() { # measure NAME COMMAND… : seconds, CPU seconds, peak KiB; for cold
   local name=$1; shift; local before after begun ended; before=$(sectors); begun=$EPOCHREALTIME
   /usr/bin/time -o "$tmp/time" -f '%U %S %M' "$@" > "$tmp/out" 2> "$tmp/err" || [ $? = 3 ]
   ended=$EPOCHREALTIME; after=$(sectors)
-  echo "$name $(echo "$ended - $begun" | bc) $(tail -1 "$tmp/time") $(((after-before)/2048))" >> "$tmp/rows"; }
+  echo "$name $(awk "BEGIN { print $ended - $begun }") $(tail -1 "$tmp/time") $(((after-before)/2048))" >> "$tmp/rows"; }
 best() { local name=$1; for _ in 1 2 3 4 5 6 7; do measure "$name" "${@:2}"; done; }
 
 cold; kernel; measure find-cold find "$tmp/mnt/$tree"

@@ -26,6 +26,7 @@ mod export;
 mod ext4;
 mod fat;
 mod fold;
+mod host;
 mod hostile;
 #[cfg(feature = "http")]
 mod http;
