@@ -1,10 +1,13 @@
 //! Linux MD software RAID: members in, arrays out (`md(4)`; kernel, `Documentation/admin-guide/md.rst` and
-//! `drivers/md/md.c`). Metadata 0.90 and 1, levels linear, 0, 1, 4, 5, 6 and 10; an array that is being reshaped is named.
+//! `drivers/md/md.c`). Metadata 0.90 and 1, levels linear, 0, 1, 4, 5, 6 and 10, while they are being
+//! reshaped too.
 
 mod array;
 mod member;
 mod old;
 mod one;
+mod reshaped;
+mod shape;
 mod superblock;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +56,7 @@ pub(super) fn owns_table(source: &dyn ReadAt, extents: &[Extent]) -> bool {
     let end = extents.iter().map(|extent| extent.start.saturating_add(extent.length)).max().unwrap_or(0);
     superblock.data == 0
         && superblock.at > 0
-        && if superblock.array.level == 1 { end <= superblock.at } else { end > source.size() }
+        && if superblock.array.shape.level == 1 { end <= superblock.at } else { end > source.size() }
 }
 
 type Uuid = [u8; 16];
