@@ -17,7 +17,7 @@ root=$work/root
 mkdir -p "$root"/{bin,proc,sys,dev,tmp,run/mdadm,etc,usr/sbin,usr/bin,lib/modules}
 ln -s bin "$root/sbin"
 programs="bash mount umount mkdir cat echo ls dd sha256sum sync truncate rm cp seq sleep tr head cut insmod modprobe depmod
-  mdadm losetup poweroff sed grep awk blockdev mv tar zstd cmp"
+  mdadm losetup poweroff sed grep awk blockdev mv ln tar zstd cmp"
 for program in $programs; do
   path=$(type -P "$program") || { echo "no $program" >&2; exit 1; }
   cp -L "$path" "$root/bin/$program"
@@ -40,7 +40,7 @@ chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet | zstd -q -1) > "$work/initrd"
 
 # vda is where the guest lists.
-truncate -s 64M "$work/listing"
+truncate -s 512M "$work/listing"
 timeout "${GUEST_SECONDS:-1500}" qemu-system-x86_64 -machine "q35,accel=${GUEST_ACCELERATOR:-tcg}" -m 1024 -smp 1 -nographic \
   -no-reboot -nic none -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initrd" \
   -append "console=ttyS0 panic=-1 quiet variants=$(echo "${VARIANTS:-all}" | tr ' ' ,)" \

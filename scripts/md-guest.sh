@@ -3,7 +3,8 @@
 # them, stops halfway, copies the members, and lists what the kernel reads of an array that it assembled from copies of these,
 # without going on. reshape.tsv has for each: variant, members, position in sectors, the array's bytes as it was made and
 # their SHA-256, its bytes halfway, the SHA-256 of so many bytes of what was written to it, and the SHA-256 of what the kernel
-# reads; `-` if it refuses the array, and `ended` if it reads what was written only when it has gone on to the end.
+# reads; `-` if it refuses the array, `ended` if it reads what was written only when
+# it has gone on to the end, and `lost` if not even then.
 export PATH=/bin:/sbin HOME=/ MDADM_NO_UDEV=1 MDADM_NO_SYSTEMCTL=1
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -45,6 +46,7 @@ variant() {
     truncate -s "${size}K" "/tmp/disks/$number.img"
   done
   attach "${files[@]}"
+  ln -sf "${devices[-1]}" /tmp/added
   mdadm --create /dev/md9 --quiet --run --assume-clean --name="box:$name" --homehost=box "${make[@]}" \
     --raid-devices="$count" "${devices[@]:0:$count}" || { failed "$name" create; detach; return; }
   bytes=$(blockdev --getsize64 /dev/md9)
@@ -55,13 +57,16 @@ variant() {
   echo repair > $md/sync_action 2>/dev/null; calm
   $before
   calm
-  if [ "$more" -gt 0 ]; then mdadm --add /dev/md9 "${devices[@]:$count}" 2>/dev/null || failed "$name" add; fi
+  rm -f /tmp/backup
+  if [ "$more" -gt 0 ] && [ -z "$added" ]; then mdadm --add /dev/md9 "${devices[@]:$count}" 2>/dev/null || failed "$name" add; fi
   mdadm --readwrite /dev/md9 2>/dev/null
   if [ "$stop" != 0 ]; then
     # mdadm would let it go on: what it writes there goes elsewhere.
-    echo "$stop" > $md/sync_max || failed "$name" stop
     echo max > /tmp/sync_max
-    mount --bind /tmp/sync_max $md/sync_max
+    # Of a RAID 0 there is none yet.
+    { until [ -e $md/sync_max ] && echo "$stop" > $md/sync_max; do :; done
+      mount --bind /tmp/sync_max $md/sync_max; } 2> /dev/null &
+    [ ! -e $md/sync_max ] || wait $!
   else
     echo 1 > $md/sync_speed_min
     echo 1 > $md/sync_speed_max
@@ -88,6 +93,7 @@ variant() {
     cp "/tmp/disks/$number.img" "/tmp/out/$name.$number.img"
     copies+=("/tmp/disks/copy.$number.img")
   done
+  cp /tmp/backup /tmp/backup.copy 2> /dev/null
   detach
   attach "${copies[@]}"
   local position half=- wrote=-
@@ -105,14 +111,19 @@ variant() {
   fi
   mdadm --stop --quiet /dev/md9 2>/dev/null
   echo 0 > /sys/module/md_mod/parameters/start_ro
-  # A reshape of RAID 10 is read as it should only while it goes on: it is brought to its end.
-  if [ "$half" != - ] && [ "$seen" != "$wrote" ]; then
-    mdadm --assemble /dev/md9 --run --invalid-backup --backup-file=/tmp/none "${devices[@]}" > /tmp/said 2>&1 < /dev/null || cat /tmp/said
+  # A reshape of RAID 10 is read as it should only while it goes on, and mdadm starts none in place that stands still: these
+  # are brought to their end, by the backup if there is one.
+  if [ "$seen" = - ] || [ "$seen" != "$wrote" ]; then
+    [ -e /tmp/backup.copy ] || : > /tmp/backup.copy
+    mdadm --assemble /dev/md9 --run --invalid-backup --backup-file=/tmp/backup.copy "${devices[@]}" > /tmp/said 2>&1 < /dev/null || cat /tmp/said
+    [ "$half" != - ] || half=$(blockdev --getsize64 /dev/md9)
+    wrote=$({ pattern "$name" "$bytes"; cat /dev/zero; } 2>/dev/null | head -c "$half" | sum)
     calm
     seen=$(head -c "$half" /dev/md9 | sum)
     echo "guest: $name has ended at $(now)"
-    [ "$seen" = "$wrote" ] && seen=ended
+    if [ "$seen" = "$wrote" ]; then seen=ended; else seen=lost; fi
   fi
+  rm -f /tmp/backup.copy
   printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" $((count + more)) "$((position * 2))" "$bytes" "$first" "$half" "$wrote" "$seen" \
     >> /tmp/out/reshape.tsv
   mdadm --stop --quiet /dev/md9 2>/dev/null
@@ -126,28 +137,28 @@ variant r5-grow 1024 3 1 256 $new -l 5 -c 16 -- -n 4
 variant r5-grow-2 1024 3 2 256 $new -l 5 -c 16 -- -n 5
 variant r6-grow 1024 4 1 256 $new -l 6 -c 16 -- -n 5
 variant r4-grow 1024 3 1 256 $new -l 4 -c 16 -- -n 4
-variant r5-grow-10 1024 3 1 256 $end -l 5 -c 16 -- -n 4 --backup-file=/tmp/backup.1
-variant r5-grow-old 1024 3 1 256 $old -l 5 -c 16 -- -n 4 --backup-file=/tmp/backup.2
+variant r5-grow-10 1024 3 1 256 $end -l 5 -c 16 -- -n 4 --backup-file=/tmp/backup
+variant r5-grow-old 1024 3 1 256 $old -l 5 -c 16 -- -n 4 --backup-file=/tmp/backup
 variant r5-chunk 1024 3 0 256 $new -l 5 -c 16 -- -c 32
 variant r5-layout 1024 4 0 256 $new -l 5 -c 16 -p la -- -p rs
 variant r6-layout 1024 5 0 256 $new -l 6 -c 16 -p ls -- -p ddf-zero-restart
 variant r5-6 1024 3 1 256 $new -l 5 -c 16 -- -l 6 -n 4
 variant r5-6-grow 1024 3 2 256 $new -l 5 -c 16 -- -l 6 -n 5
-variant r0-grow 1024 2 1 256 -e 1.2 --data-offset=512 -l 0 -c 16 -- -n 3
+added=1 variant r0-grow 1024 2 1 256 -e 1.2 --data-offset=512 -l 0 -c 16 -- -n 3 --add /tmp/added
 variant r10-grow 1024 4 2 512 $new -l 10 -p n2 -c 16 -- -n 6
 variant r10-odd 1024 3 1 512 $new -l 10 -p n2 -c 16 -- -n 4
-variant r10-chunk 1024 4 0 512 $new -l 10 -p n2 -c 16 -- -c 32
-variant r10-offset 1024 4 0 512 $new -l 10 -p n2 -c 16 -- -p o2
+variant r10-chunk 1024 4 0 1024 $new -l 10 -p n2 -c 16 -- -c 32
+variant r10-offset 1024 4 0 1024 $new -l 10 -p n2 -c 16 -- -p o2
 smaller() { mdadm --grow /dev/md9 --array-size="$less" --quiet; }
-less=1024 before=smaller variant r5-shrink 1024 4 0 256 $new -l 5 -c 16 -- -n 3 --backup-file=/tmp/backup.3
-less=512 before=smaller variant r10-shrink 1024 6 0 512 $new -l 10 -p n2 -c 16 -- -n 4
-variant r5-chunk-old 4096 3 0 512 $old -l 5 -c 16 -- -c 32 --backup-file=/tmp/backup.4
-variant r5-layout-10 4096 3 0 512 $end -l 5 -c 16 -- -p la --backup-file=/tmp/backup.5
+less=1024 before=smaller variant r5-shrink 1024 4 0 256 $new -l 5 -c 16 -- -n 3 --backup-file=/tmp/backup
+less=512 before=smaller variant r10-shrink 1024 6 0 1024 $new -l 10 -p n2 -c 16 -- -n 4
+variant r5-chunk-old 2048 3 0 512 $old -l 5 -c 16 -- -c 32 --backup-file=/tmp/backup
+variant r5-layout-10 2048 3 0 512 $end -l 5 -c 16 -- -p la --backup-file=/tmp/backup
 variant r5-grow-crash 4096 3 1 0 $new -l 5 -c 16 -- -n 4
 variant r5-chunk-crash 4096 3 0 0 $new -l 5 -c 16 -- -c 32
 variant r10-crash 4096 4 2 0 $new -l 10 -p n2 -c 16 -- -n 6
-patience=0 variant r5-chunk-old-crash 16384 3 0 0 $old -l 5 -c 16 -- -c 32 --backup-file=/tmp/backup.7
-patience=0 variant r5-grow-old-crash 1024 3 1 0 $old -l 5 -c 64 -- -n 4 --backup-file=/tmp/backup.6
+patience=0.1 variant r5-chunk-old-crash 16384 3 0 0 $old -l 5 -c 16 -- -c 32 --backup-file=/tmp/backup
+patience=0 variant r5-grow-old-crash 1024 3 1 0 $old -l 5 -c 64 -- -n 4 --backup-file=/tmp/backup
 sync
 (cd /tmp/out && tar -cf /dev/vda ./*)
 sync

@@ -3,6 +3,8 @@
 
 #[path = "md/reshape.rs"]
 mod reshape;
+#[path = "md/stack.rs"]
+mod stack;
 
 use std::{
     collections::BTreeSet,
