@@ -117,6 +117,7 @@ variant() {
     [ -e /tmp/backup.copy ] || : > /tmp/backup.copy
     mdadm --assemble /dev/md9 --run --invalid-backup --backup-file=/tmp/backup.copy "${devices[@]}" > /tmp/said 2>&1 < /dev/null || cat /tmp/said
     [ "$half" != - ] || half=$(blockdev --getsize64 /dev/md9)
+    [ "$half" -le "$bytes" ] || half=$bytes
     wrote=$({ pattern "$name" "$bytes"; cat /dev/zero; } 2>/dev/null | head -c "$half" | sum)
     calm
     seen=$(head -c "$half" /dev/md9 | sum)

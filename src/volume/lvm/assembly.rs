@@ -327,3 +327,40 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mirrors of mirrors, each of `width` times the next, and what is told of them.
+    fn mirrors(depth: usize, width: usize) -> (Vec<u64>, Vec<String>) {
+        let volume = |number: usize| {
+            let below = if number < depth { format!("lv{}", number + 1) } else { "pv0".to_owned() };
+            let mirrors = vec![format!("\"{below}\", 0"); width].join(", ");
+            let status = if number == 1 { "status=[\"VISIBLE\"]" } else { "status=[]" };
+            format!(
+                "lv{number} {{ {status} segment1 {{ start_extent=0 extent_count=1 type=\"mirror\" mirrors=[{mirrors}] }} }}"
+            )
+        };
+        let volumes: String = (1..=depth).map(volume).collect();
+        let text = format!(
+            "vg {{ id=\"a\" seqno=1 extent_size=8 physical_volumes {{ pv0 {{ id=\"b\" pe_start=8 pe_count=9 }} }} \
+             logical_volumes {{ {volumes} }} }}"
+        );
+        let group = Group::parse(text.as_bytes()).unwrap();
+        let (physical, kept, stack) = (BTreeMap::new(), Arc::default(), Stack::default());
+        let mut notes = Vec::new();
+        let volumes = Assembly::new(&group, &physical, &kept, &stack).volumes(&mut notes);
+        let reads = volumes.iter().map(|(_, below)| below.reads).collect();
+        (reads, notes.iter().map(|(_, note)| note.detail()).collect())
+    }
+
+    #[test]
+    fn mirrors_of_mirrors_multiply_reads_up_to_a_bound() {
+        assert_eq!(mirrors(1, 2).0, [2]);
+        assert_eq!(mirrors(3, 16).0, [4096]);
+        let (volumes, told) = mirrors(3, 17);
+        assert!(volumes.is_empty() && told[0].contains("of 4913 parts of parts, more than 4096"), "{told:?}");
+        assert!(mirrors(8, 3).0.is_empty());
+    }
+}

@@ -76,14 +76,15 @@ impl<'a> Array<'a> {
             self.chosen.insert(role, found);
             return;
         };
-        // What is being replaced is whole until its replacement is.
-        let rank = |found: &Found| found.superblock.replacement;
-        match (rank(first), rank(found)) {
-            (true, false) => {
-                self.chosen.insert(role, found);
-            }
-            (false, true) => {}
-            _ => self.unused(found, &format!("of role {role}, which {} has too", first.volume.id)),
+        // What is being replaced is whole until its replacement is; of two the one that knows more, or the first.
+        let rank = |found: &Found| {
+            let superblock = &found.superblock;
+            (!superblock.replacement, superblock.events, superblock.updated)
+        };
+        let (used, other) = if rank(found) > rank(first) { (found, first) } else { (first, found) };
+        self.chosen.insert(role, used);
+        if used.superblock.replacement == other.superblock.replacement {
+            self.unused(other, &format!("of role {role}, which {} has too", used.volume.id));
         }
     }
 
@@ -201,10 +202,11 @@ impl<'a> Array<'a> {
         let note = |code, what| (id.to_owned(), FormatError::Unsupported { code, what });
         let (roles, level) = (geometry.roles(), geometry.shape.level);
         let mut lacking: Vec<u32> = (0..roles).filter(|role| !self.chosen.contains_key(role)).collect();
-        // A RAID 0 is reshaped as a RAID 4 without its parity, which lies on the last of its members.
-        if geometry
-            .reshape
-            .is_some_and(|reshape| level == 4 && [reshape.shape.disks.saturating_sub(1)] == lacking[..])
+        // A RAID 0 is reshaped as a RAID 4 that never had its parity, which lies on the last of its members.
+        let parity = geometry.reshape.map(|reshape| reshape.shape.disks.saturating_sub(1));
+        if level == 4
+            && lacking.iter().copied().eq(parity)
+            && !self.newest.roles.contains(&Role::Active(roles.saturating_sub(1)))
         {
             lacking.clear();
         }

@@ -156,7 +156,10 @@ impl Arrays {
         let table = match table(source, id, disk) {
             Ok(table) => table,
             Err(error) => {
-                all.notes.push((id.to_owned(), error));
+                // What of the array cannot be read may have been told.
+                if all.notes.iter().all(|(_, note)| note.detail() != error.detail()) {
+                    all.notes.push((id.to_owned(), error));
+                }
                 return vec![whole()];
             }
         };

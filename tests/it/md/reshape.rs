@@ -30,13 +30,17 @@ fn all_halfway() -> Vec<Halfway> {
         written.resize(half, 0);
         assert_eq!(sum(&written), wrote, "{name}: the text is the guest's");
         assert!([wrote, "ended", "lost"].contains(&seen), "{name}: the kernel reads what was written");
+        // What has come to its end may have grown since.
+        written.truncate(first);
         let count = count.parse().unwrap();
         let member = |number| {
             zstd::decode_all(&*std::fs::read(dir.join(format!("{name}.{number}.img.zst"))).unwrap()).unwrap()
         };
         Halfway { name: name.to_owned(), count, written, members: (0..count).map(member).collect() }
     };
-    table.lines().map(of).collect()
+    // The kernel itself loses what that holds.
+    let is_read = |row: &&str| !row.starts_with("r10-offset\t");
+    table.lines().filter(is_read).map(of).collect()
 }
 
 fn halfway(name: &str) -> Halfway {
@@ -103,7 +107,7 @@ fn what_only_a_backup_may_hold_is_named_with_its_range() {
         let all = without(&one.members, &[]);
         let lost = one.lost(&all);
         // Those that have no room before their data are the only ones that need a backup.
-        let may = one.name.contains("-old") || one.name.contains("-10") || one.name.contains("shrink");
+        let may = ["-old", "-10", "shrink"].iter().any(|part| one.name.contains(part));
         assert!(may || lost.is_empty(), "{} {lost:?}", one.name);
         if lost.is_empty() {
             continue;
@@ -189,6 +193,9 @@ fn reshapes_that_make_no_sense_are_refused_by_name() {
         (&[(120, 0)], "chunks of 0 bytes"),
         (&[(120, 33)], "chunks of 16896 bytes"),
         (&[(100, 6)], "reshaped from level 5 to 6"),
+        (&[(72, 10), (100, 10), (76, 0x102), (116, 0x10201)], "reshaped from layout 0x102 to 0x10201"),
+        (&[(72, 10), (100, 10), (76, 0x102), (116, 0x102), (124, 0)], "whose data moves by 0 bytes only"),
+        (&[(72, 1), (100, 1)], "MD array of level 1 that is being reshaped"),
     ] {
         let all = without(&changed(&one.members, words), &[]);
         let told = all.notes.iter().map(|(_, note)| note.detail()).collect::<Vec<_>>();
