@@ -141,6 +141,11 @@ variant r4-grow 1024 3 1 256 $new -l 4 -c 16 -- -n 4
 variant r5-grow-10 1024 3 1 256 $end -l 5 -c 16 -- -n 4 --backup-file=/tmp/backup
 variant r5-grow-old 1024 3 1 256 $old -l 5 -c 16 -- -n 4 --backup-file=/tmp/backup
 variant r5-chunk 1024 3 0 256 $new -l 5 -c 16 -- -c 32
+# With room behind their data only, they go from the end to the beginning.
+back="--bitmap=none -e 1.2 --data-offset=32 -z 512"
+variant r5-chunk-back 1024 3 0 256 $back -l 5 -c 16 -- -c 32
+variant r5-6-back 1024 3 1 256 $back -l 5 -c 16 -- -l 6 -n 4
+variant r10-chunk-back 1024 4 0 512 $back -l 10 -p n2 -c 16 -- -c 32
 variant r5-layout 1024 4 0 256 $new -l 5 -c 16 -p la -- -p rs
 variant r6-layout 1024 5 0 256 $new -l 6 -c 16 -p ls -- -p ddf-zero-restart
 variant r5-6 1024 3 1 256 $new -l 5 -c 16 -- -l 6 -n 4
