@@ -65,6 +65,9 @@ pub const LVM_TEXT_DEPTH: usize = 16;
 pub const LVM_TEXT_VALUES: usize = 1 << 20;
 /// Logical volumes that are made of logical volumes: a thin volume with an origin, of a pool that is cached, of mirrors.
 pub const LVM_DEPTH: usize = 8;
+/// Reads that one read of an LVM2 logical volume may become: the product of the legs of RAIDs of RAIDs, with the members of the
+/// arrays below them; LVM2 itself makes mirrors of RAIDs at most.
+pub const LVM_READS: u64 = 4096;
 /// Bytes of the map of the regions of an LVM2 RAID that are being written: a bit for each, of at least 64 KiB.
 pub const LVM_BITMAP_BYTES: u64 = 16 << 20;
 /// Bytes of the metadata of all thin pools and caches that are kept: the maps of 1 TiB in chunks of 64 KiB have 270 MiB.
@@ -85,7 +88,7 @@ pub const MD_MEMBERS: u32 = 1024;
 pub const MD_ARRAYS: usize = 1024;
 /// Partitions of all MD arrays of one node.
 pub const MD_PARTITIONS: usize = 1 << 16;
-/// MD arrays whose members are arrays, one on another; RAID 0 over RAID 1 is two.
+/// MD arrays and volume groups, one on another; RAID 0 over RAID 1 is two. Physical volumes may lie on what is deepest.
 pub const MD_DEPTH: usize = 4;
 /// Reads that one read of an array of arrays may become: the product of their members.
 pub const MD_READS: u64 = 4096;

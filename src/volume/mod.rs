@@ -10,6 +10,7 @@ mod md;
 mod raid;
 mod runs;
 mod signature;
+mod stack;
 mod whole;
 
 use std::sync::Arc;
@@ -87,12 +88,33 @@ pub struct Assembled {
     pub notes: Vec<(String, FormatError)>,
 }
 
-/// Puts together what volumes of any number of disks, in any order, make: MD's arrays with their partitions, then
-/// LVM2's logical volumes, which may lie on arrays.
+/// Puts together what volumes of any number of disks, in any order, make: MD's arrays with their partitions and LVM2's
+/// logical volumes, each of which may lie on the other. What is complete comes first, as what it makes may be what the rest
+/// waits for.
 pub fn assemble(volumes: Vec<Volume>) -> Assembled {
-    let mut all = Assembled { volumes, ..Assembled::default() };
-    md::assemble(&mut all);
-    lvm::assemble(&mut all);
+    let mut all = Assembled::default();
+    let mut stack = stack::Stack::default();
+    let (mut arrays, mut groups) = (md::Arrays::default(), lvm::Groups::default());
+    let mut fresh = volumes;
+    let mut are_logical = false;
+    // Each round puts arrays or groups together, none of them twice.
+    loop {
+        let rest = arrays.sort(fresh, &mut all);
+        // A physical volume on a logical one is a virtual machine's: LVM2 does not look there.
+        if are_logical {
+            all.volumes.extend(rest);
+        } else {
+            rest.into_iter().for_each(|volume| groups.sort(volume, &mut all));
+        }
+        let mut made = None;
+        for complete in [true, false] {
+            made = made.or_else(|| Some((arrays.build(complete, &mut stack, &mut all)?, false)));
+            made = made.or_else(|| Some((groups.build(complete, &mut stack, &mut all)?, true)));
+        }
+        let Some(next) = made else { break };
+        (fresh, are_logical) = next;
+    }
+    groups.end(&mut all);
     all
 }
 

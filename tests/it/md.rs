@@ -1,6 +1,11 @@
 //! MD arrays against what was laid out over their members (`scripts/make-md.py`). `$ICECORE_MD` is a directory of all
 //! variants; a few are fixtures.
 
+#[path = "md/reshape.rs"]
+mod reshape;
+#[path = "md/stack.rs"]
+mod stack;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -222,7 +227,6 @@ fn an_unreadable_place_of_a_member_is_read_from_the_others() {
 fn what_is_in_no_state_to_be_read_is_named() {
     for (name, what) in [
         ("raid0-zones-unknown", "RAID 0 of members of different sizes without a layout"),
-        ("reshape", "MD array that is being reshaped, at sector 1024"),
         ("unknown", "MD feature_map bits 0x100000"),
     ] {
         let Some(variant) = variant(name) else { continue };

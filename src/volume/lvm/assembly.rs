@@ -8,9 +8,10 @@ use std::{
 
 use super::{
     super::{
-        Assembled, Volume,
+        Volume,
         dm::{Kept, Pool},
         mapped::{Mapped, Part, Run},
+        stack::{Below, Stack},
     },
     group::{Group, Logical},
     leg, names,
@@ -25,6 +26,8 @@ pub(super) struct OpenedPool {
     pub(super) missing: BTreeSet<String>,
     /// The kind of a part of it that is not read.
     pub(super) unread: Option<String>,
+    /// Reads that one of it may become.
+    pub(super) reads: u64,
 }
 
 /// A group and the physical volumes that were given.
@@ -32,6 +35,8 @@ pub(super) struct Assembly<'a> {
     pub(super) group: &'a Group,
     physical: &'a BTreeMap<String, Volume>,
     pub(super) kept: &'a Arc<Kept>,
+    /// What lies below the physical volumes.
+    stack: &'a Stack,
     /// Parts that were put together.
     parts: Cell<usize>,
     /// Thin pools that were opened, by name: their volumes share what they keep.
@@ -41,19 +46,26 @@ pub(super) struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    pub(super) fn new(group: &'a Group, physical: &'a BTreeMap<String, Volume>, kept: &'a Arc<Kept>) -> Self {
+    pub(super) fn new(
+        group: &'a Group,
+        physical: &'a BTreeMap<String, Volume>,
+        kept: &'a Arc<Kept>,
+        stack: &'a Stack,
+    ) -> Self {
         Self {
             group,
             physical,
             kept,
+            stack,
             parts: Cell::new(0),
             pools: RefCell::default(),
             is_part: Cell::new(false),
         }
     }
 
-    /// Adds the volumes that people see.
-    pub(super) fn volumes(&self, all: &mut Assembled) {
+    /// The volumes that people see, each with what lies below it.
+    pub(super) fn volumes(&self, notes: &mut Vec<(String, FormatError)>) -> Vec<(Volume, Below)> {
+        let mut seen = Vec::new();
         let kinds = self.group.logical.values().flat_map(|logical| &logical.segments);
         let kinds: Vec<&Kind> = kinds.map(|segment| &segment.kind).collect();
         let stores: BTreeSet<&str> = kinds.iter().filter_map(|kind| kind.store()).collect();
@@ -62,6 +74,7 @@ impl<'a> Assembly<'a> {
         let given = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
         let mut parts: Vec<String> = given.map(|volume| volume.id.clone()).collect();
         parts.sort();
+        let depth = parts.iter().map(|id| self.stack.below(id).depth).max().unwrap_or(0).saturating_add(1);
         // A snapshot is seen whatever its status says, as its store is not.
         let is_seen =
             |logical: &Logical| logical.visible || logical.segments.iter().any(|s| s.kind.store().is_some());
@@ -73,50 +86,45 @@ impl<'a> Assembly<'a> {
             }
             let shown = kind.and_then(Kind::store).unwrap_or(name);
             let id = format!("{}/{shown}", self.group.name);
-            if all.volumes.len() >= limits::LVM_VOLUMES {
+            if seen.len() >= limits::LVM_VOLUMES {
                 let what = format!("more than {} volumes", limits::LVM_VOLUMES);
-                return all.notes.push((id, FormatError::limit(what)));
+                notes.push((id, FormatError::limit(what)));
+                break;
             }
             if merged.contains(name.as_str()) {
                 let what = format!("LVM2 logical volume {id} into which a snapshot is being merged");
-                all.notes.push((id, FormatError::Unsupported { code: Code::UnsupportedVolume, what }));
+                notes.push((id, FormatError::Unsupported { code: Code::UnsupportedVolume, what }));
                 continue;
             }
             let mut lacks = Lacks::default();
             let source = self.source(name, &mut lacks, 0);
             if let Some(kind) = lacks.unread {
                 let what = format!("LVM2 logical volume of type {kind}");
-                all.notes.push((id, FormatError::Unsupported { code: Code::UnsupportedVolume, what }));
+                notes.push((id, FormatError::Unsupported { code: Code::UnsupportedVolume, what }));
                 continue;
             }
             let source: Source = match source {
                 Ok(source) => source,
                 Err(error) => {
-                    all.notes.push((id, error));
+                    notes.push((id, error));
                     continue;
                 }
             };
             for what in lacks.missing {
-                all.notes.push((id.clone(), FormatError::Unsupported { code: Code::MissingDisk, what }));
+                notes.push((id.clone(), FormatError::Unsupported { code: Code::MissingDisk, what }));
             }
             for leg in lacks.behind {
                 let problem = format!("the leg {leg} is behind the others, which are read alone");
-                all.notes.push((id.clone(), FormatError::corrupt(leg::STRUCTURE, 0, problem)));
+                notes.push((id.clone(), FormatError::corrupt(leg::STRUCTURE, 0, problem)));
             }
-            all.notes.extend(lacks.errors.into_iter().map(|error| (id.clone(), error)));
+            notes.extend(lacks.errors.into_iter().map(|error| (id.clone(), error)));
             let own = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
             let disk = own.map(|volume| volume.disk).min().unwrap_or(0);
             let names = names(&self.group.name, shown);
-            all.volumes.push(Volume {
-                id,
-                disk,
-                start: 0,
-                source,
-                partition: None,
-                names,
-                parts: parts.clone(),
-            });
+            let volume = Volume { id, disk, start: 0, source, partition: None, names, parts: parts.clone() };
+            seen.push((volume, Below { depth, reads: lacks.reads }));
         }
+        seen
     }
 
     /// The bytes of a logical volume.
@@ -130,7 +138,11 @@ impl<'a> Assembly<'a> {
         }
         self.count()?;
         let mut runs = Vec::new();
+        // What lies beside this is looked at later.
+        let beside = std::mem::replace(&mut lacks.reads, 1);
+        let mut own = 1;
         for segment in &logical.segments {
+            lacks.reads = 1;
             let mut count = segment.count;
             let run = match &segment.kind {
                 Kind::Zero => Run::Zero,
@@ -159,7 +171,16 @@ impl<'a> Assembly<'a> {
                 },
             };
             runs.push((count.saturating_mul(self.group.extent), run));
+            own = own.max(lacks.reads.saturating_mul(segment.kind.parts()));
         }
+        if own > limits::LVM_READS {
+            let what = format!(
+                "LVM2 logical volume {name} of {own} parts of parts, more than {}",
+                limits::LVM_READS
+            );
+            return Err(FormatError::limit(what));
+        }
+        lacks.reads = own.max(beside);
         Ok(Arc::new(Mapped::new(runs)))
     }
 
@@ -230,7 +251,10 @@ impl<'a> Assembly<'a> {
             return Err(FormatError::corrupt("LVM2 metadata", 0, problem));
         }
         Ok(match self.physical.get(&physical.uuid) {
-            Some(volume) => Part::At(Arc::clone(&volume.source), physical.start.saturating_add(offset)),
+            Some(volume) => {
+                lacks.reads = lacks.reads.max(self.stack.below(&volume.id).reads);
+                Part::At(Arc::clone(&volume.source), physical.start.saturating_add(offset))
+            }
             None => {
                 let device = &physical.device;
                 let what = format!(
@@ -244,9 +268,11 @@ impl<'a> Assembly<'a> {
     }
 }
 
-/// What stands between a logical volume and all of its bytes.
+/// What stands between a logical volume and all of its bytes, and what it takes to read one of them.
 #[derive(Default)]
 pub(super) struct Lacks {
+    /// Reads that one read of whatever of its parts may become.
+    pub(super) reads: u64,
     /// A type of segment that is not read.
     pub(super) unread: Option<String>,
     pub(super) missing: BTreeSet<String>,
@@ -262,6 +288,7 @@ impl Lacks {
         self.missing.extend(other.missing);
         self.behind.extend(other.behind);
         self.errors.extend(other.errors);
+        self.reads = self.reads.max(other.reads);
     }
 }
 
@@ -275,6 +302,18 @@ impl Kind {
         if let Self::Merging { origin } = self { Some(origin) } else { None }
     }
 
+    /// Of how many parts one byte may have to be read.
+    fn parts(&self) -> u64 {
+        let count = match self {
+            Self::Raid(raid) => raid.legs.len(),
+            Self::Mirrored { areas } => areas.len(),
+            // What the cache does not give may be in the volume.
+            Self::Cached { .. } | Self::WriteCached { .. } | Self::Snapshot { .. } => 2,
+            _ => 1,
+        };
+        num::to_u64(count.max(1))
+    }
+
     /// Whether it only serves other volumes.
     fn is_part(&self) -> bool {
         matches!(self, Self::ThinPool { .. } | Self::CachePool { .. } | Self::Merging { .. })
@@ -286,5 +325,42 @@ impl Kind {
             Self::Other(name) => name.clone(),
             _ => "pool".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mirrors of mirrors, each of `width` times the next, and what is told of them.
+    fn mirrors(depth: usize, width: usize) -> (Vec<u64>, Vec<String>) {
+        let volume = |number: usize| {
+            let below = if number < depth { format!("lv{}", number + 1) } else { "pv0".to_owned() };
+            let mirrors = vec![format!("\"{below}\", 0"); width].join(", ");
+            let status = if number == 1 { "status=[\"VISIBLE\"]" } else { "status=[]" };
+            format!(
+                "lv{number} {{ {status} segment1 {{ start_extent=0 extent_count=1 type=\"mirror\" mirrors=[{mirrors}] }} }}"
+            )
+        };
+        let volumes: String = (1..=depth).map(volume).collect();
+        let text = format!(
+            "vg {{ id=\"a\" seqno=1 extent_size=8 physical_volumes {{ pv0 {{ id=\"b\" pe_start=8 pe_count=9 }} }} \
+             logical_volumes {{ {volumes} }} }}"
+        );
+        let group = Group::parse(text.as_bytes()).unwrap();
+        let (physical, kept, stack) = (BTreeMap::new(), Arc::default(), Stack::default());
+        let mut notes = Vec::new();
+        let volumes = Assembly::new(&group, &physical, &kept, &stack).volumes(&mut notes);
+        let reads = volumes.iter().map(|(_, below)| below.reads).collect();
+        (reads, notes.iter().map(|(_, note)| note.detail()).collect())
+    }
+
+    #[test]
+    fn mirrors_of_mirrors_multiply_reads_up_to_a_bound() {
+        assert_eq!(mirrors(1, 2).0, [2]);
+        assert_eq!(mirrors(3, 16).0, [4096]);
+        let (volumes, told) = mirrors(3, 17);
+        assert!(volumes.is_empty() && told[0].contains("of 4913 parts of parts, more than 4096"), "{told:?}");
+        assert!(mirrors(8, 3).0.is_empty());
     }
 }

@@ -59,9 +59,10 @@ impl Assembly<'_> {
         let Some(Kind::ThinPool { data, metadata, transaction }) = kind.map(|segment| &segment.kind) else {
             return Err(FormatError::corrupt(METADATA, 0, format!("no thin pool {name:?}")));
         };
-        if let Some(OpenedPool { pool, missing, unread }) = self.pools.borrow().get(name) {
+        if let Some(OpenedPool { pool, missing, unread, reads }) = self.pools.borrow().get(name) {
             lacks.missing.extend(missing.iter().cloned());
             lacks.unread = lacks.unread.take().or_else(|| unread.clone());
+            lacks.reads = lacks.reads.max(*reads);
             return Ok(Arc::clone(pool));
         }
         let mut own = Lacks::default();
@@ -69,11 +70,11 @@ impl Assembly<'_> {
             let mut below = |name: &str| self.source(name, &mut own, depth.saturating_add(1));
             Ok::<_, FormatError>((below(data)?, below(metadata)?))
         })?;
-        let (missing, unread) = (own.missing.clone(), own.unread.clone());
+        let (missing, unread, reads) = (own.missing.clone(), own.unread.clone(), own.reads);
         // Told even if the pool cannot be opened: it may be why.
         lacks.add(own);
         let pool = Arc::new(Pool::open(metadata, data, self.kept)?);
-        let opened = OpenedPool { pool: Arc::clone(&pool), missing, unread };
+        let opened = OpenedPool { pool: Arc::clone(&pool), missing, unread, reads };
         self.pools.borrow_mut().insert(name.to_owned(), opened);
         if pool.transaction != *transaction {
             let problem = format!(

@@ -17,34 +17,47 @@ use std::{
 };
 
 use self::{assembly::Assembly, group::Group, label::Label};
-use super::{Assembled, Volume};
+use super::{Assembled, Volume, dm::Kept, stack::Stack};
 use crate::{error::FormatError, gap::Code};
 
 /// What a physical volume holds, as reports name it.
 pub const MEMBER: &str = "LVM2 physical volume";
 
-/// Takes the physical volumes out of `all` and adds the logical volumes of their groups.
-pub(super) fn assemble(all: &mut Assembled) {
-    let mut physical: BTreeMap<String, Volume> = BTreeMap::new();
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for volume in std::mem::take(&mut all.volumes) {
+/// The volume groups of a node.
+#[derive(Default)]
+pub(super) struct Groups {
+    /// By their identifiers, as the groups.
+    physical: BTreeMap<String, Volume>,
+    groups: BTreeMap<String, Group>,
+    built: BTreeSet<String>,
+    /// Identifiers of physical volumes that a group describes, and names of groups with the identifiers of these.
+    described: BTreeSet<String>,
+    names: BTreeMap<String, String>,
+    kept: Arc<Kept>,
+}
+
+impl Groups {
+    /// Keeps a physical volume until its group is put together; what is none is added to `all`.
+    pub(super) fn sort(&mut self, volume: Volume, all: &mut Assembled) {
         let label = match Label::read(&volume.source) {
             Ok(Some(label)) => label,
-            Ok(None) => {
-                all.volumes.push(volume);
-                continue;
-            }
+            Ok(None) => return all.volumes.push(volume),
             Err(error) => {
                 all.notes.push((volume.id.clone(), error));
-                all.volumes.push(volume);
-                continue;
+                return all.volumes.push(volume);
             }
         };
         for text in label.texts(&volume.source) {
             match text.and_then(|text| Group::parse(&text)) {
                 // Its own group's text counts; it cannot speak for others.
                 Ok(group) if group.physical.values().any(|volume| volume.uuid == label.uuid) => {
-                    newest(&mut groups, group);
+                    if self.built.contains(&group.id) {
+                        let problem =
+                            format!("not used: volume group {} is put together without it", group.name);
+                        all.notes.push((volume.id.clone(), FormatError::corrupt("LVM2 label", 0, problem)));
+                    } else {
+                        newest(&mut self.groups, group);
+                    }
                 }
                 Ok(group) => {
                     let problem = format!("it describes volume group {}, which it is no part of", group.name);
@@ -54,28 +67,52 @@ pub(super) fn assemble(all: &mut Assembled) {
                 Err(error) => all.notes.push((volume.id.clone(), error)),
             }
         }
-        if let Some(first) = physical.get(&label.uuid) {
+        if let Some(first) = self.physical.get(&label.uuid) {
             let problem = format!("the identifier {} is that of {} too, which is used", label.uuid, first.id);
             all.notes.push((volume.id.clone(), FormatError::corrupt("LVM2 label", 0, problem)));
         }
         all.members.push((volume.clone(), MEMBER));
-        physical.entry(label.uuid).or_insert(volume);
+        self.physical.entry(label.uuid).or_insert(volume);
     }
-    let kept = Arc::default();
-    let mut described = BTreeSet::new();
-    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
-    for group in groups.values() {
-        if let Some(other) = names.insert(&group.name, &group.id) {
-            let problem = format!("volume groups {other} and {} have one name", group.id);
-            all.notes.push((group.name.clone(), FormatError::corrupt("LVM2 metadata", 0, problem)));
+
+    /// Puts the groups together that have all their physical volumes, or else all that are left: their logical volumes. `None`
+    /// if there are no such groups.
+    pub(super) fn build(
+        &mut self,
+        complete: bool,
+        stack: &mut Stack,
+        all: &mut Assembled,
+    ) -> Option<Vec<Volume>> {
+        let is_given =
+            |group: &Group| group.physical.values().all(|volume| self.physical.contains_key(&volume.uuid));
+        let chosen = self.groups.values().filter(|group| !complete || is_given(group));
+        let chosen: Vec<String> = chosen.map(|group| group.id.clone()).collect();
+        let mut made = None;
+        for group in chosen.iter().filter_map(|id| self.groups.remove(id)) {
+            if let Some(other) = self.names.insert(group.name.clone(), group.id.clone()) {
+                let problem = format!("volume groups {other} and {} have one name", group.id);
+                all.notes.push((group.name.clone(), FormatError::corrupt("LVM2 metadata", 0, problem)));
+            }
+            self.described.extend(group.physical.values().map(|volume| volume.uuid.clone()));
+            let volumes = Assembly::new(&group, &self.physical, &self.kept, stack).volumes(&mut all.notes);
+            let made = made.get_or_insert_with(Vec::new);
+            for (volume, below) in volumes {
+                stack.add(&volume.id, below);
+                made.push(volume);
+            }
+            self.built.insert(group.id);
         }
-        described.extend(group.physical.values().map(|volume| volume.uuid.as_str()));
-        Assembly::new(group, &physical, &kept).volumes(all);
+        made
     }
-    for (uuid, volume) in physical.iter().filter(|(uuid, _)| !described.contains(uuid.as_str())) {
-        let what = format!("LVM2 physical volume {uuid} without metadata of its volume group");
-        let error = FormatError::Unsupported { code: Code::UnsupportedVolume, what };
-        all.notes.push((volume.id.clone(), error));
+
+    /// Tells of physical volumes of which nothing says what they are part of.
+    pub(super) fn end(self, all: &mut Assembled) {
+        for (uuid, volume) in self.physical.iter().filter(|(uuid, _)| !self.described.contains(uuid.as_str()))
+        {
+            let what = format!("LVM2 physical volume {uuid} without metadata of its volume group");
+            let error = FormatError::Unsupported { code: Code::UnsupportedVolume, what };
+            all.notes.push((volume.id.clone(), error));
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     super::{
         Volume,
-        mapped::{Mapped, Part, Run},
-        raid::{Copies, Parity, Rotation, ZoneOrder, zones},
+        mapped::{Mapped, Part},
     },
     member::{self, Member},
-    superblock::{Geometry, NAME, Role, Superblock},
+    reshaped, shape,
+    superblock::{Geometry, NAME, Role, Shape, Superblock},
 };
 use crate::{block::Source, error::FormatError, gap::Code, limits, num};
 
@@ -54,15 +54,16 @@ impl<'a> Array<'a> {
             return Err(format!("of event {events}, the array is at {}: the member is stale", newest.events));
         }
         if *array != newest.array {
-            let Geometry { created, level, layout, chunk, disks, size, .. } = array;
+            let Geometry { created, size, shape: Shape { level, layout, chunk, disks }, reshape, .. } = array;
+            let reshaped = if reshape.is_some() { " that is being reshaped" } else { "" };
             return Err(format!(
-                "a newer member tells of another array than level {level}, layout {layout:#x}, chunks of {chunk} bytes, \
+                "a newer member tells of another array{reshaped} than level {level}, layout {layout:#x}, chunks of {chunk} bytes, \
                  {disks} members of {size} bytes, made at {created}"
             ));
         }
         let Role::Active(role) = *role else { return Ok(None) };
-        if role >= array.disks {
-            return Err(format!("of role {role}, the array has {} members", array.disks));
+        if role >= array.roles() {
+            return Err(format!("of role {role}, the array has {} members", array.roles()));
         }
         match newest.roles.get(num::index(*number)) {
             Some(Role::Active(known)) if *known == role => Ok(Some(role)),
@@ -75,14 +76,15 @@ impl<'a> Array<'a> {
             self.chosen.insert(role, found);
             return;
         };
-        // What is being replaced is whole until its replacement is.
-        let rank = |found: &Found| found.superblock.replacement;
-        match (rank(first), rank(found)) {
-            (true, false) => {
-                self.chosen.insert(role, found);
-            }
-            (false, true) => {}
-            _ => self.unused(found, &format!("of role {role}, which {} has too", first.volume.id)),
+        // What is being replaced is whole until its replacement is; of two the one that knows more, or the first.
+        let rank = |found: &Found| {
+            let superblock = &found.superblock;
+            (!superblock.replacement, superblock.events, superblock.updated)
+        };
+        let (used, other) = if rank(found) > rank(first) { (found, first) } else { (first, found) };
+        self.chosen.insert(role, used);
+        if used.superblock.replacement == other.superblock.replacement {
+            self.unused(other, &format!("of role {role}, which {} has too", used.volume.id));
         }
     }
 
@@ -93,7 +95,7 @@ impl<'a> Array<'a> {
 
     /// Whether each role has its member.
     pub(super) fn is_complete(&self) -> bool {
-        num::to_u64(self.chosen.len()) == u64::from(self.newest.array.disks)
+        num::to_u64(self.chosen.len()) == u64::from(self.newest.array.roles())
     }
 
     /// The volumes that are used.
@@ -104,34 +106,61 @@ impl<'a> Array<'a> {
     /// The array's bytes; `id` is how it is named.
     pub(super) fn source(&mut self, id: &str) -> Result<Source, FormatError> {
         let geometry = self.newest.array.clone();
-        if geometry.disks > limits::MD_MEMBERS {
-            let (count, bound) = (geometry.disks, limits::MD_MEMBERS);
-            return Err(FormatError::limit(format!("MD array {id} of {count} members, more than {bound}")));
+        let roles = geometry.roles();
+        if roles > limits::MD_MEMBERS {
+            let bound = limits::MD_MEMBERS;
+            return Err(FormatError::limit(format!("MD array {id} of {roles} members, more than {bound}")));
         }
         if let Some(what) = self.chosen.values().find_map(|found| found.superblock.refused.clone()) {
             return Err(FormatError::unsupported(format!("{id}: {what}")));
         }
-        let mut parts = Vec::new();
-        for role in 0..geometry.disks {
-            parts.push(match self.chosen.get(&role).copied() {
-                Some(found) => (self.part(id, role, found), Some(found.superblock.data_size)),
-                None => (Part::Missing(self.missing(id, role)), None),
-            });
+        let (mut parts, mut new_parts) = (Vec::new(), Vec::new());
+        for role in 0..roles {
+            let found = self.chosen.get(&role).copied();
+            let [part, new] = match found {
+                Some(found) => self.parts(id, role, found),
+                None => [0, 1].map(|_| Part::Missing(self.missing(id, role))),
+            };
+            let size = found.map(|found| found.superblock.data_size);
+            parts.push((part, size));
+            new_parts.push((new, size));
         }
         self.told(id, &geometry);
-        let runs = runs(id, &geometry, parts)?;
+        let whole = |shape: &Shape, mut parts: Vec<_>| {
+            parts.truncate(num::index(shape.disks));
+            self.whole(id, shape, parts)
+        };
+        let old = whole(&geometry.shape, parts)?;
+        let Some(reshape) = geometry.reshape else { return Ok(Arc::new(old)) };
+        let new = whole(&reshape.shape, new_parts)?;
+        let moved = self.chosen.values().map(|found| &found.superblock);
+        let moved = moved.map(|one| i128::from(one.new_data).saturating_sub(i128::from(one.data)));
+        let moved = if reshape.backwards { moved.min() } else { moved.max() }.unwrap_or(0);
+        let progress =
+            reshaped::Progress { geometry: &geometry, reshape, position: self.newest.position, moved };
+        let array = progress.array(id, old, new)?;
+        if let Some(what) = array.lost() {
+            self.notes.push((id.to_owned(), what));
+        }
+        Ok(Arc::new(array))
+    }
+
+    /// All that a shape makes of its members.
+    fn whole(&self, id: &str, shape: &Shape, parts: Vec<(Part, Option<u64>)>) -> Result<Mapped, FormatError> {
+        let geometry = &self.newest.array;
+        let runs = shape::runs(id, geometry, shape, parts)?;
         let size = runs.iter().try_fold(0u64, |sum, (length, _)| sum.checked_add(*length));
         match size {
             None | Some(0) => {
-                let what = format!("{id} of {} members of {} bytes", geometry.disks, geometry.size);
+                let what = format!("{id} of {} members of {} bytes", shape.disks, geometry.size);
                 Err(FormatError::corrupt(NAME, self.newest.at, what))
             }
-            Some(_) => Ok(Arc::new(Mapped::new(runs))),
+            Some(_) => Ok(Mapped::new(runs)),
         }
     }
 
-    /// A member's data.
-    fn part(&mut self, id: &str, role: u32, found: &Found) -> Part {
+    /// A member's data as the array's shape has it, and as that does which the array is being given.
+    fn parts(&mut self, id: &str, role: u32, found: &Found) -> [Part; 2] {
         let (volume, superblock) = (&found.volume, &found.superblock);
         let bad = match member::bad(&volume.source, superblock) {
             Ok(bad) => bad,
@@ -141,22 +170,22 @@ impl<'a> Array<'a> {
                     "member {role} of MD array {id} ({}) has an unreadable bad block list",
                     volume.id
                 );
-                return Part::Missing(what);
+                return [0, 1].map(|_| Part::Missing(what.clone()));
             }
         };
-        let used = match superblock.array.level {
+        let used = match superblock.array.shape.level {
             -1 | 0 => superblock.data_size,
             _ => superblock.array.size,
         };
-        let end = superblock.data.saturating_add(used);
+        let end = superblock.data.max(superblock.new_data).saturating_add(used);
         if end > volume.source.size() {
             let problem = format!("its data ends at {end:#x}, the member at {:#x}", volume.source.size());
             self.notes.push((volume.id.clone(), FormatError::corrupt(NAME, superblock.at, problem)));
         }
         let name = format!("member {role} of MD array {id} ({})", volume.id);
-        let source = Arc::clone(&volume.source);
-        let (start, size) = (superblock.data, superblock.data_size);
-        Part::At(Arc::new(Member { name, source, start, size, bad }), 0)
+        [superblock.data, superblock.new_data].map(|start| {
+            Part::At(Arc::new(Member::new(name.clone(), &volume.source, superblock, start, &bad)), 0)
+        })
     }
 
     fn missing(&self, id: &str, role: u32) -> String {
@@ -171,17 +200,26 @@ impl<'a> Array<'a> {
     /// Notes what stands between the array and all of its bytes.
     fn told(&mut self, id: &str, geometry: &Geometry) {
         let note = |code, what| (id.to_owned(), FormatError::Unsupported { code, what });
-        let lacking: Vec<u32> = (0..geometry.disks).filter(|role| !self.chosen.contains_key(role)).collect();
+        let (roles, level) = (geometry.roles(), geometry.shape.level);
+        let mut lacking: Vec<u32> = (0..roles).filter(|role| !self.chosen.contains_key(role)).collect();
+        // A RAID 0 is reshaped as a RAID 4 that never had its parity, which lies on the last of its members.
+        let parity = geometry.reshape.map(|reshape| reshape.shape.disks.saturating_sub(1));
+        if level == 4
+            && lacking.iter().copied().eq(parity)
+            && !self.newest.roles.contains(&Role::Active(roles.saturating_sub(1)))
+        {
+            lacking.clear();
+        }
         let count = num::to_u64(lacking.len());
-        let is_parity = (4..=6).contains(&geometry.level);
+        let is_parity = (4..=6).contains(&level);
         if !lacking.is_empty() {
-            let spare = match geometry.level {
-                1 => u64::from(geometry.disks).saturating_sub(1),
+            let spare = match level {
+                1 => u64::from(roles).saturating_sub(1),
                 4 | 5 => 1,
                 6 => 2,
                 _ => 0,
             };
-            let effect = match geometry.level {
+            let effect = match level {
                 10 => "what other members have copies of is read",
                 _ if count <= spare => "what they hold is read from the others",
                 _ => "what they hold cannot be read",
@@ -192,8 +230,7 @@ impl<'a> Array<'a> {
             let which = which.filter(|(roles, _)| !roles.is_empty());
             let which =
                 which.map(|(roles, why)| format!("{} {why}", listed(&roles))).collect::<Vec<_>>().join(", ");
-            let disks = geometry.disks;
-            let what = format!("MD array {id} without some of its {disks} members ({which}): {effect}");
+            let what = format!("MD array {id} without some of its {roles} members ({which}): {effect}");
             self.notes.push(note(Code::MissingDisk, what));
         }
         let recovers = |found: &&Found| found.superblock.recovered < found.superblock.data_size;
@@ -219,79 +256,4 @@ fn listed(roles: &[u32]) -> String {
     let more = roles.len().saturating_sub(FIRST);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", first.join(", "))
-}
-
-/// What lies where in the array.
-fn runs(
-    id: &str,
-    geometry: &Geometry,
-    parts: Vec<(Part, Option<u64>)>,
-) -> Result<Vec<(u64, Run)>, FormatError> {
-    let Geometry { level, layout, chunk, size, .. } = *geometry;
-    let corrupt = |problem: String| FormatError::corrupt(NAME, 0, format!("{id}: {problem}"));
-    // Of each member whole chunks are used.
-    let whole = |size: u64| match chunk {
-        0 => size,
-        _ => size.saturating_sub(size.checked_rem(chunk).unwrap_or(0)),
-    };
-    // As the kernel wants it; less would make a read of a few bytes each.
-    let sound = match level {
-        0 => chunk > 0 && chunk.is_multiple_of(512),
-        4..=6 | 10 => chunk >= 4096 && chunk.is_power_of_two(),
-        _ => true,
-    };
-    if !sound {
-        return Err(corrupt(format!("level {level} with chunks of {chunk} bytes")));
-    }
-    let plain = |parts: Vec<(Part, Option<u64>)>| parts.into_iter().map(|(part, _)| part).collect::<Vec<_>>();
-    match level {
-        -1 => {
-            let mut runs = Vec::new();
-            for (part, size) in parts {
-                // Where the others begin behind a member that is not there, nobody knows.
-                let Some(size) = size else { break };
-                runs.push((whole(size), Run::Striped { parts: vec![part], size: 0 }));
-            }
-            if runs.is_empty() {
-                let what = format!("{id}: linear array of which the first member was not given");
-                return Err(FormatError::Unsupported { code: Code::MissingDisk, what });
-            }
-            Ok(runs)
-        }
-        0 => {
-            // Where a zone begins depends on the sizes of all members, which only they tell.
-            let sized = parts.into_iter().map(|(part, size)| Some((part, size?)));
-            let Some(parts) = sized.collect::<Option<Vec<_>>>() else {
-                let what = format!("{id}: RAID 0 of which members were not given");
-                return Err(FormatError::Unsupported { code: Code::MissingDisk, what });
-            };
-            let order = match (geometry.has_zone_order, layout) {
-                (true, 1) => ZoneOrder::Original,
-                (true, 2) => ZoneOrder::Alternate,
-                (true, other) if other != 0 => {
-                    return Err(FormatError::unsupported(format!("{id}: RAID 0 of layout {other}")));
-                }
-                _ => ZoneOrder::Unknown,
-            };
-            zones(parts, chunk, order)
-        }
-        1 => Ok(vec![(size, Run::Mirrored { parts: plain(parts) })]),
-        4..=6 => {
-            let rotation = Rotation::new(level, layout)?;
-            let count = num::to_u64(parts.len());
-            let parity = Parity::new(plain(parts), chunk, rotation)?;
-            let data = count.saturating_sub(rotation.parities());
-            let length = whole(size).checked_mul(data);
-            let length = length.ok_or_else(|| corrupt(format!("{count} members of {size} bytes")))?;
-            Ok(vec![(length, Run::Parity(parity))])
-        }
-        10 => {
-            let (copies, length) = Copies::new(plain(parts), chunk, layout, size)?;
-            Ok(vec![(length, Run::Copies(copies))])
-        }
-        other => {
-            let what = format!("{id}: MD array of level {other}");
-            Err(FormatError::Unsupported { code: Code::UnsupportedVolume, what })
-        }
-    }
 }

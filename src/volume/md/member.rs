@@ -1,6 +1,6 @@
 //! A member's data without what the array knows to be bad there.
 
-use std::{io, ops::Range};
+use std::{io, ops::Range, sync::Arc};
 
 use super::superblock::Superblock;
 use crate::{
@@ -17,14 +17,14 @@ const END: u64 = u64::MAX;
 /// The data of one member.
 pub(super) struct Member {
     /// How errors name it, with its array.
-    pub(super) name: String,
-    pub(super) source: Source,
+    name: String,
+    source: Source,
     /// Where its data begins.
-    pub(super) start: u64,
+    start: u64,
     /// Bytes of data.
-    pub(super) size: u64,
-    /// What must not be read, in bytes of the source, sorted.
-    pub(super) bad: Vec<(Range<u64>, &'static str)>,
+    size: u64,
+    /// What must not be read.
+    bad: Bad,
 }
 
 impl ReadAt for Member {
@@ -50,6 +50,17 @@ impl ReadAt for Member {
 }
 
 impl Member {
+    /// The data of a member that begins at `start`; `bad` is what its list names.
+    pub(super) fn new(name: String, source: &Source, superblock: &Superblock, start: u64, bad: &Bad) -> Self {
+        let mut bad = bad.clone();
+        if superblock.recovered < superblock.data_size {
+            bad.push((start.saturating_add(superblock.recovered)..u64::MAX, "not recovered yet"));
+        }
+        // It ends where it did.
+        let end = superblock.data.saturating_add(superblock.data_size);
+        Self { name, source: Arc::clone(source), start, size: end.saturating_sub(start), bad }
+    }
+
     /// The same error with the member's name.
     fn failed(&self, error: io::Error) -> io::Error {
         let kind = error.kind();
@@ -70,16 +81,12 @@ impl Member {
     }
 }
 
-/// What of a member must not be read: blocks that its list names, and what was not recovered yet.
-pub(super) fn bad(
-    source: &dyn ReadAt,
-    superblock: &Superblock,
-) -> Result<Vec<(Range<u64>, &'static str)>, FormatError> {
+/// What of a member must not be read, in bytes of `source`, and why.
+pub(super) type Bad = Vec<(Range<u64>, &'static str)>;
+
+/// The blocks that a member's list names.
+pub(super) fn bad(source: &dyn ReadAt, superblock: &Superblock) -> Result<Bad, FormatError> {
     let mut bad = Vec::new();
-    if superblock.recovered < superblock.data_size {
-        let start = superblock.data.saturating_add(superblock.recovered);
-        bad.push((start..u64::MAX, "not recovered yet"));
-    }
     if let Some((at, length, shift)) = superblock.bad_blocks {
         let list = read_vec(source, LIST, at, num::to_usize(length))?;
         let entries = list.chunks_exact(8).filter_map(|entry| entry.first_chunk());

@@ -1,10 +1,13 @@
 //! Linux MD software RAID: members in, arrays out (`md(4)`; kernel, `Documentation/admin-guide/md.rst` and
-//! `drivers/md/md.c`). Metadata 0.90 and 1, levels linear, 0, 1, 4, 5, 6 and 10; an array that is being reshaped is named.
+//! `drivers/md/md.c`). Metadata 0.90 and 1, levels linear, 0, 1, 4, 5, 6 and 10, while they are being
+//! reshaped too.
 
 mod array;
 mod member;
 mod old;
 mod one;
+mod reshaped;
+mod shape;
 mod superblock;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +16,11 @@ use self::{
     array::{Array, Found},
     superblock::Superblock,
 };
-use super::{Assembled, Extent, Volume, table};
+use super::{
+    Assembled, Extent, Volume,
+    stack::{Below, Stack},
+    table,
+};
 use crate::{
     block::{ReadAt, Source},
     error::FormatError,
@@ -23,28 +30,6 @@ use crate::{
 /// What a member is, as reports name it.
 const MEMBER: &str = "MD RAID member";
 
-/// Takes the members out of `all` and adds their arrays, or the partitions of those that have some.
-pub(super) fn assemble(all: &mut Assembled) {
-    let mut arrays = Arrays::default();
-    let mut fresh = std::mem::take(&mut all.volumes);
-    // Each round puts an array together or is the last.
-    loop {
-        for volume in fresh.drain(..) {
-            arrays.sort(volume, all);
-        }
-        let chosen = arrays.next();
-        if chosen.is_empty() {
-            break;
-        }
-        for uuid in chosen {
-            let found = arrays.waiting.remove(&uuid).unwrap_or_default();
-            arrays.built.insert(uuid);
-            fresh.extend(arrays.build(&uuid, &found, all));
-            all.members.extend(found.into_iter().map(|found| (found.volume, MEMBER)));
-        }
-    }
-}
-
 /// Whether the partition table at the beginning of a disk is that of an array of which the disk is a member, whose
 /// superblock lies near the end: of a mirror's, all that the table describes lies before the superblock; of others, the
 /// array is larger than the disk.
@@ -53,70 +38,88 @@ pub(super) fn owns_table(source: &dyn ReadAt, extents: &[Extent]) -> bool {
     let end = extents.iter().map(|extent| extent.start.saturating_add(extent.length)).max().unwrap_or(0);
     superblock.data == 0
         && superblock.at > 0
-        && if superblock.array.level == 1 { end <= superblock.at } else { end > source.size() }
+        && if superblock.array.shape.level == 1 { end <= superblock.at } else { end > source.size() }
 }
 
 type Uuid = [u8; 16];
 
+/// The arrays of a node.
 #[derive(Default)]
-struct Arrays {
+pub(super) struct Arrays {
     /// Members of arrays that are not put together yet.
     waiting: BTreeMap<Uuid, Vec<Found>>,
     built: BTreeSet<Uuid>,
-    /// How arrays are named, how many lie on one another there, and how many reads one read may become.
-    ids: BTreeMap<String, (usize, u64)>,
+    /// How arrays and their partitions are named.
+    ids: BTreeSet<String>,
     partitions: usize,
 }
 
 impl Arrays {
-    /// Keeps a member until its array is put together; gives back what is none.
-    fn sort(&mut self, volume: Volume, all: &mut Assembled) {
-        match Superblock::read(&volume.source) {
-            Ok(None) => all.volumes.push(volume),
-            Ok(Some(superblock)) if self.built.contains(&superblock.array.uuid) => {
-                let problem = "not used: its array is put together without it";
-                let error = FormatError::corrupt(superblock::NAME, superblock.at, problem);
-                all.notes.push((volume.id.clone(), error));
-                all.members.push((volume, MEMBER));
-            }
-            Ok(Some(superblock)) => {
-                let found = Found { volume, superblock };
-                self.waiting.entry(found.superblock.array.uuid).or_default().push(found);
-            }
-            Err(error) => {
-                all.notes.push((volume.id.clone(), error));
-                all.volumes.push(volume);
+    /// Keeps the members of arrays until these are put together; gives back what is none.
+    pub(super) fn sort(&mut self, volumes: Vec<Volume>, all: &mut Assembled) -> Vec<Volume> {
+        let mut rest = Vec::new();
+        for volume in volumes {
+            match Superblock::read(&volume.source) {
+                Ok(None) => rest.push(volume),
+                Ok(Some(superblock)) if self.built.contains(&superblock.array.uuid) => {
+                    let problem = "not used: its array is put together without it";
+                    let error = FormatError::corrupt(superblock::NAME, superblock.at, problem);
+                    all.notes.push((volume.id.clone(), error));
+                    all.members.push((volume, MEMBER));
+                }
+                Ok(Some(superblock)) => {
+                    let found = Found { volume, superblock };
+                    self.waiting.entry(found.superblock.array.uuid).or_default().push(found);
+                }
+                Err(error) => {
+                    all.notes.push((volume.id.clone(), error));
+                    rest.push(volume);
+                }
             }
         }
+        rest
     }
 
-    /// The arrays to put together now: those that are complete, or else those that lie lowest, as what they make may be
-    /// what others wait for.
-    fn next(&self) -> Vec<Uuid> {
-        let is_complete = |found: &[Found]| Array::choose(found).is_some_and(|array| array.is_complete());
-        let complete = self.waiting.iter().filter(|(_, found)| is_complete(found));
-        let complete: Vec<Uuid> = complete.map(|(uuid, _)| *uuid).collect();
-        if !complete.is_empty() {
-            return complete;
-        }
-        let depth = |found: &[Found]| {
-            let depths = found.iter().filter_map(|found| self.ids.get(&found.volume.id));
-            depths.map(|(depth, _)| *depth).max().unwrap_or(0)
+    /// Puts the arrays together that have all their members, or else those that lie lowest, as what they make may be what
+    /// others wait for: the volumes that they hold. `None` if there are no such arrays.
+    pub(super) fn build(
+        &mut self,
+        complete: bool,
+        stack: &mut Stack,
+        all: &mut Assembled,
+    ) -> Option<Vec<Volume>> {
+        let chosen: Vec<Uuid> = if complete {
+            let is_complete = |found: &[Found]| Array::choose(found).is_some_and(|array| array.is_complete());
+            let complete = self.waiting.iter().filter(|(_, found)| is_complete(found));
+            complete.map(|(uuid, _)| *uuid).collect()
+        } else {
+            let depth = |found: &[Found]| {
+                found.iter().map(|found| stack.below(&found.volume.id).depth).max().unwrap_or(0)
+            };
+            let lowest = self.waiting.values().map(|found| depth(found)).min();
+            let lowest = self.waiting.iter().filter(|(_, found)| Some(depth(found)) == lowest);
+            lowest.map(|(uuid, _)| *uuid).collect()
         };
-        let lowest = self.waiting.values().map(|found| depth(found)).min();
-        let lowest = self.waiting.iter().filter(|(_, found)| Some(depth(found)) == lowest);
-        lowest.map(|(uuid, _)| *uuid).collect()
+        let mut made = None;
+        for uuid in chosen {
+            let found = self.waiting.remove(&uuid).unwrap_or_default();
+            self.built.insert(uuid);
+            let volumes = self.array(&uuid, &found, stack, all);
+            made.get_or_insert_with(Vec::new).extend(volumes);
+            all.members.extend(found.into_iter().map(|found| (found.volume, MEMBER)));
+        }
+        made
     }
 
     /// Puts an array together: the volumes that it holds.
-    fn build(&mut self, uuid: &Uuid, found: &[Found], all: &mut Assembled) -> Vec<Volume> {
+    fn array(&mut self, uuid: &Uuid, found: &[Found], stack: &mut Stack, all: &mut Assembled) -> Vec<Volume> {
         let Some(mut array) = Array::choose(found) else { return Vec::new() };
         let host_and_name = array.newest.name.clone();
         let id = self.id(uuid, &host_and_name, array.newest.minor);
-        let origin = self.origin(&id, &array);
-        let source = origin.and_then(|origin| {
+        let source = self.below(&id, &array, stack).and_then(|below| {
             let source = array.source(&id)?;
-            self.ids.insert(id.clone(), origin);
+            self.ids.insert(id.clone());
+            stack.add(&id, below);
             Ok(source)
         });
         all.notes.append(&mut array.notes);
@@ -131,7 +134,13 @@ impl Arrays {
         let mut parts: Vec<String> = array.members().map(|volume| volume.id.clone()).collect();
         parts.sort();
         let disk = array.members().map(|volume| volume.disk).min().unwrap_or(0);
-        self.volumes(&id, &source, disk, all)
+        let below = stack.below(&id);
+        let volumes = self.volumes(&id, &source, disk, all);
+        for volume in &volumes {
+            self.ids.insert(volume.id.clone());
+            stack.add(&volume.id, below);
+        }
+        volumes
             .into_iter()
             .map(|volume| {
                 let number = volume.partition.as_ref().map(|partition| partition.number);
@@ -147,7 +156,10 @@ impl Arrays {
         let table = match table(source, id, disk) {
             Ok(table) => table,
             Err(error) => {
-                all.notes.push((id.to_owned(), error));
+                // What of the array cannot be read may have been told.
+                if all.notes.iter().all(|(_, note)| note.detail() != error.detail()) {
+                    all.notes.push((id.to_owned(), error));
+                }
                 return vec![whole()];
             }
         };
@@ -158,28 +170,25 @@ impl Arrays {
             all.notes.push((id.to_owned(), FormatError::limit(what)));
             return vec![whole()];
         }
-        let origin = self.ids.get(id).copied().unwrap_or_default();
-        self.ids.extend(table.volumes.iter().map(|volume| (volume.id.clone(), origin)));
         table.volumes
     }
 
     /// How deep an array lies, and how many reads one of it may become; an error if that is too much.
-    fn origin(&self, id: &str, array: &Array<'_>) -> Result<(usize, u64), FormatError> {
-        let (mut depth, mut reads) = (0usize, 1u64);
-        for (below, each) in array.members().filter_map(|volume| self.ids.get(&volume.id)) {
-            depth = depth.max(*below);
-            reads = reads.max(*each);
-        }
-        let depth = depth.saturating_add(1);
-        let reads = reads.saturating_mul(num::to_u64(array.members().count().max(1)));
+    fn below(&self, id: &str, array: &Array<'_>, stack: &Stack) -> Result<Below, FormatError> {
+        let members: Vec<Below> = array.members().map(|volume| stack.below(&volume.id)).collect();
+        let depth = members.iter().map(|below| below.depth).max().unwrap_or(0).saturating_add(1);
+        let reads = members.iter().map(|below| below.reads).max().unwrap_or(1);
+        let reads = reads.saturating_mul(num::to_u64(members.len().max(1)));
         if depth > limits::MD_DEPTH || (depth > 1 && reads > limits::MD_READS) {
-            let what = format!("MD array {id} of arrays, {depth} on one another, of {reads} parts");
+            let what = format!(
+                "MD array {id} of volumes that others make, {depth} on one another, of {reads} parts"
+            );
             return Err(FormatError::limit(what));
         }
         if self.built.len() > limits::MD_ARRAYS {
             return Err(FormatError::limit(format!("more than {} MD arrays", limits::MD_ARRAYS)));
         }
-        Ok((depth, reads))
+        Ok(Below { depth, reads })
     }
 
     /// How an array is named: by its name, if it has one that no other has.
@@ -188,7 +197,7 @@ impl Arrays {
         let sound = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
         let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
         let names = [sound.then(|| format!("md/{name}")), hex.get(..8).map(|prefix| format!("md/{prefix}"))];
-        let free = names.into_iter().flatten().find(|id| !self.ids.contains_key(id));
+        let free = names.into_iter().flatten().find(|id| !self.ids.contains(id));
         free.unwrap_or_else(|| format!("md/{hex}"))
     }
 }

@@ -1,7 +1,7 @@
 //! MD's metadata 0.90: `struct mdp_superblock_s` (kernel, `include/uapi/linux/raid/md_p.h`), 1024 words in the byte order
 //! of the machine that made it. Sizes are in KiB, chunks in bytes.
 
-use super::superblock::{Geometry, MAGIC, NAME, Role, Superblock, fold};
+use super::superblock::{Geometry, MAGIC, NAME, Reshape, Role, Shape, Superblock, fold};
 use crate::error::FormatError;
 
 /// Members that there is room for.
@@ -17,6 +17,7 @@ const THIS_DISK: usize = 992;
 const CHECKSUM: usize = 38;
 
 const FAULTY: u32 = 1;
+const ACTIVE: u32 = 1 << 1;
 const SYNC: u32 = 1 << 2;
 const REMOVED: u32 = 1 << 3;
 /// The state of an array that was stopped.
@@ -31,6 +32,7 @@ pub(super) fn parse(bytes: &[u8], at: u64) -> Result<Superblock, FormatError> {
     let word = |index: usize| words.get(index).copied().unwrap_or(0);
     let (major, minor) = (word(1), word(2));
     // One that is being reshaped says that it is of version 0.91.
+    let is_reshaped = minor == 91;
     if major != 0 || !(90..=91).contains(&minor) {
         return Err(corrupt(format!("of version {major}.{minor} where 0.90 is")));
     }
@@ -46,7 +48,22 @@ pub(super) fn parse(bytes: &[u8], at: u64) -> Result<Superblock, FormatError> {
         u64::from(high).unbounded_shl(32) | u64::from(low)
     };
     let disk = |at: usize| (word(at.saturating_add(DISK_ROLE)), word(at.saturating_add(DISK_STATE)));
-    let disks = word(10);
+    let shape =
+        Shape { level: word(7).cast_signed(), layout: word(64), chunk: u64::from(word(65)), disks: word(10) };
+    let new = Shape { level: word(46).cast_signed(), layout: word(48), chunk: u64::from(word(49)), ..shape };
+    let (shape, reshape) = match (is_reshaped, Reshape::of(shape, new, word(47), false)) {
+        (false, _) => (shape, None),
+        (true, Some((shape, reshape))) => (shape, Some(reshape)),
+        (true, None) => {
+            let more = word(47).cast_signed();
+            return Err(corrupt(format!("{} members, of which {more} were added", shape.disks)));
+        }
+    };
+    let position = if is_reshaped { double(44, 45) } else { 0 };
+    let position = position.checked_mul(512);
+    let position = position.ok_or_else(|| corrupt(format!("reshaped up to sector {}", double(44, 45))))?;
+    let role = |(number, state): (u32, u32)| role(number, state, is_reshaped);
+    let (own, own_state) = disk(THIS_DISK);
     let roles: Vec<Role> = (0..MEMBERS)
         .map(|number| disk(DISKS.saturating_add(number.saturating_mul(DISK))))
         .map(role)
@@ -61,12 +78,10 @@ pub(super) fn parse(bytes: &[u8], at: u64) -> Result<Superblock, FormatError> {
         array: Geometry {
             uuid,
             created: u64::from(word(6)),
-            level: word(7).cast_signed(),
-            layout: word(64),
             has_zone_order: false,
-            chunk: u64::from(word(65)),
-            disks,
             size: u64::from(word(8)).saturating_mul(1024),
+            shape,
+            reshape,
         },
         name: String::new(),
         minor: Some(word(11)),
@@ -74,23 +89,26 @@ pub(super) fn parse(bytes: &[u8], at: u64) -> Result<Superblock, FormatError> {
         updated: u64::from(word(32)),
         clean: word(33) & CLEAN != 0,
         log: None,
-        refused: (minor == 91).then(|| "MD array that is being reshaped (metadata 0.91)".to_owned()),
+        refused: None,
         number: word(THIS_DISK.saturating_add(DISK_NUMBER)),
-        role: role(disk(THIS_DISK)),
+        role: role((own, own_state)),
         roles,
         data: 0,
+        new_data: 0,
+        position,
         // The superblock lies behind the data.
         data_size: at,
-        recovered: at,
+        // Of one that was added for the reshape nothing says how much of it was written.
+        recovered: if own_state & SYNC == 0 { 0 } else { at },
         replacement: false,
         bad_blocks: None,
     })
 }
 
-fn role((number, state): (u32, u32)) -> Role {
+fn role(number: u32, state: u32, is_reshaped: bool) -> Role {
     match state {
         state if state & (FAULTY | REMOVED) != 0 => Role::Faulty,
-        state if state & SYNC != 0 => Role::Active(number),
+        state if state & SYNC != 0 || (is_reshaped && state & ACTIVE != 0) => Role::Active(number),
         _ => Role::Spare,
     }
 }

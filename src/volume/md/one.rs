@@ -6,7 +6,7 @@ use zerocopy::{
     little_endian::{U16, U32, U64},
 };
 
-use super::superblock::{Geometry, MAGIC, NAME, Role, Superblock, fold};
+use super::superblock::{Geometry, MAGIC, NAME, Reshape, Role, Shape, Superblock, fold};
 use crate::{error::FormatError, limits, num};
 
 const SECTOR: u64 = 512;
@@ -113,6 +113,25 @@ pub(super) fn parse(bytes: &[u8], version: &'static str, at: u64) -> Result<Supe
         (true, _) => raw.recovery_offset.get().saturating_mul(SECTOR),
         _ => data_size,
     };
+    let shape = Shape {
+        level: raw.level.get().cast_signed(),
+        layout: raw.layout.get(),
+        chunk: u64::from(raw.chunksize.get()).saturating_mul(SECTOR),
+        disks: raw.raid_disks.get(),
+    };
+    let (shape, reshape) = reshape(&raw, shape).ok_or_else(|| {
+        corrupt(format!(
+            "{} members, of which {} were added",
+            raw.raid_disks,
+            raw.delta_disks.get().cast_signed()
+        ))
+    })?;
+    let data = size("data offset", raw.data_offset)?;
+    let moved = if has(NEW_OFFSET) { i64::from(raw.new_offset.get().cast_signed()) } else { 0 };
+    let new_data = data.checked_add_signed(moved.saturating_mul(SECTOR.cast_signed()));
+    let new_data =
+        new_data.ok_or_else(|| corrupt(format!("data moves by {moved} sectors from {data:#x}")))?;
+    let position = if reshape.is_some() { size("reshape position", raw.reshape_position)? } else { 0 };
     let name = raw.set_name.split(|byte| *byte == 0).next().unwrap_or_default();
     Ok(Superblock {
         version,
@@ -120,12 +139,10 @@ pub(super) fn parse(bytes: &[u8], version: &'static str, at: u64) -> Result<Supe
         array: Geometry {
             uuid: raw.set_uuid,
             created: raw.ctime.get() & 0xff_ffff_ffff,
-            level: raw.level.get().cast_signed(),
-            layout: raw.layout.get(),
             has_zone_order: has(RAID0_LAYOUT),
-            chunk: u64::from(raw.chunksize.get()).saturating_mul(SECTOR),
-            disks: raw.raid_disks.get(),
             size: size("members", raw.size)?,
+            shape,
+            reshape,
         },
         name: String::from_utf8_lossy(name).into_owned(),
         minor: None,
@@ -135,12 +152,14 @@ pub(super) fn parse(bytes: &[u8], version: &'static str, at: u64) -> Result<Supe
         log: [(JOURNAL, "write journal"), (PPL | MULTIPLE_PPLS, "partial parity log")]
             .into_iter()
             .find_map(|(feature, name)| has(feature).then_some(name)),
-        refused: refused(features, raw.reshape_position.get()),
+        refused: refused(features),
         number: raw.dev_number.get(),
         // A member that the table has no place for is a spare, as it is for the kernel.
         role: own.unwrap_or(Role::Spare),
         roles,
-        data: size("data offset", raw.data_offset)?,
+        data,
+        new_data,
+        position,
         data_size,
         recovered,
         replacement: has(REPLACEMENT),
@@ -176,15 +195,30 @@ fn check_sum(raw: &RawSuperblock, bytes: &[u8], roles: &[u8], at: u64) -> Result
     Ok(())
 }
 
+/// The shape of an array and what it becomes. `None` if it had less than no members.
+fn reshape(raw: &RawSuperblock, shape: Shape) -> Option<(Shape, Option<Reshape>)> {
+    let features = raw.feature_map.get();
+    if features & RESHAPE_ACTIVE == 0 {
+        return Some((shape, None));
+    }
+    let new = Shape {
+        level: raw.new_level.get().cast_signed(),
+        layout: raw.new_layout.get(),
+        chunk: u64::from(raw.new_chunk.get()).saturating_mul(SECTOR),
+        disks: shape.disks,
+    };
+    let backwards = features & RESHAPE_BACKWARDS != 0;
+    Reshape::of(shape, new, raw.delta_disks.get(), backwards).map(|(shape, reshape)| (shape, Some(reshape)))
+}
+
 /// Why an array with these features is not read.
-fn refused(features: u32, position: u64) -> Option<String> {
+fn refused(features: u32) -> Option<String> {
     if features & !KNOWN != 0 {
         return Some(format!("MD feature_map bits {:#x}", features & !KNOWN));
     }
-    if features & (RESHAPE_ACTIVE | RESHAPE_BACKWARDS | NEW_OFFSET) != 0 {
-        return Some(format!("MD array that is being reshaped, at sector {position}"));
-    }
-    None
+    let of_reshape = features & (RESHAPE_BACKWARDS | NEW_OFFSET);
+    (of_reshape != 0 && features & RESHAPE_ACTIVE == 0)
+        .then(|| format!("MD feature_map bits {of_reshape:#x} of a reshape that is not active"))
 }
 
 /// The place of the list of bad blocks, in sectors from the superblock on, before or behind it.

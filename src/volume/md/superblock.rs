@@ -40,8 +40,12 @@ pub(super) struct Superblock {
     pub(super) role: Role,
     /// The roles of all members by their numbers, as this one knows them.
     pub(super) roles: Vec<Role>,
-    /// Where its data begins.
+    /// Where its data begins, …
     pub(super) data: u64,
+    /// … and where it does in the shape that the array is being given.
+    pub(super) new_data: u64,
+    /// Of an array that is being reshaped, the byte of it up to which, or back to which, that was done.
+    pub(super) position: u64,
     /// Bytes of it that are for data, …
     pub(super) data_size: u64,
     /// … of which these are up to date.
@@ -60,15 +64,51 @@ pub(super) struct Geometry {
     pub(super) uuid: [u8; 16],
     /// When the array was made; mdadm believes the newest of several superblocks on one member.
     pub(super) created: u64,
-    pub(super) level: i32,
-    pub(super) layout: u32,
-    /// Whether `layout` tells the order of a RAID 0's zones.
+    /// Whether the shape's layout tells the order of a RAID 0's zones.
     pub(super) has_zone_order: bool,
-    pub(super) chunk: u64,
-    /// Roles that the array has.
-    pub(super) disks: u32,
     /// Bytes that are used of each member; no meaning for linear arrays and RAID 0.
     pub(super) size: u64,
+    pub(super) shape: Shape,
+    /// What is being made of it.
+    pub(super) reshape: Option<Reshape>,
+}
+
+/// How an array lies on its members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) level: i32,
+    pub(super) layout: u32,
+    /// Bytes of a chunk.
+    pub(super) chunk: u64,
+    /// Roles that it has.
+    pub(super) disks: u32,
+}
+
+/// A change of shape that is not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reshape {
+    /// What the array becomes.
+    pub(super) shape: Shape,
+    /// Whether it goes from the array's end to its beginning.
+    pub(super) backwards: bool,
+}
+
+impl Geometry {
+    /// Roles of the array in either shape.
+    pub(super) fn roles(&self) -> u32 {
+        self.reshape.map_or(0, |reshape| reshape.shape.disks).max(self.shape.disks)
+    }
+}
+
+impl Reshape {
+    /// A change of `old` that the metadata tells of, and the shape that the array has still. The metadata's count of members is
+    /// the new one, `more` of which are added. `None` if they are less than none.
+    pub(super) fn of(old: Shape, new: Shape, more: u32, backwards: bool) -> Option<(Shape, Self)> {
+        let more = more.cast_signed();
+        let disks = old.disks.checked_sub_signed(more)?;
+        let backwards = more < 0 || (more == 0 && backwards);
+        Some((Shape { disks, ..old }, Self { shape: new, backwards }))
+    }
 }
 
 /// What a member is for.
