@@ -65,7 +65,10 @@ fn scan_here(args: &ScanArgs) -> Done {
             started,
             finished: output::now(),
             command: env::args_os().map(|word| block::shown_word(&word.to_string_lossy())).collect(),
-            database: place.map(|place| place.display().to_string()),
+            database: place.zip(database).map(|(place, database)| report::RunDatabase {
+                path: place.display().to_string(),
+                sources: database.about().sources.clone(),
+            }),
         });
     }
     if args.verbose {

@@ -57,7 +57,7 @@ enum Body<'a> {
         /// As the input spells it.
         package: &'a str,
         findings: &'a [Finding],
-        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
         gaps: &'a [Gap],
     },
     /// Something that was not examined.

@@ -10,7 +10,7 @@ use crate::{
     Gap,
     gap::Reason,
     inventory::{Os, PackageKind, SourcePackage},
-    vuln::Finding,
+    vuln::{Finding, database::FeedSource},
 };
 
 /// What a scan found, and what it could not examine.
@@ -50,7 +50,16 @@ pub struct Run {
     pub command: Vec<String>,
     /// Which advisories it used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub database: Option<String>,
+    pub database: Option<RunDatabase>,
+}
+
+/// The database of advisories that a run used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunDatabase {
+    /// Where it lay.
+    pub path: String,
+    /// The feeds that it was made of, with the dates of their newest records.
+    pub sources: Vec<FeedSource>,
 }
 
 /// How complete a report is.

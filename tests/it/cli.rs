@@ -62,3 +62,49 @@ fn a_disk_that_cannot_be_read_is_no_node_of_another_kind() {
     let report: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((done.status.code(), &report["verdict"]["status"]), (Some(3), &"failed".into()), "{report}");
 }
+
+#[test]
+fn reports_of_every_kind_validate_against_the_schemas_that_are_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/disk-fixtures/demo");
+    let database = format!("{demo}/advisories.db");
+    let cut = file("cut.qcow2", &std::fs::read(format!("{demo}/node.qcow2")).unwrap()[..200]);
+    let empty = file("empty.raw", &[0; 4096]);
+    let facts = file("facts.json", b"{\"os_type\": \"windows\"}");
+    let packages = file("packages", b"pkg:npm/minimist@1.2.0\n");
+    let validator = |what: &str| {
+        let printed = icecore(&["schema", what]).output().unwrap().stdout;
+        jsonschema::validator_for(&serde_json::from_slice(&printed).unwrap()).unwrap()
+    };
+    let (of_reports, of_records) = (validator("report"), validator("record"));
+    let valid = |validator: &jsonschema::Validator, text: &[u8]| {
+        let value: serde_json::Value = serde_json::from_slice(text).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{value}: {errors:?}");
+        value
+    };
+    let crash = format!("{demo}/crash.qcow2");
+    for (words, status) in [
+        (&["scan", "--db", &database, &crash][..], "partial"),
+        (&["scan", "--db", &database, "disk-fixtures/demo/node.qcow2"], "complete"),
+        (&["inspect", &crash], "complete"),
+        (&["inspect", "disk-fixtures/nodes/lvm.qcow2"], "complete"),
+        (&["scan", "--no-vulnerabilities", &empty], "skipped"),
+        (&["scan", "--no-vulnerabilities", &cut], "failed"),
+        (&["scan", "--no-vulnerabilities", "--node-facts", &facts, &empty], "skipped"),
+    ] {
+        let json = icecore(&[words, &["-f", "json"]].concat()).output().unwrap().stdout;
+        assert_eq!(valid(&of_reports, &json)["verdict"]["status"], status, "{words:?}");
+        let lines = icecore(&[words, &["-f", "ndjson"]].concat()).output().unwrap().stdout;
+        let records: Vec<_> =
+            lines.trim_ascii().split(|byte| *byte == b'\n').map(|line| valid(&of_records, line)).collect();
+        assert_eq!(records.last().unwrap()["verdict"]["status"], status, "{words:?}");
+    }
+    let done = icecore(&["match", "--db", &database, "-f", "ndjson", &packages]).output().unwrap();
+    assert!(!valid(&of_records, done.stdout.trim_ascii())["findings"].as_array().unwrap().is_empty());
+}

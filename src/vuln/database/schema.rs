@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::vuln::matching::range::Range;
@@ -72,7 +73,7 @@ pub struct About {
 }
 
 /// One feed that was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// Its name in [`crate::vuln::feeds::FEEDS`].
     pub name: String,
