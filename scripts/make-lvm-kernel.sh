@@ -2,7 +2,7 @@
 # make-lvm-kernel.sh OUT_DIR KERNEL_DIR: physical volumes whose thin pools, RAID, caches and snapshots a real kernel's
 # device mapper made and wrote, in a small virtual machine: scripts/lvm-guest.sh runs in it and lists what the kernel
 # reads. KERNEL_DIR is an unpacked package of a distribution's kernel (`dpkg -x linux-image-….deb KERNEL_DIR`). To be run
-# by hand: SCENARIO=thin, raid, cache, tree or stack makes one of them. disk-fixtures/lvm is what it makes but for `tree`,
+# by hand: SCENARIO=thin, raid, mirror, cache, tree or stack makes one of them. disk-fixtures/lvm is what it makes but for `tree`,
 # which `make-thin.py` gives a table, and `stack`. Needs qemu-system-x86, lvm2, thin-provisioning-tools, e2fsprogs, cpio, zstd; no root.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
