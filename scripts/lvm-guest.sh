@@ -6,7 +6,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /run/lvm /run/lock/lvm /tmp/out
-for module in virtio_pci virtio_blk ext4 dm-mod dm-thin-pool dm-raid dm-cache dm-cache-smq dm-snapshot dm-writecache \
+for module in virtio_pci virtio_blk ext4 dm-mod dm-mirror dm-thin-pool dm-raid dm-cache dm-cache-smq dm-snapshot dm-writecache \
   raid456 raid10 raid1 raid0; do modprobe $module; done
 scenario=$(tr ' ' '\n' < /proc/cmdline | grep '^scenario=' | cut -d= -f2)
 wanted() { [ "$scenario" = all ] || [ "$scenario" = "$1" ]; }
@@ -140,6 +140,33 @@ if wanted raid; then
   dmsetup status vgr-r5ls
   list reshape.tsv vgr/r5ls
   copies reshape
+fi
+
+if wanted mirror; then
+  # Mirrors of dm-mirror, from before there was RAID: their log is in memory, on a disk, or on two.
+  for disk in $disks; do dd if=/dev/zero of=$disk bs=1M count=8 oflag=direct 2>/dev/null; done
+  group=vgo physical $disks
+  volumes=
+  mirror() { create "$1" --type mirror -R 64k "${@:3}" || return; fill /dev/vgo/$1 "$1" $(($2 * 65536)); volumes="$volumes vgo/$1"; }
+  mirror core 9 -m 1 --mirrorlog core -l 9 vgo /dev/vdb /dev/vdc
+  mirror logged 21 -m 1 --mirrorlog disk -l 21 vgo /dev/vdb /dev/vdc /dev/vdd
+  mirror three 5 -m 2 --mirrorlog disk -l 5 vgo /dev/vdb /dev/vdc /dev/vdd /dev/vde
+  mirror striped 12 -m 1 -i 2 -I 16k --mirrorlog core -l 12 vgo /dev/vdb /dev/vdc /dev/vdd /dev/vde
+  # One that was never in use: the second leg is to be copied from the first, where something lies.
+  create before -l 6 vgo /dev/vde
+  fill /dev/vgo/before before $((6 * 65536))
+  lvm lvremove -qq -y vgo/before
+  lvm lvcreate -qq -y -an -Wn -Zn -n late --type mirror -R 64k -m 1 --mirrorlog disk -l 6 vgo /dev/vde /dev/vdf /dev/vdd || failed late
+  until [ -z "$(lvm lvs --noheadings -o copy_percent vgo | grep -v '100\|^ *$')" ]; do sleep 1; done
+  for volume in core logged three striped; do fill /dev/vgo/$volume "again $volume" 70000 1; done
+  dmsetup status
+  dmsetup table
+  lvm lvs -a -o name,size,segtype,devices vgo
+  lvm vgcfgbackup -qq -f /tmp/out/mirror.txt vgo
+  lvm vgchange -qq -an vgo || failed vgchange
+  copies mirror
+  lvm vgchange -qq -ay vgo || failed vgchange
+  list mirror.tsv $volumes vgo/late
 fi
 
 if wanted cache; then

@@ -84,8 +84,7 @@ mount_all() { # mount-options
   command mount -o "rw$1" "${devices[0]}" "$mnt"
 }
 
-# Overwrites the first copy of the nodes of a tree (and of every data extent of 4 KiB and more), as far as there are
-# two: the kernel reads the other.
+# Overwrites the first copy of the nodes of a tree: the kernel reads the other, so there must be two.
 damage() { # image tree-id
   local bytenr physical
   btrfs inspect-internal dump-tree --follow -t "$2" "$1" | sed -n 's/^\(leaf\|node\) \([0-9]*\) .*/\2/p' |
@@ -93,6 +92,96 @@ damage() { # image tree-id
       physical=$(btrfs-map-logical -l "$bytenr" "$1" | sed -n 's/^mirror 1 .* physical \([0-9]*\) .*/\1/p')
       printf 'damaged' | dd of="$1" bs=1 seek=$((physical + 200)) conv=notrunc status=none
     done
+}
+
+# Overwrites bytes of every sector of the files' data, in one copy ("1", "2"), in one and the other in turn ("turn"), or in both
+# ("both"); with the number of an inode, of that file's data alone. The kernel reads what is sound.
+damage_data() { # which inode-or-nothing device…
+  python3 - "$@" <<'PY'
+import re, subprocess, sys
+which, only, devices = sys.argv[1], sys.argv[2], sys.argv[3:]
+def dump(which):
+    words = ["btrfs", "inspect-internal", "dump-tree", "-t", which, devices[0]]
+    return subprocess.run(words, check=True, capture_output=True, text=True, errors="replace").stdout.splitlines()
+chunks, extents, inode = [], set(), None
+for line in dump("chunk"):
+    if found := re.search(r"CHUNK_ITEM (\d+)\)", line):
+        chunks.append((int(found[1]), []))
+    elif found := re.search(r"stripe \d+ devid (\d+) offset (\d+)", line):
+        chunks[-1][1].append((int(found[1]), int(found[2])))
+for line in dump("5"):
+    if key := re.search(r"key \((\d+) EXTENT_DATA", line):
+        inode = key[1]
+    elif (found := re.search(r"extent data disk byte (\d+) nr (\d+)", line)) and found[1] != "0" and only in ("", inode):
+        extents.add((int(found[1]), int(found[2])))
+assert extents
+for number, (logical, length) in enumerate(sorted(extents)):
+    start, stripes = max(chunk for chunk in chunks if chunk[0] <= logical)
+    assert len(stripes) == 2, stripes
+    for mirror, (device, offset) in enumerate(stripes, 1):
+        with open(devices[device - 1], "r+b") as file:
+            for sector in range(length // 4096):
+                turn = mirror == 1 + (number + sector) % 2
+                if which in (str(mirror), "both") or which == "turn" and turn:
+                    file.seek(offset + logical - start + sector * 4096 + 200)
+                    file.write(b"damaged")
+PY
+}
+
+# An image of which data is damaged; of "both", that of one file, which the kernel then cannot read: NAME.list is the listing
+# without it.
+damaged() { # name size profile mount-options which mkfs.btrfs-options…
+  local name=$1 which=$5 inode
+  image "$1" "$2" "$3" "$4" "${@:6}"
+  if [ "$which" != both ]; then
+    damage_data "$which" "" "$out/$name.img"
+    truth "$out/$name.img" "$out/$name.tsv"
+    return
+  fi
+  inode=$(inode_of "$out/$name.img" size5000)
+  damage_data both "$inode" "$out/$name.img"
+  grep -v -P '^/size5000\t' "$out/$name.tsv" > "$out/$name.list"
+  rm "$out/$name.tsv"
+  cp --sparse=always "$out/$name.img" "$work/copy.img"
+  mount -o loop "$work/copy.img" "$mnt"
+  if cat "$mnt/size5000" > /dev/null 2>&1; then echo "$name is read" >&2; exit 1; fi
+  rm "$mnt/size5000"
+  # Of the directory that it was in, the time is another.
+  python3 "$tree" list "$mnt" | LC_ALL=C sort | diff <(grep -v -P '^/\t' "$out/$name.list") <(grep -v -P '^/\t' -) >&2
+  umount "$mnt"
+  rm "$work/copy.img"
+}
+
+inode_of() { # image path
+  mount -o loop,ro "$1" "$mnt"
+  stat -c %i "$mnt/$2"
+  umount "$mnt"
+}
+
+# A file system of two devices, with the data damaged.
+spanning_damaged() { # name size profile mount-options which mkfs.btrfs-options…
+  local name=$1 file list
+  spanning "$1" 2 "$2" "$3" "$4" "${@:6}"
+  mapfile -t list < <(files "$out/$name.img" 2)
+  attach "${list[@]}"
+  btrfs device scan "${devices[@]}" > /dev/null
+  damage_data "$5" "" "${devices[@]}"
+  sync
+  detach
+  # The kernel may mend what it reads.
+  for file in "${list[@]}"; do cp --sparse=always "$file" "$file.kept"; done
+  attach "${list[@]}"
+  mount_all ",ro"
+  python3 "$tree" list "$mnt" | LC_ALL=C sort > "$out/$name.tsv"
+  umount "$mnt"
+  detach
+  for file in "${list[@]}"; do mv "$file.kept" "$file"; done
+}
+
+# What an old mkfs.btrfs does not make: Debian's backports have a newer one.
+block_groups() { # name size profile mkfs.btrfs-options…
+  if [[ $(mkfs.btrfs -O list-all 2>&1) = *block-group-tree* ]]; then image "$1" "$2" "$3" "" -O block-group-tree "${@:4}";
+  else echo "$1 is left out: mkfs.btrfs is too old"; fi
 }
 
 if [ "$small" ]; then
@@ -103,13 +192,18 @@ if [ "$small" ]; then
   image subvolumes 16M tiny+subvolumes "" -M -n 4096 -m single --csum xxhash
   dirty dirty 24M dirty "" -M -n 4096 -m single
   dirty dirty-log 24M logged "" -M -n 4096 -m single
+  damaged dup-damaged 160M tiny+text ",compress=zlib" turn -M -n 4096 -m dup -d dup
+  block_groups block-group-tree 32M tiny -M -n 4096 -m single
   spanning raid 2 128M tiny "" -m raid1 -d raid0
-  # Not an image of one volume.
-  mv "$out/raid.img" "$out/raid.disk1"
-  mv "$out/raid.img.2" "$out/raid.disk2"
-  mv "$out/raid.tsv" "$out/raid.list"
-  for file in "$out/raid".*; do zstd -q -f --ultra -22 "$file" -o "$out_dir/$(basename "$file").zst"; done
-  rm "$out/raid".*
+  spanning_damaged mirror 128M tiny+text "" turn -n 4096 -m raid1 -d raid1
+  # Not images of one volume.
+  for name in raid mirror; do
+    mv "$out/$name.img" "$out/$name.disk1"
+    mv "$out/$name.img.2" "$out/$name.disk2"
+    mv "$out/$name.tsv" "$out/$name.list"
+    for file in "$out/$name".*; do zstd -q -f --ultra -22 "$file" -o "$out_dir/$(basename "$file").zst"; done
+    rm "$out/$name".*
+  done
   pack "$out_dir"
   exit
 fi
@@ -153,6 +247,18 @@ truth "$out/uuid-rewritten.img" "$out/uuid-rewritten.tsv"
 image damaged-mirror 256M std "" -m dup -d single
 for tree_id in root chunk 5 csum; do damage "$out/damaged-mirror.img" $tree_id; done
 truth "$out/damaged-mirror.img" "$out/damaged-mirror.tsv"
+damaged damaged-data 256M std+reflinks "" 1 -m dup -d dup
+damaged damaged-data-2 256M std "" 2 -m dup -d dup
+damaged damaged-data-turn 256M std "" turn -m dup -d dup
+damaged damaged-data-turn-zstd 256M std+compressible ",compress-force=zstd" turn -m dup -d dup
+damaged damaged-data-turn-mixed 200M tiny+text "" turn -M -n 4096 -m dup -d dup
+damaged damaged-data-turn-sha256 256M tiny+text "" turn --csum sha256 -m dup -d dup
+damaged damaged-data-both 256M tiny+text "" both -m dup -d dup
+spanning_damaged raid1-damaged 256M std "" 1 -m raid1 -d raid1
+spanning_damaged raid1-damaged-2 256M std "" 2 -m raid1 -d raid1
+spanning_damaged raid1-damaged-turn 256M std+compressible ",compress=lzo" turn -m raid1 -d raid1
+block_groups block-group-tree 256M std+subvolumes+reflinks -n 16384
+block_groups block-group-tree-4k 128M tiny+compressible -M -n 4096
 offline sectors-64k 256M -s 65536 -n 65536
 offline sectors-16k 256M -s 16384 -n 16384
 offline rootdir 128M -s 4096 -n 16384

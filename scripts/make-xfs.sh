@@ -3,14 +3,24 @@
 # image: after the kernel has recovered its log). Needs root, xfsprogs, python3.
 #   unshare -m scripts/make-xfs.sh OUT_DIR            the full matrix
 #   unshare -m scripts/make-xfs.sh --small OUT_DIR    the few small ones of disk-fixtures/xfs, compressed
-#   unshare -m scripts/make-xfs.sh --old OUT_DIR      only those for which the kernel must mount version 4 and have quotas
-# A kernel that does not mount version 4 leaves those images to prototypes of mkfs.xfs.
+#   unshare -m scripts/make-xfs.sh --old [--small] OUT_DIR    only those for which the kernel must mount version 4 and have quotas
+#   (those of --small too, if it is given; with --unpacked, not compressed)
+# Where this machine's kernel does not, another makes them, in a virtual machine (`in-guest.sh`): of $GUEST_KERNEL, an unpacked
+# package of a distribution's kernel, as Debian's 6.1. Without one, version 4 is left to prototypes of mkfs.xfs.
 set -euo pipefail
-small= old=
-if [ "${1:-}" = --small ]; then small=1; shift; fi
-if [ "${1:-}" = --old ]; then old=1; shift; fi
-out=$(realpath -m "${1:?usage: make-xfs.sh [--small | --old] OUT_DIR}")
-. "$(dirname "$0")/kernel.sh"
+small= old= unpacked=
+while [[ "${1:-}" = --* ]]; do
+  case $1 in
+    --small) small=1 ;;
+    --old) old=1 ;;
+    --unpacked) unpacked=1 ;;
+    *) break ;;
+  esac
+  shift
+done
+here=$(dirname "$(realpath "$0")")
+out=$(realpath -m "${1:?usage: make-xfs.sh [--small] [--old] [--unpacked] OUT_DIR}")
+. "$here/kernel.sh"
 # mkfs.xfs makes nothing below 300 MB, but for its own tests.
 export TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1
 
@@ -35,7 +45,7 @@ offline() { # name size profile mkfs.xfs-options…
   find "$work/tree" -name '*[[:space:]]*' -delete
   find "$work/tree" \( -type s -o -size +64M -o -path '*/nodes/max' \) -delete
   find "$work/tree" -perm -1000 -exec chmod -t {} +
-  python3 "$(dirname "$0")/xfs-prototype.py" "$work/tree" > "$work/prototype"
+  python3 "$here/xfs-prototype.py" "$work/tree" > "$work/prototype"
   format "$out/$name.img" "$size" -p "$work/prototype" "$@"
   (echo "# approximate, times too"; python3 "$tree" list "$work/tree" | LC_ALL=C sort) > "$out/$name.tsv"
 }
@@ -73,7 +83,7 @@ torn() { # name from how
   local name=$1 how=$3 ends
   echo "$name"
   cp --sparse=always "$out/$2.img" "$out/$name.img"
-  ends=$(xfs_logprint -t "$out/$name.img" 2> /dev/null | sed -n 's/.* tail: \([0-9]*\) head: \([0-9]*\) .*/\1 \2/p')
+  ends=$(log_ends "$out/$name.img")
   python3 - "$out/$name.img" $ends "$how" <<'PY'
 import sys
 tail, head, how = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
@@ -122,8 +132,8 @@ intent() { # name from
   other=$(xfs_io -r -c bmap "$mnt/clone2" | sed -n 's/.*0: \[0\.\.[0-9]*\]: \([0-9]*\)\.\..*/\1/p')
   umount "$mnt"
   rm "$work/copy.img"
-  ends=$(xfs_logprint -t "$out/$name.img" 2> /dev/null | sed -n 's/.* head: \([0-9]*\) .*/\1/p')
-  python3 - "$out/$name.img" "$ends" "$number" "$other" <<'PY'
+  ends=$(log_ends "$out/$name.img")
+  python3 - "$out/$name.img" "${ends#* }" "$number" "$other" <<'PY'
 import struct, sys
 head, number, other = map(int, sys.argv[2:])
 with open(sys.argv[1], "r+b") as image:
@@ -166,6 +176,53 @@ PY
   truth "$out/$name.img" "$out/$name.tsv"
 }
 
+# Dirty, with a log that goes round in the middle of what is to be recovered; of the log's other sectors, only the numbers of
+# their cycles are kept, so that it is small.
+round() { # name size mkfs.xfs-options…
+  local name=$1 size=$2 blocks head=0 number
+  shift 2
+  format "$work/image" "$size" "$@"
+  blocks=$(($(xfs_db -r -c 'sb 0' -c 'p logblocks' -c 'p blocksize' "$work/image" | sed 's/.*= //' | paste -sd '*') / 512))
+  while [ "$head" -lt $((blocks - 350)) ]; do
+    mount -o loop "$work/image" "$mnt"
+    if [ "$head" -lt $((blocks - 3000)) ]; then python3 "$tree" wrap "$mnt"; fi
+    for number in $(seq 20); do echo "$head" > "$mnt/turn$number"; sync -f "$mnt/turn$number"; done
+    umount "$mnt"
+    head=$(log_ends "$work/image" | sed 's/.* //')
+  done
+  dirty "$name" "$size" dirty ""
+  python3 - "$out/$name.img" $(log_ends "$out/$name.img") <<'PY'
+import sys
+tail, head = map(int, sys.argv[2:])
+assert head < tail, "the log does not go round"
+with open(sys.argv[1], "r+b") as image:
+    sector = image.read(512)
+    number = lambda at, length: int.from_bytes(sector[at:at + length], "big")
+    log, bits = number(48, 8), sector[124]
+    start = ((log >> bits) * number(84, 4) + (log & (1 << bits) - 1)) * number(4, 4)
+    for block in range(head, tail):
+        image.seek(start + block * 512)
+        words = image.read(8)
+        cycle = words[4:] if words[:4] == b"\xfe\xed\xba\xbe" else words[:4]
+        image.seek(start + block * 512)
+        image.write(cycle + bytes(508))
+PY
+  truth "$out/$name.img" "$out/$name.tsv"
+}
+
+log_ends() { # image: its tail and head
+  xfs_logprint -t "$1" 2> /dev/null | sed -n 's/.* tail: \([0-9]*\) head: \([0-9]*\) .*/\1 \2/p'
+}
+
+# Dirty, with quotas that an earlier mount had begun to count.
+counted() { # name size mount-options mkfs.xfs-options…
+  format "$work/image" "$2" "${@:4}"
+  mount -o "loop$3" "$work/image" "$mnt"
+  python3 "$tree" std "$mnt"
+  umount "$mnt"
+  dirty "$1" "$2" dirty "$3"
+}
+
 mounts_version_4() {
   format "$work/image" 64M -m crc=0
   mount -o loop "$work/image" "$mnt" 2> /dev/null && umount "$mnt"
@@ -191,8 +248,29 @@ version_4() {
   dirty dirty-v4-no-ftype 256M dirty "" -m crc=0 -n ftype=0
   dirty dirty-v4-many 256M many_changes+many_changes "" -m crc=0 -l size=6m
   dirty dirty-v4-wrap 64M wrap_often "" -m crc=0 -l size=6m
+  dirty dirty-v4-log-1-wrap 64M wrap_often "" -m crc=0 -l version=1,size=6m
+  dirty dirty-v4-attr1 256M attributes+dirty "" -m crc=0 -i attr=1
+  dirty dirty-v4-projid16 256M dirty "" -m crc=0 -i projid32bit=0
+  dirty dirty-v4-sectors-4k 256M dirty "" -m crc=0 -s size=4096
   dirty dirty-quota 256M dirty ",uquota,gquota,pquota" -b size=4096
   dirty dirty-v4-quota 256M dirty ",uquota,gquota" -m crc=0
+  counted dirty-quota-counted 256M ",uquota,gquota,pquota" -b size=1024
+  counted dirty-v4-quota-counted 256M ",uquota,pquota" -m crc=0
+  for how in sum gap zeros cut; do
+    torn "dirty-torn-v4-$how" dirty-v4 $how
+    torn "dirty-torn-v4-log-1-$how" dirty-v4-log-1 $how
+  done
+  torn dirty-torn-v4-stripe-sum dirty-v4-log-stripe sum
+  torn dirty-torn-v4-wrap-sum dirty-v4-wrap sum
+  torn dirty-torn-v4-wrap-gap dirty-v4-log-1-wrap gap
+}
+
+version_4_small() {
+  dirty xfs-dirty-quota 16M dirty ",uquota,gquota,pquota" -b size=1024 -d agcount=1
+  dirty xfs-dirty-v4 16M dirty "" -m crc=0 -b size=1024 -d agcount=1
+  dirty xfs-dirty-v4-log-1 16M dirty "" -m crc=0 -b size=512 -l version=1 -n ftype=0 -i attr=1,projid32bit=0 -d agcount=1
+  dirty xfs-dirty-v4-quota 16M dirty ",uquota,gquota" -m crc=0 -b size=512 -d agcount=1
+  round xfs-dirty-v4-round 16M -m crc=0 -b size=512 -d agcount=1
 }
 
 version_4_offline() {
@@ -203,20 +281,29 @@ version_4_offline() {
   offline v4-log-1 256M tiny -m crc=0 -l version=1
 }
 
-if [ "$old" ]; then
-  version_4
+# As this script makes it, under the kernel that can.
+in_guest() { # out-dir options…
+  bash "$here/in-guest.sh" "$(realpath "${GUEST_KERNEL:?is not set: this kernel does not mount version 4}")" "$1" \
+    unshare -m bash "$here/make-xfs.sh" "${@:2}"
+}
+
+if [ "$small" ]; then
+  packed=$out
+  if [ ! "$unpacked" ]; then out=$work/out; mkdir "$out"; fi
+  if [ ! "$old" ]; then
+    image xfs-1k 16M small "" -b size=1024
+    image xfs-directory-8k 40M small "" -b size=1024 -n size=8192 -i nrext64=1 -m rmapbt=1,bigtime=0,inobtcount=0 -d agcount=2
+    dirty xfs-dirty 16M dirty "" -b size=1024
+    dirty xfs-dirty-4k 20M dirty "" -m rmapbt=1
+    offline xfs-v4-512 40M tiny -m crc=0 -b size=512 -n ftype=0 -d agcount=2
+  elif mounts_version_4; then version_4_small;
+  else in_guest "$out" --old --small --unpacked; fi
+  if [ ! "$unpacked" ]; then pack "$packed"; fi
   exit
 fi
 
-if [ "$small" ]; then
-  out_dir=$out out=$work/out
-  mkdir "$out"
-  image xfs-1k 16M small "" -b size=1024
-  image xfs-directory-8k 40M small "" -b size=1024 -n size=8192 -i nrext64=1 -m rmapbt=1,bigtime=0,inobtcount=0 -d agcount=2
-  dirty xfs-dirty 16M dirty "" -b size=1024
-  dirty xfs-dirty-4k 20M dirty "" -m rmapbt=1
-  offline xfs-v4-512 40M tiny -m crc=0 -b size=512 -n ftype=0 -d agcount=2
-  pack "$out_dir"
+if [ "$old" ]; then
+  if mounts_version_4; then version_4; else in_guest "$out" --old; fi
   exit
 fi
 
@@ -284,4 +371,6 @@ offline xfs-never-mounted-1k 64M tiny -b size=1024
 echo unreplayed-external-log
 format "$out/unreplayed-external-log.img" 64M -l "logdev=$work/log,size=32m"
 : > "$out/unreplayed-external-log.tsv"
-if mounts_version_4; then version_4; else version_4_offline; fi
+if mounts_version_4; then version_4;
+elif [ -n "${GUEST_KERNEL:-}" ]; then in_guest "$out" --old;
+else version_4_offline; fi

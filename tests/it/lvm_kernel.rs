@@ -1,5 +1,5 @@
 //! LVM2 volumes that a kernel's device mapper made and wrote (`scripts/make-lvm-kernel.sh`), against what that kernel
-//! read: thin volumes, snapshots, caches, RAID. `$ICECORE_LVM` is a directory of such disks; some are fixtures.
+//! read: thin volumes, snapshots, caches, RAID, mirrors. `$ICECORE_LVM` is a directory of such disks; some are fixtures.
 
 use std::{
     collections::BTreeMap,
@@ -84,6 +84,65 @@ fn caches_are_what_the_kernel_read_in_use_and_after() {
         assert_eq!(notes(&all), [], "{name}");
         assert_eq!(found(&all), truth("cache"), "{name}");
     }
+}
+
+/// Mirrors from before there was RAID. The first leg holds everything, the others do so where the log says it.
+#[test]
+fn mirrors_are_what_the_kernel_read_and_what_may_be_older_is_told() {
+    let disks = set("mirror");
+    let truth = truth("mirror");
+    let without = |away: &[usize]| {
+        let given = disks.iter().enumerate().filter(|(number, _)| !away.contains(number));
+        assemble(given.map(|(_, bytes)| bytes.clone()))
+    };
+    const IN_MEMORY: &str = "its log was in memory only";
+    for (away, told) in [
+        (&[][..], &[][..]),
+        (&[0], &[("core", IN_MEMORY), ("striped", IN_MEMORY)]),
+        (&[1], &[("striped", IN_MEMORY)]),
+        (&[2], &[]),
+        (&[4], &[]),
+        (&[2, 4], &[]),
+        (
+            &[0, 3],
+            &[
+                ("core", IN_MEMORY),
+                ("striped", IN_MEMORY),
+                ("three", "its log cannot be read: physical volume"),
+            ],
+        ),
+    ] {
+        let all = without(away);
+        let mut found = found(&all);
+        let mut expected = truth.clone();
+        if away.contains(&3) {
+            // Below.
+            found.remove("vgo/late");
+            expected.remove("vgo/late");
+        }
+        assert_eq!(found, expected, "{away:?}");
+        let notes = notes(&all);
+        let stale: Vec<_> = notes.iter().filter(|(_, code, _)| *code == Code::DirtyImage).collect();
+        let stale: Vec<_> = stale.into_iter().filter(|(id, ..)| *id != "vgo/late").collect();
+        assert_eq!(stale.len(), told.len(), "{away:?}: {notes:?}");
+        for ((id, _, note), (name, why)) in stale.iter().zip(told) {
+            assert!(*id == format!("vgo/{name}") && note.contains(why), "{away:?}: {id} {note}");
+        }
+        assert!(away.contains(&3) || notes.len() == told.len(), "{away:?}: {notes:?}");
+    }
+    // Of one that was never in use nothing was copied to the second leg.
+    let all = without(&[3]);
+    let [(id, Code::DirtyImage, ref note)] = notes(&all)[..] else { panic!("{:?}", notes(&all)) };
+    assert!(id == "vgo/late" && note.ends_with("its log names 6 regions in which they differ"), "{note}");
+    assert_ne!(found(&all)["vgo/late"], truth["vgo/late"]);
+    // Without any leg.
+    let all = without(&[0, 1]);
+    let missing: Vec<_> = notes(&all).into_iter().filter(|(_, code, _)| *code == Code::MissingDisk).collect();
+    let missing: Vec<_> = missing.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(missing, ["vgo/core", "vgo/core", "vgo/logged", "vgo/logged"]);
+    let found = found(&all);
+    assert!(found["vgo/core"].is_err() && found["vgo/logged"].is_err());
+    assert_eq!(found["vgo/three"], truth["vgo/three"]);
 }
 
 #[test]

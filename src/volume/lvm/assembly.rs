@@ -151,9 +151,7 @@ impl<'a> Assembly<'a> {
                     let parts = areas.iter().map(|area| self.part(area, count, lacks, depth));
                     Run::Striped { parts: parts.collect::<Result<_, _>>()?, size: *size }
                 }
-                Kind::Mirrored { areas } => {
-                    Run::Mirrored { parts: self.copies(areas, segment.count, lacks, depth)? }
-                }
+                Kind::Mirrored(mirror) => self.mirror(mirror, segment.count, lacks, depth)?,
                 Kind::Raid(raid) => {
                     let (run, used) = self.raid(raid, segment.count, lacks, depth)?;
                     count = used;
@@ -182,34 +180,6 @@ impl<'a> Assembly<'a> {
         }
         lacks.reads = own.max(beside);
         Ok(Arc::new(Mapped::new(runs)))
-    }
-
-    /// The areas of a mirror. Nothing is missing as long as one of them is whole.
-    fn copies(
-        &self,
-        areas: &[Area],
-        count: u64,
-        lacks: &mut Lacks,
-        depth: usize,
-    ) -> Result<Vec<Part>, FormatError> {
-        let (mut whole, mut others) = (Vec::new(), Vec::new());
-        let mut missing = BTreeSet::new();
-        for area in areas {
-            let mut own = Lacks::default();
-            let part = self.part(area, count, &mut own, depth)?;
-            if own.missing.is_empty() {
-                whole.push(part)
-            } else {
-                others.push(part)
-            }
-            missing.extend(std::mem::take(&mut own.missing));
-            lacks.add(own);
-        }
-        if whole.is_empty() {
-            lacks.missing.extend(missing);
-        }
-        whole.extend(others);
-        Ok(whole)
     }
 
     /// Volumes of volumes of volumes may be far more than their text.
@@ -306,7 +276,7 @@ impl Kind {
     fn parts(&self) -> u64 {
         let count = match self {
             Self::Raid(raid) => raid.legs.len(),
-            Self::Mirrored { areas } => areas.len(),
+            Self::Mirrored(mirror) => mirror.areas.len(),
             // What the cache does not give may be in the volume.
             Self::Cached { .. } | Self::WriteCached { .. } | Self::Snapshot { .. } => 2,
             _ => 1,

@@ -7,6 +7,7 @@ mod group;
 mod label;
 mod leg;
 mod mapper;
+mod mirror;
 mod raid;
 mod segment;
 mod text;

@@ -21,7 +21,7 @@ pub(super) enum Kind {
     /// Chunks of `size` bytes, one area after the other; of one area a plain run.
     Striped { areas: Vec<Area>, size: u64 },
     /// Each area holds everything.
-    Mirrored { areas: Vec<Area> },
+    Mirrored(Mirror),
     /// What the kernel's dm-raid makes.
     Raid(Raid),
     /// Reads as zeros.
@@ -50,6 +50,16 @@ pub(super) struct Area {
     pub(super) name: String,
     /// Its first extent there.
     pub(super) start: u64,
+}
+
+/// A mirror as they were before RAID: each area holds everything, once it was copied from the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mirror {
+    pub(super) areas: Vec<Area>,
+    /// The volume that says what was copied; of one without, that was kept in memory.
+    pub(super) log: Option<String>,
+    /// Bytes of a region of the log.
+    pub(super) region: u64,
 }
 
 /// A RAID of legs; each leg's state is in a volume of its own.
@@ -102,7 +112,11 @@ impl Kind {
                 let sound = !areas.is_empty() && (areas.len() == 1 || size > 0);
                 sound.then_some(Self::Striped { areas, size })?
             }
-            "mirror" => Self::Mirrored { areas: areas(section.list("mirrors"))? },
+            "mirror" => Self::Mirrored(Mirror {
+                areas: areas(section.list("mirrors"))?,
+                log: text("mirror_log"),
+                region: section.number("region_size").unwrap_or(0).checked_mul(SECTOR)?,
+            }),
             "zero" => Self::Zero,
             "thin-pool" => Self::ThinPool {
                 data: text("pool")?,

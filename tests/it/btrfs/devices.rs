@@ -20,7 +20,11 @@ fn unpacked(name: &str) -> Vec<u8> {
 /// The two devices of one file system, and the kernel's listing.
 fn raid() -> ([Source; 2], String) {
     let device = |n| -> Source { Arc::new(Memory::new(unpacked(&format!("raid.disk{n}")))) };
-    ([device(1), device(2)], String::from_utf8(unpacked("raid.list")).unwrap())
+    ([device(1), device(2)], listing("raid"))
+}
+
+fn listing(name: &str) -> String {
+    String::from_utf8(unpacked(&format!("{name}.list"))).unwrap()
 }
 
 fn codes(opened: &Opened) -> Vec<Code> {
@@ -55,6 +59,39 @@ fn without_a_device_the_rest_is_read() {
         assert!(tree.errors.iter().all(|error| error.code() == Code::MissingDisk), "{:?}", tree.errors);
     }
     assert!(lost > 0);
+}
+
+/// RAID1 of which each sector of data is damaged on one device or the other: each is read where it is sound.
+#[test]
+fn data_is_read_from_the_device_where_it_is_sound() {
+    const SECTOR: usize = 4096;
+    let mut disks = [1, 2].map(|n| unpacked(&format!("mirror.disk{n}")));
+    let listing = listing("mirror");
+    let sources =
+        |disks: &[Vec<u8>; 2]| disks.clone().map(|bytes| -> Source { Arc::new(Memory::new(bytes)) });
+    assert_same(&compare("mirror", &sources(&disks), &listing));
+    // Of a sector that is damaged on both, its file alone is lost, and that is told.
+    let opened = fs::open_set(&sources(&disks)).unwrap().unwrap();
+    let file = opened.fs.lookup(opened.fs.root(), b"text140000").unwrap().unwrap();
+    let file = opened.fs.open(file).unwrap();
+    let sector = block::read_vec(&file, "file", 20 * 4096, SECTOR).unwrap();
+    for disk in &mut disks {
+        let places = (0..disk.len()).step_by(SECTOR);
+        let same: Vec<usize> = places.filter(|at| disk[at + 300..at + SECTOR] == sector[300..]).collect();
+        assert_eq!(same.len(), 1);
+        disk[same[0] + 300] ^= 1;
+    }
+    let found = compare("mirror", &sources(&disks), &listing);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("checksum of the sector at logical address"), "{found:?}");
+    assert!(found[1].contains("kernel: /text140000\t"), "{found:?}");
+    // Without a device, what it had sound is lost, and nothing is shown that is not.
+    for disk in &sources(&disks) {
+        let tree = walk(&*fs::open(disk).unwrap().unwrap().fs, usize::MAX);
+        assert!(tree.lines.values().all(|line| listing.lines().any(|truth| truth == line)));
+        assert_eq!(tree.lines.len() + tree.errors.len(), listing.lines().count());
+        assert!(!tree.errors.is_empty());
+    }
 }
 
 #[test]
@@ -115,4 +152,16 @@ fn what_is_on_several_devices_is_read_without_one() {
             assert!(found[0].contains(&format!("note: btrfs device {missing} (")), "{found:?}");
         }
     }
+}
+
+/// What the kernel cannot read, as both copies of it are damaged, is told; the rest is read.
+#[test]
+#[ignore = "needs $ICECORE_BTRFS, made by scripts/make-btrfs.sh"]
+fn of_two_damaged_copies_the_file_alone_is_lost() {
+    let dir = crate::shared::directory("ICECORE_BTRFS");
+    let path = |suffix: &str| Path::new(&dir).join(format!("damaged-data-both.{suffix}"));
+    let listing = std::fs::read_to_string(path("list")).unwrap();
+    let found = compare("damaged-data-both", &[block::open(&path("img")).unwrap()], &listing);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("checksum of the sector at logical address"), "{found:?}");
 }
