@@ -235,7 +235,7 @@ fn check_node(image: &Path, most: usize) -> (usize, usize) {
         if facts(&report) != facts(&whole) {
             let named =
                 |gap: &&Gap| gap.offset.is_some() || gap.path.is_some() || gap.detail.contains(" at ");
-            assert!(new.iter().any(|gap| named(gap)), "{place}\n{:?}", report.verdict);
+            assert!(new.iter().any(named), "{place}\n{:?}", report.verdict);
         }
         tried += 1;
         hurt += usize::from(facts(&report)["images"] != facts(&whole)["images"]);
