@@ -14,6 +14,8 @@ use icecore::{
 
 /// Paths that are looked at: a hostile tree has no end.
 const PATHS: usize = 2000;
+/// Paths of these that are looked up.
+const LOOKED_UP: usize = 32;
 
 /// Bytes as a source.
 pub fn source(bytes: &[u8]) -> Source {
@@ -177,7 +179,10 @@ fn walk(fs: &dyn FileSystem) {
             if seen.len() > PATHS || !seen.insert(entry.ino) {
                 continue;
             }
-            let _ = fs.lookup(dir, &entry.name);
+            // A look-up may read all of its directory.
+            if seen.len() < LOOKED_UP {
+                let _ = fs.lookup(dir, &entry.name);
+            }
             look(fs, entry.ino, entry.kind);
             if entry.kind == FileKind::Directory {
                 todo.push(entry.ino);
