@@ -12,17 +12,36 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-co
   -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Coverflow-checks=on -Cdebug-assertions=on"
 host=$(rustc -vV | sed -n 's/^host: //p')
 cargo build --quiet --release --target "$host" $(printf -- '--bin %s ' "${targets[@]}")
-# The beginnings of the fixtures that a target's format has.
+# The fixtures that a target's format has: a disk, or several that belong together, as one input (fuzz/src/sparse.rs).
 seeds() { # target
-  local folders=("$1") fixture
-  if [ "$1" = partitions ]; then folders=(volume md); fi
-  if [ "$1" = lvm ]; then folders=(dm); fi
-  for fixture in $(printf '../disk-fixtures/%s/*.img.zst ' "${folders[@]}"); do
-    if [ -e "$fixture" ]; then head -c 1M < <(zstd -dcq "$fixture") > "corpus/$1/$(basename "$fixture" .img.zst)"; fi
-  done
-  if [ "$1" = registry ]; then
-    for fixture in software system; do zstd -dcq "../disk-fixtures/windows/$fixture.hiv.zst" > "corpus/$1/$fixture"; done
-  fi
+  local fixtures=../disk-fixtures target=$1 fixture first
+  seed() { # name disk…
+    if [ ! -e "corpus/$target/$1" ]; then python3 ../scripts/fuzz-seeds.py "corpus/$target/$1" 786432 "${@:2}"; fi
+  }
+  case $target in
+    ext4 | xfs | btrfs | erofs | squashfs | ntfs | exfat | fat)
+      for fixture in "$fixtures/$target"/*.img.zst; do seed "$(basename "$fixture" .img.zst)" "$fixture"; done
+      if [ "$target" = btrfs ]; then seed raid "$fixtures"/btrfs/raid.disk?.zst; fi
+      if [ "$target" = ntfs ]; then seed windows "$fixtures/windows/windows.img.zst"; fi ;;
+    disk)
+      for fixture in "$fixtures"/disk/*.{qcow2,vhd,vhdx,vmdk,vdi}.zst; do seed "$(basename "$fixture" .zst)" "$fixture"; done
+      seed child-of.vhd "$fixtures"/disk/{child,dynamic}.vhd.zst
+      seed child-of.vhdx "$fixtures"/disk/{child,dynamic}.vhdx.zst
+      seed over-plain "$fixtures"/disk/{over,plain}.qcow2.zst
+      seed delta-of.vmdk "$fixtures"/disk/{delta,sparse}.vmdk.zst
+      seed split-in.vmdk "$fixtures"/disk/split{,-f001}.vmdk.zst ;;
+    partitions)
+      for fixture in "$fixtures"/volume/*.img.zst "$fixtures"/lvm/{thin,cache,cache-live}.img.zst; do
+        seed "$(basename "$fixture" .img.zst)" "$fixture"
+      done
+      for first in "$fixtures"/md/*.0.img.zst "$fixtures"/lvm/*.0.img.zst; do
+        seed "$(basename "$first" .0.img.zst)" "${first%.0.img.zst}".?.img.zst
+      done
+      seed pv "$fixtures"/lvm/pv?.img.zst ;;
+    lvm) for fixture in "$fixtures"/dm/*.img.zst; do seed "$(basename "$fixture" .img.zst)" "$fixture"; done ;;
+    registry)
+      for fixture in software system; do zstd -dcqf "$fixtures/windows/$fixture.hiv.zst" > "corpus/$target/$fixture"; done ;;
+  esac
 }
 for target in "${targets[@]}"; do
   mkdir -p "corpus/$target" "artifacts/$target"

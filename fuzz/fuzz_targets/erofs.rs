@@ -1,7 +1,6 @@
 //! Any bytes as an EROFS volume.
 #![no_main]
 
-use icecore::fs::erofs;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| icecore_fuzz::volume(data, erofs::probe, erofs::open));
+fuzz_target!(|data: &[u8]| icecore_fuzz::volume(data, "erofs"));

@@ -1,7 +1,6 @@
 //! Any bytes as an exFAT volume.
 #![no_main]
 
-use icecore::fs::exfat;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| icecore_fuzz::volume(data, exfat::probe, exfat::open));
+fuzz_target!(|data: &[u8]| icecore_fuzz::volume(data, "exfat"));

@@ -1,7 +1,6 @@
 //! Any bytes as a FAT volume.
 #![no_main]
 
-use icecore::fs::fat;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| icecore_fuzz::volume(data, fat::probe, fat::open));
+fuzz_target!(|data: &[u8]| icecore_fuzz::volume(data, "vfat"));

@@ -1,7 +1,6 @@
 //! Any bytes as an NTFS volume.
 #![no_main]
 
-use icecore::fs::ntfs;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| icecore_fuzz::volume(data, ntfs::probe, ntfs::open));
+fuzz_target!(|data: &[u8]| icecore_fuzz::volume(data, "ntfs"));

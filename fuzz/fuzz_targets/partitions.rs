@@ -1,12 +1,6 @@
+//! Any bytes as partitioned disks, and what MD and LVM2 make of their volumes.
 #![no_main]
 
-use icecore::volume;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    let Ok(table) = volume::volumes(&icecore_fuzz::source(data), 0) else { return };
-    for volume in volume::assemble(table.volumes).volumes {
-        let _ = volume::signature(&volume.source);
-        volume.source.will_need(0, 1 << 20);
-    }
-});
+fuzz_target!(|data: &[u8]| icecore_fuzz::partitions(data));

@@ -1,11 +1,12 @@
 //! What the fuzz targets share.
 
+pub mod sparse;
+
 use std::{collections::HashSet, sync::Arc};
 
 use icecore::{
-    FormatError,
-    block::{Memory, ReadAt, Source},
-    fs::{FileKind, FileSystem, GuestPath, Ino, Opened, memory::Tree},
+    block::{Memory, Source},
+    fs::{Driver, FILE_SYSTEMS, FileKind, FileSystem, GuestPath, Ino, Opened, memory::Tree},
     inventory::{EXTRACTORS, File},
     node::{self, NodeVolume},
     volume::{self, Partition, Volume},
@@ -13,6 +14,8 @@ use icecore::{
 
 /// Paths that are looked at: a hostile tree has no end.
 const PATHS: usize = 2000;
+/// Paths of these that are looked up.
+const LOOKED_UP: usize = 32;
 
 /// Bytes as a source.
 pub fn source(bytes: &[u8]) -> Source {
@@ -26,20 +29,50 @@ pub fn extract(path: &str, data: &[u8], companion: Option<&[u8]>) {
     let _ = extractor.extract(&File::new(&path, &source(data), &|_| Ok(companion.map(source))));
 }
 
-/// Opens `data` as a volume and walks it; every file is read a little.
-pub fn volume(data: &[u8], probe: fn(&dyn ReadAt) -> bool, open: fn(Source) -> Result<Opened, FormatError>) {
-    let source = source(data);
-    if !probe(&source) {
+/// Opens the disks of `data` as a file system of this name and walks it; every file is read a little.
+pub fn volume(data: &[u8], name: &str) {
+    let volumes = sparse::disks(data);
+    let driver: &Driver = FILE_SYSTEMS.iter().find(|driver| driver.name == name).expect("a driver");
+    if !(driver.probe)(&volumes[0]) {
         return;
     }
-    if let Ok(opened) = open(source) {
+    let opened = match &driver.spans {
+        Some(spans) if volumes.len() > 1 => {
+            for volume in &volumes {
+                let _ = (spans.member)(volume);
+            }
+            (spans.open)(&volumes)
+        }
+        _ => (driver.open)(Arc::clone(&volumes[0])),
+    };
+    if let Ok(opened) = opened {
         walk(&*opened.fs);
+    }
+}
+
+/// The partitions and the volumes that are made of them, on the disks of `data`; each is read a little.
+pub fn partitions(data: &[u8]) {
+    let disks = sparse::disks(data).into_iter().zip(0..);
+    let tables = disks.filter_map(|(disk, number)| volume::volumes(&disk, number).ok());
+    let volumes = tables.flat_map(|table| table.volumes).collect();
+    for volume in volume::assemble(volumes).volumes.into_iter().take(256) {
+        let _ = volume::signature(&volume.source);
+        let size = volume.source.size();
+        volume.source.will_need(0, 1 << 20);
+        let mut block = [0; 6000];
+        for part in 0..16 {
+            let at = size / 16 * part;
+            let length = block.len().min((size - at) as usize);
+            let _ = volume.source.read_at(&mut block[..length], at);
+        }
     }
 }
 
 /// Bytes before the first extent of [`logical`]'s disk, and of an extent.
 const START: usize = 8192;
 const EXTENT: u64 = 65_536;
+/// Bytes of metadata that are looked at.
+const METADATA: u64 = 8 << 20;
 
 /// A volume group whose volumes are all made of `data`: whatever one of them takes for its metadata or data begins there.
 pub fn logical(data: &[u8]) {
@@ -69,9 +102,11 @@ pub fn logical(data: &[u8]) {
     let numbers = [1024, 7168, 512, text.len() as u64].map(u64::to_le_bytes).concat();
     put(1024, &[&[0; 4], &b" LVM2 x[5A%r0N*>"[..], &1u32.to_le_bytes(), &numbers].concat());
     put(1536, text.as_bytes());
-    bytes.extend_from_slice(data);
     // Parts of a volume may be behind the end of a disk, but then nothing of it is read.
-    bytes.resize(bytes.len().max(START + 1024 * 1024), 0);
+    let metadata = sparse::disks(data).swap_remove(0);
+    let size = metadata.size().min(METADATA) as usize;
+    bytes.resize(START + size.max(1024 * 1024), 0);
+    metadata.read_at(&mut bytes[START..START + size], 0).expect("memory");
     let disk = volume::volumes(&source(&bytes), 0).expect("a physical volume");
     let mut block = vec![0; 8192];
     for volume in volume::assemble(disk.volumes).volumes {
@@ -144,7 +179,10 @@ fn walk(fs: &dyn FileSystem) {
             if seen.len() > PATHS || !seen.insert(entry.ino) {
                 continue;
             }
-            let _ = fs.lookup(dir, &entry.name);
+            // A look-up may read all of its directory.
+            if seen.len() < LOOKED_UP {
+                let _ = fs.lookup(dir, &entry.name);
+            }
             look(fs, entry.ino, entry.kind);
             if entry.kind == FileKind::Directory {
                 todo.push(entry.ino);

@@ -370,7 +370,10 @@ pub fn member(source: &Source) -> Option<Member> {
 /// Opens the file system of which `sources` are volumes, in any order; `None` as for [`open`].
 pub fn open_set(sources: &[Source]) -> Option<Result<Opened, FormatError>> {
     let first = sources.first()?;
-    let driver = driver(first)?;
+    let probed = Probed::new(first);
+    let Some(driver) = driver(&probed) else {
+        return probed.failure().map(|error| Err(FormatError::reading("volume", 0)(error)));
+    };
     Some(match &driver.spans {
         Some(spans) => (spans.open)(sources),
         None => (driver.open)(Arc::clone(first)),

@@ -138,7 +138,7 @@ fn entries(
     }
     let bytes = read_vec(source, ENTRIES, start, length)?;
     let sum = crc32fast::hash(&bytes);
-    if sum != header.partition_entry_array_crc32.get() {
+    if !bytes::is_sound(sum == header.partition_entry_array_crc32.get()) {
         let said = header.partition_entry_array_crc32;
         return Err(corrupt(format!("CRC-32 {said:#010x}, computed {sum:#010x}")));
     }
@@ -166,7 +166,7 @@ fn check_header(header: &RawHeader, bytes: &[u8], at: u64, sector: u64) -> Resul
         field.fill(0);
     }
     let sum = crc32fast::hash(&summed);
-    if sum != header.header_crc32.get() {
+    if !bytes::is_sound(sum == header.header_crc32.get()) {
         return Err(corrupt(at, format!("CRC-32 {:#010x}, computed {sum:#010x}", header.header_crc32)));
     }
     if header.my_lba.get().checked_mul(sector) != Some(at) {

@@ -95,7 +95,7 @@ fn head(volumes: &str) -> Vec<u8> {
     bytes
 }
 
-fn assemble(metadata: Vec<u8>, volumes: &str) -> Assembled {
+pub(crate) fn assemble(metadata: Vec<u8>, volumes: &str) -> Assembled {
     let source: Source = Arc::new(Disk { head: head(volumes), metadata });
     volume::assemble(volume::volumes(&source, 0).unwrap().volumes)
 }

@@ -25,6 +25,8 @@ mod exfat;
 mod export;
 mod ext4;
 mod fat;
+mod faults;
+mod features;
 mod fold;
 mod host;
 mod hostile;

@@ -5,6 +5,7 @@ use zerocopy::FromBytes;
 use super::format::{MAGIC, META, PAGE_SIZES, RawMeta, RawPage, VERSION};
 use crate::{
     block::{self, ReadAt},
+    bytes::is_sound,
     error::FormatError,
 };
 
@@ -53,7 +54,7 @@ impl Meta {
         }
         let summed = rest.get(..std::mem::offset_of!(RawMeta, checksum)).ok_or_else(short)?;
         let sum = fnv1a(summed);
-        if sum != meta.checksum.get() {
+        if !is_sound(sum == meta.checksum.get()) {
             return Err(corrupt(format!("checksum {:#018x}, computed {sum:#018x}", meta.checksum)));
         }
         let page_size = u64::from(meta.page_size.get());

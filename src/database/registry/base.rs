@@ -2,6 +2,7 @@
 
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::is_sound,
     database::order::Order,
     error::FormatError,
     gap::Code,
@@ -35,7 +36,7 @@ pub(super) fn read(source: &dyn ReadAt) -> Result<Base, FormatError> {
         u32::MAX => u32::MAX.saturating_sub(1),
         sum => sum,
     };
-    if sum != field(508) {
+    if !is_sound(sum == field(508)) {
         return Err(corrupt(format!("checksum {:#010x}, computed {sum:#010x}", field(508))));
     }
     let (version, kind, format) = ((field(20), field(24)), field(28), field(32));

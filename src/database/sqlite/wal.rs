@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::header;
 use crate::{
     block::{self, ReadAt, Source},
-    bytes::part,
+    bytes::{is_sound, part},
     database::order::Order,
     error::FormatError,
     limits, num,
@@ -96,7 +96,7 @@ impl Log {
         let Some(page_size) = header::valid_page_size(word(8)) else { return Ok(None) };
         let mut sum = Checksum::default();
         sum.update(header.get(..24).unwrap_or_default(), order);
-        if sum != (Checksum { s0: word(24), s1: word(28) }) {
+        if !is_sound(sum == Checksum { s0: word(24), s1: word(28) }) {
             return Ok(None);
         }
         if word(4) != VERSION {
@@ -115,7 +115,7 @@ impl Log {
         }
         self.sum.update(frame.get(..8)?, self.order);
         self.sum.update(frame.get(FRAME_HEADER..)?, self.order);
-        (self.sum == Checksum { s0: word(16)?, s1: word(20)? }).then_some((page, word(4)?))
+        is_sound(self.sum == Checksum { s0: word(16)?, s1: word(20)? }).then_some((page, word(4)?))
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::is_sound,
     error::FormatError,
 };
 
@@ -41,7 +42,7 @@ impl Header {
             return Err(corrupt(format!("cookie {:02x?}", raw.cookie)));
         }
         let (stored, computed) = (raw.checksum.get(), checksum(&bytes, HEADER_CHECKSUM));
-        if stored != computed {
+        if !is_sound(stored == computed) {
             return Err(corrupt(format!("checksum {stored:#010x}, not {computed:#010x}")));
         }
         if raw.header_version.get() != VERSION {

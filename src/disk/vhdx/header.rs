@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::is_sound,
     disk::guid::Guid,
     error::FormatError,
 };
@@ -71,7 +72,7 @@ impl Header {
             return Err(corrupt(format!("signature {:02x?}", raw.signature)));
         }
         let (stored, computed) = (raw.checksum.get(), checksum(&bytes));
-        if stored != computed {
+        if !is_sound(stored == computed) {
             return Err(corrupt(format!("checksum {stored:#010x}, not {computed:#010x}")));
         }
         let (offset, length) = (raw.log_offset.get(), u64::from(raw.log_length.get()));

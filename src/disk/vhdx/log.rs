@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
-    bytes::le32,
+    bytes::{is_sound, le32},
     error::FormatError,
     limits, num,
 };
@@ -118,7 +118,7 @@ impl Ring<'_> {
             sum = crc32c::crc32c_append(sum, &self.read(self.behind(entry.at, done), part)?);
             done = done.saturating_add(part);
         }
-        Ok(stored == Some(sum))
+        Ok(is_sound(stored == Some(sum)))
     }
 
     /// What an entry does, in order.

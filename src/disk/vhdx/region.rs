@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     block::{ReadAt, read_vec},
-    bytes::le32,
+    bytes::{is_sound, le32},
     disk::guid::Guid,
     error::FormatError,
     num,
@@ -63,7 +63,7 @@ fn table(file: &dyn ReadAt, at: u64) -> Result<Vec<u8>, FormatError> {
     }
     let stored = le32(&bytes, 4);
     let computed = checksum(&bytes);
-    if stored != Some(computed) {
+    if !is_sound(stored == Some(computed)) {
         let stored = stored.unwrap_or(0);
         return Err(FormatError::corrupt(NAME, at, format!("checksum {stored:#010x}, not {computed:#010x}")));
     }

@@ -81,3 +81,28 @@ pub(super) fn se_sparse(file: &dyn ReadAt) -> Result<Layout, FormatError> {
     };
     layout.checked(SE_NAME)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{block::Memory, disk::vmdk::testing};
+
+    #[test]
+    fn every_bit_of_version_flags_and_reserved_fields_is_refused_by_name() {
+        let whole = testing::se_sparse();
+        assert!(se_sparse(&Memory::new(whole.clone())).is_ok());
+        for (at, what) in
+            [(8, "version"), (40, "flags"), (48, "reserved"), (56, "reserved"), (64, "reserved")]
+        {
+            for bit in 0..64 {
+                let mut bytes = whole.clone();
+                bytes[at + bit / 8] ^= 1 << (bit % 8);
+                let error = se_sparse(&Memory::new(bytes)).unwrap_err();
+                assert!(
+                    error.detail().starts_with(&format!("a seSparse extent with the {what}")),
+                    "{at} {bit}"
+                );
+            }
+        }
+    }
+}

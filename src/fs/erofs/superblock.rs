@@ -5,6 +5,7 @@ use zerocopy::FromBytes;
 use super::{features, format::RawSuperblock};
 use crate::{
     block::{ReadAt, read_vec},
+    bytes::is_sound,
     error::FormatError,
     gap::Code,
     num,
@@ -103,7 +104,7 @@ fn check(source: &dyn ReadAt, raw: &RawSuperblock, block_bits: u32) -> Result<()
     bytes.get_mut(4..8).unwrap_or_default().fill(0);
     // Without the last step of CRC-32C.
     let sum = !crc32c::crc32c(&bytes);
-    match sum == raw.checksum.get() {
+    match is_sound(sum == raw.checksum.get()) {
         true => Ok(()),
         false => {
             let problem = format!("checksum {sum:#010x}, not {:#010x}", raw.checksum);

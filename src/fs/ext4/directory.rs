@@ -4,7 +4,12 @@
 use zerocopy::FromBytes;
 
 use super::{checksum, format::RawDirEntry};
-use crate::{bytes::le16, error::FormatError, fs::FileKind, num};
+use crate::{
+    bytes::{is_sound, le16},
+    error::FormatError,
+    fs::FileKind,
+    num,
+};
 
 pub(super) const STRUCTURE: &str = "ext4 directory block";
 const HEADER: usize = 8;
@@ -45,7 +50,7 @@ impl Rules {
             false => leaf_checksum(seed, block),
         }
         .ok_or_else(|| corrupt("no room for its checksum".to_owned()))?;
-        match sum == seen {
+        match is_sound(sum == seen) {
             true => Ok(()),
             false => Err(corrupt(format!("checksum {seen:#010x} instead of {sum:#010x}"))),
         }

@@ -11,7 +11,7 @@ use super::{
     map::{Map, Run},
     volume::Volume,
 };
-use crate::{error::FormatError, num};
+use crate::{bytes::is_sound, error::FormatError, num};
 
 const STRUCTURE: &str = "ext4 extent node";
 const MAGIC: u16 = 0xf30a;
@@ -163,7 +163,7 @@ impl<'a> Node<'a> {
             return Err(corrupt("no room for its checksum".to_owned()));
         };
         let (seen, sum) = (u32::from_le_bytes(*seen), checksum::crc32c(seed, covered));
-        match seen == sum {
+        match is_sound(seen == sum) {
             true => Ok(()),
             false => Err(corrupt(format!("checksum {seen:#010x} instead of {sum:#010x}"))),
         }

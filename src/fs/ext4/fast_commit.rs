@@ -12,7 +12,12 @@ use super::{
     map::Run,
     volume::Volume,
 };
-use crate::{bytes::le32, error::FormatError, fs::Ino, limits};
+use crate::{
+    bytes::{is_sound, le32},
+    error::FormatError,
+    fs::Ino,
+    limits,
+};
 
 const ADD_RANGE: u16 = 1;
 const DEL_RANGE: u16 = 2;
@@ -81,7 +86,7 @@ pub(super) fn records(journal: &Journal<'_>, expected: u32, notes: &mut Vec<Form
                 TAIL => {
                     let sound =
                         le32(value, 4) == Some(checksum::crc32c(sum, bytes.get(..8).unwrap_or_default()));
-                    if le32(value, 0) != Some(expected) || !sound {
+                    if le32(value, 0) != Some(expected) || !is_sound(sound) {
                         return complete;
                     }
                     complete.append(&mut pending);

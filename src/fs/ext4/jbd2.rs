@@ -48,7 +48,7 @@ pub(super) struct RawJournalSuperblock {
     _s_errno: be::U32,
     pub(super) s_feature_compat: be::U32,
     pub(super) s_feature_incompat: be::U32,
-    _s_feature_ro_compat: be::U32,
+    pub(super) s_feature_ro_compat: be::U32,
     pub(super) s_uuid: [u8; 16],
     _users: [u8; 16],
     pub(super) s_checksum_type: u8,

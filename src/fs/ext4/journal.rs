@@ -9,7 +9,7 @@ use super::{
     map::{self, Run},
     volume::Volume,
 };
-use crate::{block::ReadAt, error::FormatError, limits, num};
+use crate::{block::ReadAt, bytes::is_sound, error::FormatError, limits, num};
 
 pub(super) const STRUCTURE: &str = "jbd2 journal";
 /// Bytes of the superblock that its checksum covers.
@@ -83,12 +83,16 @@ impl<'a> Journal<'a> {
         {
             return corrupt(format!("magic {:#010x}, type {kind}", raw.header.h_magic));
         }
-        let (compat, incompat) = match kind {
-            jbd2::SUPERBLOCK_V1 => (0, 0),
-            _ => (raw.s_feature_compat.get(), raw.s_feature_incompat.get()),
+        let (compat, ro_compat, incompat) = match kind {
+            jbd2::SUPERBLOCK_V1 => (0, 0, 0),
+            _ => (raw.s_feature_compat.get(), raw.s_feature_ro_compat.get(), raw.s_feature_incompat.get()),
         };
         if incompat & !jbd2::KNOWN != 0 {
             return Err(FormatError::unsupported(format!("jbd2 features {:#x}", incompat & !jbd2::KNOWN)));
+        }
+        // None is known; the kernel replays nothing either.
+        if ro_compat != 0 {
+            return Err(FormatError::unsupported(format!("jbd2 read-only features {ro_compat:#x}")));
         }
         self.layout = Layout { incompat };
         self.transaction_checksums = compat & jbd2::COMPAT_CHECKSUM != 0 && !self.layout.checksummed();
@@ -97,7 +101,10 @@ impl<'a> Journal<'a> {
             let part = |range: std::ops::Range<usize>| block.get(range).unwrap_or_default();
             let parts = [part(0..0xfc), &[0; 4], part(0x100..SUPERBLOCK)];
             let sum = checksum::crc32c_parts(checksum::START, &parts);
-            if raw.s_checksum_type != 4 || sum != raw.s_checksum.get() {
+            if raw.s_checksum_type != 4 {
+                return corrupt(format!("s_checksum_type {}", raw.s_checksum_type));
+            }
+            if !is_sound(sum == raw.s_checksum.get()) {
                 return corrupt(format!("checksum {:#010x} instead of {sum:#010x}", raw.s_checksum));
             }
         }

@@ -13,7 +13,7 @@ use super::{
     overlay::Patch,
 };
 use crate::{
-    bytes::be32,
+    bytes::{be32, is_sound},
     error::{self, FormatError},
     gap::Code,
     limits, num,
@@ -219,7 +219,7 @@ impl Transaction {
         } else {
             !journal.layout.checksummed() || commit_is_sound(journal.seed, commit, block)
         };
-        if sound && !self.suspect {
+        if is_sound(sound) && !self.suspect {
             *last_time = time;
             return self.problem.clone().map_or(Commit::Complete, Commit::Damaged);
         }
@@ -246,7 +246,7 @@ fn has_sound_tail(journal: &Journal<'_>, block: &[u8]) -> bool {
         return true;
     }
     let Some((covered, tail)) = block.split_last_chunk() else { return false };
-    checksum::crc32c_parts(journal.seed, &[covered, &[0; 4]]) == u32::from_be_bytes(*tail)
+    is_sound(checksum::crc32c_parts(journal.seed, &[covered, &[0; 4]]) == u32::from_be_bytes(*tail))
 }
 
 /// The commit block's checksum covers the block; some kernels leave what is behind the header out of it.
@@ -268,7 +268,7 @@ fn patch(journal: &Journal<'_>, write: &Write) -> Result<Patch, FormatError> {
         let (data, _) = journal.block(write.at)?;
         let sum = checksum::crc32c_parts(journal.seed, &[&write.sequence.to_be_bytes(), &data]);
         let sum = if journal.layout.has(jbd2::CSUM_V3) { sum } else { sum & 0xffff };
-        if sum != write.tag.checksum {
+        if !is_sound(sum == write.tag.checksum) {
             let problem = format!("checksum {:#010x} instead of {sum:#010x}", write.tag.checksum);
             return Err(FormatError::corrupt(STRUCTURE, at, problem));
         }

@@ -10,7 +10,7 @@ use super::{
     features::{self, Features},
     format::{RawSuperblock, join},
 };
-use crate::{error::FormatError, gap::Code, num};
+use crate::{bytes::is_sound, error::FormatError, gap::Code, num};
 
 /// Where the first superblock lies, in bytes.
 pub(super) const OFFSET: u64 = 1024;
@@ -160,7 +160,7 @@ fn check_checksum(raw: &RawSuperblock, bytes: &[u8]) -> Result<(), String> {
     }
     let covered = bytes.get(..BYTES.saturating_sub(4)).unwrap_or_default();
     let sum = checksum::crc32c(checksum::START, covered);
-    match sum == raw.s_checksum.get() {
+    match is_sound(sum == raw.s_checksum.get()) {
         true => Ok(()),
         false => Err(format!("checksum {:#010x} instead of {sum:#010x}", raw.s_checksum)),
     }

@@ -1,14 +1,14 @@
 //! CRC-32C of metadata of version 5 (XFS Algorithms & Data Structures, "Self-Describing Metadata"): over a whole
 //! structure with the checksum's own four bytes as zeros, stored little-endian.
 
-use crate::bytes::le32;
+use crate::bytes::{is_sound, le32};
 
 /// Checks the checksum that `bytes` have at `at`.
 pub(super) fn check(bytes: &[u8], at: usize) -> Result<(), String> {
     let Some((seen, sum)) = le32(bytes, at).zip(of(bytes, at)) else {
         return Err(format!("no room for its checksum in {} bytes", bytes.len()));
     };
-    match seen == sum {
+    match is_sound(seen == sum) {
         true => Ok(()),
         false => Err(format!("checksum {seen:#010x} instead of {sum:#010x}")),
     }

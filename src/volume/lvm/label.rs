@@ -75,7 +75,16 @@ impl Label {
         let mut failure = None;
         for number in 0..4u64 {
             let at = number.saturating_mul(num::to_u64(SECTOR));
-            let Ok(sector) = read_vec(source, LABEL, at, SECTOR) else { continue };
+            if at.saturating_add(num::to_u64(SECTOR)) > source.size() {
+                break;
+            }
+            let sector = match read_vec(source, LABEL, at, SECTOR) {
+                Ok(sector) => sector,
+                Err(error) => {
+                    failure = failure.or(Some(error));
+                    continue;
+                }
+            };
             let Ok((raw, _)) = RawLabel::ref_from_prefix(&sector) else { continue };
             if raw.id != *b"LABELONE" {
                 continue;

@@ -6,6 +6,18 @@ use super::{
 };
 
 const SECTOR: u64 = 512;
+/// Flags of a type (lvm2, `lib/format_text/flags.c`): none says where data lies but those of RAID whose layout changes, of which
+/// its superblocks tell.
+const FLAGS: [&str; 8] = [
+    "CACHE_USES_CACHEVOL",
+    "CROP_METADATA",
+    "METADATA_FORMAT",
+    "REMOVE_AFTER_RESHAPE",
+    "RESHAPE",
+    "RESHAPE_DATA_OFFSET",
+    "RESHAPE_DELTA_DISKS_MINUS",
+    "RESHAPE_DELTA_DISKS_PLUS",
+];
 
 /// A run of extents that are stored alike.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,8 +115,13 @@ impl Kind {
     fn parse(section: &Section) -> Option<Self> {
         let text = |name: &str| section.text(name).map(str::to_owned);
         let bytes = |name: &str| section.number(name)?.checked_mul(SECTOR);
-        // A type may have flags behind it.
-        let kind = section.text("type")?.split('+').next()?;
+        // A type may have flags behind it; with one that is not known it is another type, as for LVM2.
+        let whole = section.text("type")?;
+        let mut words = whole.split('+');
+        let kind = words.next()?;
+        if words.any(|flag| !FLAGS.contains(&flag)) {
+            return Some(Self::Other(whole.to_owned()));
+        }
         Some(match kind {
             "striped" | "linear" => {
                 let areas = areas(section.list("stripes"))?;
