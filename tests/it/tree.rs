@@ -366,7 +366,7 @@ pub(crate) fn check_failed_reads(folder: &str) {
         }
         check_unreplayed(name, &whole, &unreplayed);
         // Only what all hangs on costs all, and hardly anything costs more than one file.
-        assert!(refused <= 10, "{name}: {refused} failed reads cost all");
+        assert!(refused <= 12, "{name}: {refused} failed reads cost all");
         lost.sort_unstable();
         let (most, nine_of_ten) = (lost[lost.len() - 1], lost[lost.len() * 9 / 10]);
         assert!(nine_of_ten.0 <= 1, "{name}: read {} costs {} files", nine_of_ten.1, nine_of_ten.0);
@@ -389,8 +389,8 @@ fn check_unreplayed(name: &str, whole: &Tree, unreplayed: &[(u64, Tree, String)]
             assert!(moment.lines == tree.lines, "{name}: read {n}: another tree than before; {note}");
             continue;
         }
-        // Without a block of a transaction files are as they were between two transactions, or are not there.
-        let partly = note.starts_with("block ");
+        // Without a block of a transaction, or an item of a log, files are as they were between two transactions, or are not there.
+        let partly = note.starts_with("block ") || note.starts_with("an item of the log ");
         for (path, line) in &tree.lines {
             let mut known = [whole, before].into_iter().filter_map(|tree| tree.lines.get(path));
             let same = known.any(|known| known == line || (partly && kind(known) == kind(line)));

@@ -61,7 +61,7 @@ fn seen(whole: &BTreeMap<String, Option<Vec<u8>>>, all: &Assembled) -> Seen {
 #[test]
 fn md() {
     for (name, row) in
-        [("raid6-2", "S K R S2 R2 K S T S3 R19"), ("raid10-20201-4", "S K R S2 R2 K S T S3 R19")]
+        [("raid6-2", "S K L S2 R2 K S T S3 R19"), ("raid10-20201-4", "S K L S2 R2 K S T S3 R19")]
     {
         let count = if name == "raid6-2" { 5 } else { 4 };
         let members: Vec<Source> = (0..count).map(|number| fixture(&format!("md/{name}.{number}"))).collect();
