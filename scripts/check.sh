@@ -47,7 +47,7 @@ mkdir -p "$suites/judged"
 if [ ! -s "$suites/judged/data-ctrd17.raw" ]; then zstd -dc --long=31 "$shared/data/disks/disks.tar.zst" | tar xS -C "$suites/judged"; fi
 
 say "the larger suites"
-export ICECORE_DISKS=$suites/judged
+export ICECORE_JUDGED=$suites/judged
 export ICECORE_FAT=$suites/fat/fat ICECORE_EXFAT=$suites/fat/exfat
 for kind in ext4 xfs btrfs erofs squashfs ntfs nodes disks md dm; do export "ICECORE_${kind^^}=$suites/$kind"; done
 ICECORE_SHARED=$(realpath "$shared") cargo test --quiet --locked --test it -- --include-ignored

@@ -170,9 +170,9 @@ fn every_image_of_the_bundled_nodes_folds_to_what_its_merged_tree_shows() {
 }
 
 #[test]
-#[ignore = "needs $ICECORE_DISKS, a folder of node disks (scripts/judge-nodes.sh unpacks some)"]
+#[ignore = "needs $ICECORE_JUDGED, a folder of node disks (scripts/judge-nodes.sh unpacks some)"]
 fn every_image_of_node_disks_folds_to_what_its_merged_tree_shows() {
-    let folder = std::env::var_os("ICECORE_DISKS").map(PathBuf::from).unwrap();
+    let folder = std::env::var_os("ICECORE_JUDGED").map(PathBuf::from).unwrap();
     let disks = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let raw = disks.filter(|path| path.extension().is_some_and(|extension| extension == "raw"));
     let all: usize = raw.map(images).sum();
