@@ -15,7 +15,7 @@ use crate::{
 /// The snapshotter whose directories are read. Others are named.
 const OVERLAYFS: &str = "overlayfs";
 /// Those that pull a file's data when it is first read, so that no disk has all of it.
-const LAZY: [&str; 4] = ["stargz", "soci", "nydus", "overlaybd"];
+const LAZY: [&str; 5] = ["gcfs", "stargz", "soci", "nydus", "overlaybd"];
 
 pub(super) struct Snapshots {
     root: Root,
@@ -168,4 +168,54 @@ fn missing(what: String) -> FormatError {
 
 fn directory(snapshotter: &str, below: &str) -> String {
     format!("io.containerd.snapshotter.v1.{snapshotter}/{below}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::memory::Tree;
+
+    fn bucket(buckets: Vec<(&str, Bucket)>) -> Bucket {
+        let buckets = buckets.into_iter().map(|(key, bucket)| (key.as_bytes().to_vec(), bucket)).collect();
+        Bucket { buckets, ..Bucket::default() }
+    }
+
+    #[test]
+    fn layers_of_snapshotters_that_are_not_read_are_told_by_their_names() {
+        let chain = |n: usize| format!("sha256:{n:064x}");
+        let snapshot = |name: &str| {
+            let values = [(b"name".to_vec(), name.as_bytes().to_vec())].into();
+            Bucket { values, ..Bucket::default() }
+        };
+        let names = ["gcfs", "soci", "native", "btrfs"];
+        let snapshotters = (0..)
+            .zip(names)
+            .map(|(n, name)| (name, bucket(vec![(chain(n).as_str(), snapshot(&format!("k8s.io/{n}/x")))])));
+        let k8s = bucket(vec![("snapshots", bucket(snapshotters.collect()))]);
+        let overlayfs = bucket(vec![(chain(9).as_str(), snapshot("moby/9/x"))]);
+        let moby = bucket(vec![("snapshots", bucket(vec![(OVERLAYFS, overlayfs)]))]);
+        let meta = bucket(vec![("k8s.io", k8s), ("moby", moby)]);
+        let mut gaps = Vec::new();
+        let snapshots = Snapshots::open(&Root::new(Tree::default().build()), "/ctrd", &meta, &mut gaps);
+        let error = |n: usize| snapshots.committed(&chain(n).parse().unwrap()).err().unwrap();
+        let expected = [
+            Code::LazySnapshotter,
+            Code::LazySnapshotter,
+            Code::UnsupportedSnapshotter,
+            Code::UnsupportedSnapshotter,
+        ];
+        for ((n, name), code) in (0..).zip(names).zip(expected) {
+            assert_eq!(error(n).code(), code, "{name}");
+            assert!(error(n).detail().contains(name), "{name}");
+        }
+        // The other namespace's layer is unpacked, and what says where is not there.
+        assert_eq!(error(9).code(), Code::SnapshotMissing);
+        assert!(gaps.iter().any(|gap| gap.code == Code::RuntimeStateUnreadable), "{gaps:?}");
+        assert_eq!(
+            gaps.iter().filter(|gap| names.iter().any(|name| gap.detail.contains(name))).count(),
+            4,
+            "{gaps:?}"
+        );
+        assert!(matches!(snapshots.committed(&chain(10).parse().unwrap()), Ok(None)));
+    }
 }
