@@ -43,6 +43,14 @@ const FLAGS: &[(u32, &str, bool)] = &[
 pub(super) const FLAG_ERROR: u64 = 1 << 2;
 pub(super) const FLAGS_METADUMP: u64 = 3 << 33;
 
+/// Features by which an older kernel may read and not write: free_space_tree, free_space_tree_valid, verity, block_group_tree.
+const COMPAT_RO: u64 = 0b1111;
+
+/// The features among `bits` with which the kernel replays no log, which would be to write.
+pub(super) fn unwritable(bits: u64) -> u64 {
+    bits & !COMPAT_RO
+}
+
 /// The incompatible features among `bits` that are not read; one without a name is shown by its number.
 pub(super) fn unread(bits: u64) -> Vec<String> {
     refused(bits, INCOMPAT, "feature bit")

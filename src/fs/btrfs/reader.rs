@@ -40,7 +40,13 @@ pub fn open_devices(sources: &[Source]) -> Result<Opened, FormatError> {
     let mut notes = Vec::new();
     let mut volume = assembly::assemble(sources, &mut notes)?;
     if let Some(log) = volume.superblock.log_root {
-        replay::replay(&mut volume, log, &mut notes);
+        match volume.superblock.unwritable {
+            0 => replay::replay(&mut volume, log, &mut notes),
+            bits => {
+                let error = FormatError::unsupported(format!("read-only feature bits {bits:#x}"));
+                notes.push(replay::not_replayed(&error));
+            }
+        }
     }
     let label = String::from_utf8_lossy(&volume.superblock.label).into_owned();
     let root = volume.subvolumes.list.first().and_then(|first| volume.subvolumes.root_of(first.id));

@@ -36,6 +36,8 @@ pub(super) struct Superblock {
     pub(super) chunk_root_generation: u64,
     /// The root of log roots, if there is a log.
     pub(super) log_root: Option<(u64, u8)>,
+    /// Features with which the log is not replayed.
+    pub(super) unwritable: u64,
     pub(super) devices: u64,
     /// The device that it lies on.
     pub(super) device: Device,
@@ -175,6 +177,7 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
         chunk_root: (raw.chunk_root.get(), raw.chunk_root_level),
         chunk_root_generation: raw.chunk_root_generation.get(),
         log_root: (log_root != 0).then_some((log_root, raw.log_root_level)),
+        unwritable: features::unwritable(raw.compat_ro_flags.get()),
         devices: raw.num_devices.get(),
         device: Device::of(&raw.dev_item),
         sector,

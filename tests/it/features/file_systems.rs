@@ -105,7 +105,7 @@ fn jbd2() {
 
 #[test]
 fn btrfs() {
-    for (name, compat_ro) in [("dup-lzo", "S64"), ("dirty-log", "S64")] {
+    for (name, compat_ro) in [("dup-lzo", "S64"), ("dirty-log", "S4 J60")] {
         let source = memory("btrfs", name);
         let whole = whole(&source);
         let superblock = bytes(&source, 64 << 10, 4096);
