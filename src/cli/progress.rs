@@ -3,10 +3,11 @@
 use std::{
     fmt,
     io::{self, IsTerminal},
+    sync::Arc,
     time::Duration,
 };
 
-use icecore::scan::Progress;
+use icecore::{block::Counter, scan::Progress};
 use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 
 use super::args::When;
@@ -25,7 +26,7 @@ impl Bar {
             return Self(None);
         }
         let bar = ProgressBar::new_spinner();
-        bar.set_style(style(Box::new(|| 0)));
+        bar.set_style(style(Arc::default()));
         bar.enable_steady_tick(Duration::from_millis(100));
         bar.set_message("disks");
         Self(Some(bar))
@@ -38,21 +39,20 @@ impl Bar {
     }
 }
 
-/// What is being read, how much of it is done, and what `read` says was read.
-fn style(read: Box<dyn Fn() -> u64 + Send + Sync>) -> ProgressStyle {
-    let read: std::sync::Arc<dyn Fn() -> u64 + Send + Sync> = read.into();
+/// What is being read, how much of it is done, and the bytes that were read.
+fn style(counter: Arc<Counter>) -> ProgressStyle {
     let show = move |_: &ProgressState, to: &mut dyn fmt::Write| {
         // A line that cannot be drawn is drawn again.
-        let _ = write!(to, "{}", HumanBytes(read()));
+        let _ = write!(to, "{}", HumanBytes(counter.bytes()));
     };
     let style = ProgressStyle::with_template("{msg:>12} [{bar:30}] {pos}/{len} {read} {elapsed}");
     style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("read", show).progress_chars("=> ")
 }
 
 impl Progress for Bar {
-    fn reading(&self, read: Box<dyn Fn() -> u64 + Send + Sync>) {
+    fn reading(&self, counter: &Arc<Counter>) {
         if let Some(bar) = &self.0 {
-            bar.set_style(style(read));
+            bar.set_style(style(Arc::clone(counter)));
         }
     }
 

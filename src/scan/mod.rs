@@ -14,15 +14,19 @@ mod stores;
 mod view;
 mod volumes;
 
+use std::sync::Arc;
+
 pub use export::{Scratch, export};
 pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};
 pub use run::{Options, inspect, json, on_threads, scan};
 pub use view::{ViewError, Where, gaps, view, whole_view};
 
+use crate::block::Counter;
+
 /// Told what a scan is doing, for a progress display. All methods may be called from many threads.
 pub trait Progress: Sync {
-    /// The disks are open; `read` tells how many of their bytes were read so far.
-    fn reading(&self, _read: Box<dyn Fn() -> u64 + Send + Sync>) {}
+    /// The disks are open, and what is read of them is counted here.
+    fn reading(&self, _counter: &Arc<Counter>) {}
     /// A stage begins, with the number of steps that it has.
     fn stage(&self, _name: &'static str, _steps: u64) {}
     /// A step of the stage is done.

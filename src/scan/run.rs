@@ -86,8 +86,7 @@ fn skipped(reasons: Vec<Reason>, reproducible: bool) -> Report {
 
 fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
     let node = open(&options.inputs)?;
-    let counter = Arc::clone(&node.counter);
-    progress.reading(Box::new(move || counter.bytes()));
+    progress.reading(&node.counter);
     let mut report = inspected(&node);
     report.verdict.looked_for = PackageKind::ALL.to_vec();
     let skipped = report.verdict.status != Status::Complete;
