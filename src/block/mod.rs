@@ -3,6 +3,7 @@
 //! A source is never written to, has no cursor and is not mapped into memory (a file that shrinks under a
 //! mapping is a signal, under a read it is an error).
 
+mod ahead;
 mod bounded;
 mod cache;
 mod count;
@@ -17,6 +18,7 @@ mod url;
 
 use std::{io, sync::Arc};
 
+pub use ahead::Ahead;
 pub(crate) use bounded::{Cache, Key};
 pub use cache::Cached;
 pub use count::{Counted, Counter};

@@ -1,6 +1,6 @@
 //! The command line's words.
 
-use std::path::PathBuf;
+use std::{num::NonZero, path::PathBuf};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
@@ -30,9 +30,9 @@ pub(crate) enum Command {
     /// Show a file's attributes
     Stat(TreeArgs),
     /// Write a file's content to standard output
-    Cat(FileArgs),
+    Cat(CatArgs),
     /// Print `sha256  size  path` of a file, or of the files of a directory
-    Hash(TreeArgs),
+    Hash(HashArgs),
     /// Write an image as an OCI archive
     Export(ExportArgs),
     /// Match packages, without a disk
@@ -105,6 +105,22 @@ pub(crate) enum When {
     Never,
 }
 
+/// How much of the host is used.
+#[derive(Args)]
+pub(crate) struct ThreadArgs {
+    /// Threads; all cores if absent
+    #[arg(long, value_name = "N", env = "ICECORE_THREADS")]
+    pub(crate) threads: Option<usize>,
+}
+
+impl ThreadArgs {
+    /// How many that are.
+    pub(crate) fn count(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        self.threads.filter(|threads| *threads > 0).unwrap_or_else(all)
+    }
+}
+
 /// Where a report goes.
 #[derive(Args)]
 pub(crate) struct ReportArgs {
@@ -162,9 +178,8 @@ pub(crate) struct ScanArgs {
     /// Keep the results of layers in this directory and use those that are there
     #[arg(long, value_name = "DIR", env = "ICECORE_CACHE")]
     pub(crate) cache: Option<PathBuf>,
-    /// Threads; all cores if absent
-    #[arg(long, value_name = "N", env = "ICECORE_THREADS")]
-    pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// Leave out what differs between two runs over the same disk
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_REPRODUCIBLE")]
     pub(crate) reproducible: bool,
@@ -273,6 +288,22 @@ pub(crate) struct TreeArgs {
     /// One JSON object a line
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_JSON")]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CatArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct HashArgs {
+    #[command(flatten)]
+    pub(crate) tree: TreeArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
 }
 
 #[derive(Args)]
@@ -387,6 +418,8 @@ pub(crate) struct ExportArgs {
     /// The image
     #[arg(long, value_name = "REF|DIGEST", env = "ICECORE_IMAGE")]
     pub(crate) image: String,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// The archive to write
     #[arg(short, long, value_name = "FILE", env = "ICECORE_OUTPUT_FILE")]
     pub(crate) output: PathBuf,

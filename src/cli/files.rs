@@ -1,50 +1,46 @@
-//! `ls`, `stat`, `cat`, `hash` and `export`.
+//! `ls`, `stat`, `cat` and `export`.
 
 use std::{
     collections::HashSet,
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufRead, BufWriter, Write},
     path::Path,
     sync::Arc,
 };
 
 use icecore::{
     FormatError, Gap,
-    block::{ReadAt, Source, Stream},
+    block::{Ahead, Source},
     fs::{FileKind, GuestPath, Handle, Root, Stat},
     gap::Code,
     scan,
 };
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::{
     Done,
-    args::{ExportArgs, FileArgs, LsArgs, TreeArgs},
+    args::{CatArgs, ExportArgs, FileArgs, LsArgs, TreeArgs},
     exit::{Exit, Failure},
     output,
 };
 
-/// Bytes that are copied at once.
-const PIECE: usize = 1 << 20;
-
 /// What was asked for, and the tree that it is in.
-struct Opened {
-    root: Root,
-    file: Handle,
+pub(super) struct Opened {
+    pub(super) root: Root,
+    pub(super) file: Handle,
     /// Complete, or what is known to be missing from the tree.
-    exit: Exit,
+    pub(super) exit: Exit,
 }
 
 /// How a file is asked for.
 #[derive(Clone, Copy)]
-struct How {
+pub(super) struct How {
     /// Whether a link stands for what it leads to.
-    follow: bool,
+    pub(super) follow: bool,
     /// Whether the sizes of other files than this one are told.
-    sizes: bool,
+    pub(super) sizes: bool,
 }
 
-fn open(args: &FileArgs, how: How) -> Result<Opened, Failure> {
+pub(super) fn open(args: &FileArgs, how: How) -> Result<Opened, Failure> {
     let node = scan::open(&args.inputs())?;
     let place = args.place.place();
     let mut gaps = scan::gaps(&node, &place);
@@ -77,12 +73,12 @@ fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "icecore: {}", icecore::report::clean(line));
 }
 
-pub(crate) fn cat(args: &FileArgs) -> Done {
-    let Opened { file, exit, .. } = open(args, How { follow: true, sizes: false })?;
+pub(crate) fn cat(args: &CatArgs) -> Done {
+    let Opened { file, exit, .. } = open(&args.file, How { follow: true, sizes: false })?;
     if file.stat()?.kind != FileKind::Regular {
         return Err(Failure::usage(anyhow::anyhow!("{}: not a regular file", file.path)));
     }
-    copy(file.open()?, &mut io::stdout().lock()).map_err(reading)?;
+    copy(file.open()?, args.threads.count(), &mut io::stdout().lock()).map_err(reading)?;
     Ok(exit)
 }
 
@@ -95,16 +91,17 @@ fn of(gaps: &[Gap]) -> Exit {
     }
 }
 
-/// Copies in pieces that are large enough for whole extents.
-fn copy(source: Source, to: &mut dyn Write) -> io::Result<()> {
-    let mut stream = Stream::new(source);
-    let mut piece = vec![0; PIECE];
+/// Copies a source that this many threads read.
+pub(super) fn copy(source: Source, threads: usize, to: &mut dyn Write) -> io::Result<()> {
+    let mut ahead = Ahead::new(source, threads);
     loop {
-        let length = stream.read(&mut piece)?;
-        match piece.get(..length) {
-            Some(read) if length > 0 => to.write_all(read)?,
-            _ => return Ok(()),
+        let read = ahead.fill_buf()?;
+        if read.is_empty() {
+            return Ok(());
         }
+        to.write_all(read)?;
+        let length = read.len();
+        ahead.consume(length);
     }
 }
 
@@ -173,17 +170,17 @@ fn attributes(file: &Handle) -> Result<serde_json::Value, FormatError> {
 }
 
 /// Output and what is to be said of it at the end.
-struct Lines {
-    out: BufWriter<io::StdoutLock<'static>>,
+pub(super) struct Lines {
+    pub(super) out: BufWriter<io::StdoutLock<'static>>,
     exit: Exit,
 }
 
 impl Lines {
-    fn new(exit: Exit) -> Self {
+    pub(super) fn new(exit: Exit) -> Self {
         Self { out: BufWriter::new(io::stdout().lock()), exit }
     }
 
-    fn lost(&mut self, path: &GuestPath, error: &FormatError) {
+    pub(super) fn lost(&mut self, path: &GuestPath, error: &FormatError) {
         if error.is_host_io() {
             self.exit = Exit::Io;
         } else if self.exit == Exit::Complete {
@@ -192,7 +189,7 @@ impl Lines {
         tell(&format!("{path}: {}", error.detail()));
     }
 
-    fn done(mut self) -> Done {
+    pub(super) fn done(mut self) -> Done {
         self.out.flush()?;
         Ok(self.exit)
     }
@@ -259,43 +256,8 @@ fn target(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).escape_debug().to_string()
 }
 
-pub(crate) fn hash(args: &TreeArgs) -> Done {
-    let Opened { root, file: top, exit } = open(&args.file, How { follow: false, sizes: true })?;
-    let mut lines = Lines::new(exit);
-    if top.is_dir()? {
-        walk(&root, &top, args.recursive, &mut lines, &mut |lines, file, kind| match kind {
-            FileKind::Regular => hash_line(lines, file, args.json),
-            _ => Ok(()),
-        })?;
-    } else {
-        hash_line(&mut lines, &top, args.json)?;
-    }
-    lines.done()
-}
-
-fn hash_line(lines: &mut Lines, file: &Handle, json: bool) -> io::Result<()> {
-    let hashed = file.open().and_then(|source| {
-        let mut sum = Sha256::new();
-        let size = source.size();
-        copy(source, &mut sum).map_err(FormatError::reading("file", 0))?;
-        let digest: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((digest, size))
-    });
-    match hashed {
-        Ok((digest, size)) if json => {
-            let path = file.path.to_string();
-            writeln!(lines.out, "{}", json!({"path": path, "sha256": digest, "size": size}))
-        }
-        Ok((digest, size)) => writeln!(lines.out, "{digest}  {size}  {}", file.path),
-        Err(error) => {
-            lines.lost(&file.path, &error);
-            Ok(())
-        }
-    }
-}
-
 /// Visits what a directory holds, sorted by name; what lies on another mount is entered too.
-fn walk(
+pub(super) fn walk(
     root: &Root,
     top: &Handle,
     recursive: bool,
@@ -346,7 +308,7 @@ pub(crate) fn export(args: &ExportArgs) -> Done {
     let mut failed = None;
     let mut gaps = Vec::new();
     let written = output::to_file(&args.output, |to| {
-        gaps = scan::export(&node, &args.image, to, &scratch).map_err(|error| {
+        gaps = scan::export(&node, &args.image, args.threads.count(), to, &scratch).map_err(|error| {
             let io = io::Error::other(error.to_string());
             failed = Some(error);
             io

@@ -4,6 +4,7 @@ mod args;
 mod db;
 mod exit;
 mod files;
+mod hash;
 mod output;
 mod progress;
 mod scan;
@@ -25,7 +26,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Ls(args) => files::ls(&args),
         Command::Stat(args) => files::stat(&args),
         Command::Cat(args) => files::cat(&args),
-        Command::Hash(args) => files::hash(&args),
+        Command::Hash(args) => hash::hash(&args),
         Command::Export(args) => files::export(&args),
         Command::Match(args) => db::matches(&args),
         Command::Db { command: DbCommand::Build(args) } => db::build(&args),

@@ -26,7 +26,7 @@ use super::{
 };
 
 pub(crate) fn scan(args: &ScanArgs) -> Done {
-    library::on_threads(args.threads, || scan_here(args))
+    library::on_threads(args.threads.threads, || scan_here(args))
 }
 
 fn scan_here(args: &ScanArgs) -> Done {

@@ -13,20 +13,21 @@ use tar::{Builder, EntryType, Header};
 
 use super::overlay;
 use crate::{
-    block::Stream,
+    block::Ahead,
     error::FormatError,
     fs::{FileKind, GuestPath, Handle, Ino, Stat, Xattr},
 };
 
-/// Writes the tree below `top` as a layer tar.
-pub fn pack(top: &Handle, to: &mut dyn Write) -> io::Result<()> {
-    let mut packer = Packer { tar: Builder::new(to), links: HashMap::new() };
+/// Writes the tree below `top` as a layer tar; large files are read by this many threads.
+pub fn pack(top: &Handle, threads: usize, to: &mut dyn Write) -> io::Result<()> {
+    let mut packer = Packer { tar: Builder::new(to), threads, links: HashMap::new() };
     packer.directory(top, &GuestPath::ROOT)?;
     packer.tar.finish()
 }
 
 struct Packer<'a> {
     tar: Builder<&'a mut dyn Write>,
+    threads: usize,
     /// Files with several names, by inode: the first name has the data.
     links: HashMap<Ino, GuestPath>,
 }
@@ -104,7 +105,8 @@ impl Packer<'_> {
             (_, Some(target)) => self.tar.append_link(&mut header, name, OsStr::from_bytes(target)),
             (EntryType::Regular, None) => {
                 header.set_size(stat.size);
-                self.tar.append_data(&mut header, name, Stream::new(file.open()?).take(stat.size))
+                let data = Ahead::new(file.open()?, self.threads);
+                self.tar.append_data(&mut header, name, data.take(stat.size))
             }
             _ => self.tar.append_data(&mut header, name, io::empty()),
         };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{OpenedNode, ViewError, copies::Copies, view};
-use crate::{Digest, FormatError, Gap, block::Stream, gap::Code, layer, store::Image};
+use crate::{Digest, FormatError, Gap, block::Ahead, gap::Code, layer, store::Image};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -18,20 +18,21 @@ pub trait Scratch: Read + Write + Seek {}
 
 impl<T: Read + Write + Seek> Scratch for T {}
 
-/// Writes the image that a name or digest names. `scratch` gives empty temporary files.
+/// Writes the image that a name or digest names, reading on this many threads. `scratch` gives empty temporary files.
 ///
 /// A layer that is made anew has another digest than the one that was pulled, so the configuration names the
 /// new one; files, history and labels are the image's own. The answer is what is not as it was in the image.
 pub fn export(
     node: &OpenedNode,
     name: &str,
+    threads: usize,
     to: &mut dyn Write,
     scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
 ) -> Result<Vec<Gap>, ViewError> {
     let image = view::find_image(node, name)?;
     let mut gaps = image.gaps.clone();
     let copies = Copies::new(&node.stores);
-    let mut archive = Archive { tar: tar::Builder::new(to) };
+    let mut archive = Archive { tar: tar::Builder::new(to), threads };
     let mut layers = Vec::new();
     let mut diff_ids = Vec::new();
     for layer in &image.layers {
@@ -75,6 +76,7 @@ fn to_json(value: &Value) -> io::Result<Vec<u8>> {
 
 struct Archive<'a> {
     tar: tar::Builder<&'a mut dyn Write>,
+    threads: usize,
 }
 
 impl Archive<'_> {
@@ -89,7 +91,8 @@ impl Archive<'_> {
         if let Some(blob) = copies.of(diff_id).0.iter().find_map(|copy| copy.sources().blob) {
             let size = blob.bytes.size();
             let name = format!("blobs/sha256/{}", blob.digest.hex());
-            let mut from = Summed { inner: Stream::new(blob.bytes), sum: Sha256::new(), size: 0 };
+            let mut from =
+                Summed { inner: Ahead::new(blob.bytes, self.threads), sum: Sha256::new(), size: 0 };
             self.append(&name, size, &mut from)?;
             let actual = Digest::from_bytes(from.sum.finalize().into());
             if actual != blob.digest {
@@ -102,7 +105,7 @@ impl Archive<'_> {
         let (tree, emptied) = copies.whole_tree(diff_id)?;
         gaps.extend(emptied);
         let mut summed = Summed { inner: scratch()?, sum: Sha256::new(), size: 0 };
-        layer::pack(&tree, &mut summed)?;
+        layer::pack(&tree, self.threads, &mut summed)?;
         let Summed { mut inner, sum, size } = summed;
         let digest = Digest::from_bytes(sum.finalize().into());
         inner.seek(SeekFrom::Start(0))?;
@@ -149,7 +152,7 @@ impl Write for Summed<Box<dyn Scratch>> {
     }
 }
 
-impl Read for Summed<Stream> {
+impl Read for Summed<Ahead> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buf)?;
         self.sum.update(buf.get(..length).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! A scan: disks in, a report out. The only room with threads that compute.
+//! A scan: disks in, a report out. The room whose threads compute.
 
 mod containers;
 mod convert;

@@ -52,6 +52,18 @@ fn variables_of_flags_take_the_words_of_shells() {
 }
 
 #[test]
+fn as_many_threads_as_are_asked_for_read_the_same() {
+    let disk = "disk-fixtures/demo/node.qcow2";
+    let hashes = |threads| {
+        let words = ["hash", "-R", "--threads", threads, disk, "/"];
+        icecore(&words).output().unwrap().stdout
+    };
+    let one = hashes("1");
+    assert!(one.iter().filter(|byte| **byte == b'\n').count() > 100);
+    assert!(hashes("3") == one && hashes("0") == one);
+}
+
+#[test]
 fn a_disk_that_cannot_be_read_is_no_node_of_another_kind() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cut.qcow2");

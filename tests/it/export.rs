@@ -42,7 +42,7 @@ fn an_exported_image_unpacks_to_its_files() {
     let node = node();
     for name in ["registry.example/shop/web:1.1", "registry.example/shop/front:2.1"] {
         let mut archive = Vec::new();
-        scan::export(&node, name, &mut archive, &|| Ok(Box::new(tempfile::tempfile()?))).unwrap();
+        scan::export(&node, name, 2, &mut archive, &|| Ok(Box::new(tempfile::tempfile()?))).unwrap();
         let members = members(&archive);
         let blob = |digest: &Value| {
             let digest: Digest = digest.as_str().unwrap().parse().unwrap();
@@ -80,7 +80,7 @@ fn a_layer_packed_from_its_snapshot_has_the_same_facts() {
         for layer in &image.layers {
             let snapshot = node.stores[0].store.layer(layer).snapshot.unwrap();
             let mut tar = Vec::new();
-            layer::pack(&snapshot, &mut tar).unwrap();
+            layer::pack(&snapshot, 2, &mut tar).unwrap();
             let digest = Digest::of(&tar);
             let tree =
                 layer::open_blob(&(Arc::new(Memory::new(tar)) as Source), &digest, &digest, &layer::wants);
