@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# bench-fs.sh [DIR]: each file system against the kernel's own driver, warm, in one run: a walk of 200,000 files on one
-# thread against `find`, and reading all of them against `cat`. Needs root and 6 GB in DIR (default: a temporary one).
+# bench-fs.sh [DIR [KIND…]]: each file system against the kernel's own driver, warm, in one run: a walk of 200,000 files on one
+# thread against `find`, and reading all of them against `cat`. NTFS and exFAT are set against their drivers in user space,
+# FAT against none. Needs root, ntfs-3g, exfat-fuse, mtools, and 12 GB in DIR (default: a temporary one).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "${INSIDE:-}" ] || exec env INSIDE=1 unshare --mount -- "$0" "$@"
@@ -27,18 +28,36 @@ for top in range(40):
 P
 fi
 
-filled() { # image size mkfs…: made by the kernel
-  [ -e "$1" ] && return
-  truncate -s "$2" "$1"; "${@:3}" "$1" > /dev/null
-  mount -o "loop${options:-}" "$1" "$dir/mnt"; cp -a "$dir/tree/." "$dir/mnt"; umount "$dir/mnt"
+kinds=(ext4 xfs btrfs btrfs-zstd btrfs-lzo btrfs-zlib erofs erofs-lz4 squashfs-zstd squashfs-gzip ntfs exfat fat32)
+[ $# -gt 1 ] && kinds=("${@:2}")
+
+filled() { # mount options: the image, filled by the driver that mounts it
+  mounted "$@"; cp -r "$dir/tree/." "$dir/mnt"; umount "$dir/mnt"
 }
-filled "$dir/ext4" 3G mkfs.ext4 -q -N 400000
-filled "$dir/xfs" 3G mkfs.xfs -q
-filled "$dir/btrfs" 3G mkfs.btrfs -q
-options=,compress=zstd filled "$dir/btrfs-zstd" 3G mkfs.btrfs -q
-[ -e "$dir/erofs" ] || mkfs.erofs --quiet "$dir/erofs" "$dir/tree" > /dev/null 2>&1
-[ -e "$dir/erofs-lz4" ] || mkfs.erofs --quiet -zlz4 "$dir/erofs-lz4" "$dir/tree" > /dev/null 2>&1
-[ -e "$dir/squashfs-zstd" ] || mksquashfs "$dir/tree" "$dir/squashfs-zstd" -comp zstd -quiet -no-progress > /dev/null
+mounted() {
+  case $kind in
+    ntfs) ntfs-3g -o "big_writes,${1:-rw}" "$image" "$dir/mnt" ;;
+    exfat) mount.exfat-fuse -o "${1:-rw}" "$image" "$dir/mnt" 2> /dev/null > /dev/null ;;
+    *) mount -o "loop,${1:-rw}" "$image" "$dir/mnt" ;;
+  esac
+}
+make() {
+  case $kind in
+    erofs) mkfs.erofs --quiet "$image" "$dir/tree" > /dev/null 2>&1; return ;;
+    erofs-*) mkfs.erofs --quiet "-z${kind#*-}" "$image" "$dir/tree" > /dev/null 2>&1; return ;;
+    squashfs-*) mksquashfs "$dir/tree" "$image" -comp "${kind#*-}" -quiet -no-progress > /dev/null; return ;;
+  esac
+  truncate -s 3G "$image"
+  case $kind in
+    ext4) mkfs.ext4 -q -N 400000 "$image"; filled ;;
+    xfs) mkfs.xfs -q "$image"; filled ;;
+    btrfs) mkfs.btrfs -q "$image" > /dev/null 2>&1; filled ;;
+    btrfs-*) mkfs.btrfs -q "$image" > /dev/null 2>&1; filled "compress=${kind#*-}" ;;
+    ntfs) mkntfs -q -Q -F "$image" 2> /dev/null > /dev/null; filled ;;
+    exfat) mkfs.exfat "$image" > /dev/null; filled ;;
+    fat32) mkfs.vfat -F 32 -s 8 "$image" > /dev/null; mcopy -s -Q -i "$image" "$dir"/tree/* :: ;;
+  esac
+}
 
 seconds() { # COMMAND…: the best of three
   python3 - "$@" <<'P'
@@ -52,17 +71,22 @@ print(f"{min(once() for _ in range(3)):.3f}")
 P
 }
 printf '%-14s %8s %8s %6s  %8s %8s %6s  %s\n' "" walk find ratio read cat ratio "MB/s"
-for image in "$dir"/{ext4,xfs,btrfs,btrfs-zstd,erofs,erofs-lz4,squashfs-zstd}; do
+for kind in "${kinds[@]}"; do
+  image=$dir/$kind
+  if [ ! -e "$image" ]; then make; fi
   cat "$image" > /dev/null
-  mount -o loop,ro "$image" "$dir/mnt"
-  find=$(seconds find "$dir/mnt")
-  cat=$(seconds bash -c 'find "$1" -type f -print0 | xargs -0 cat' - "$dir/mnt")
-  umount "$dir/mnt"
+  find=nan cat=nan
+  if [ "$kind" != fat32 ]; then
+    mounted ro
+    find=$(seconds find "$dir/mnt")
+    cat=$(seconds bash -c 'find "$1" -type f -print0 | xargs -0 cat' - "$dir/mnt")
+    umount "$dir/mnt"
+  fi
   for _ in 1 2 3 4; do "$bench" --bench "$image"; done | python3 -c '
 import sys
 name, find, cat = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
 rows = [line.split() for line in sys.stdin]
 walk, read, bytes = min(float(row[2]) for row in rows), min(float(row[5]) for row in rows), int(rows[0][4])
-print(f"{name:14} {walk:8.3f} {find:8.3f} {walk / find:6.2f}  {read:8.3f} {cat:8.3f} {cat / read:6.2f}  {bytes / 1e6 / read:.0f}")' "$(basename "$image")" "$find" "$cat"
+print(f"{name:14} {walk:8.3f} {find:8.3f} {walk / find:6.2f}  {read:8.3f} {cat:8.3f} {cat / read:6.2f}  {bytes / 1e6 / read:.0f}")' "$kind" "$find" "$cat"
 done
 echo "walk: seconds here / find (less is better); read: throughput here / cat (more is better)"

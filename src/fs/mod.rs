@@ -345,11 +345,7 @@ pub static FILE_SYSTEMS: &[Driver] = &[
 /// Opens the file system that a volume holds, `None` if it is none that icecore reads. A volume whose beginning
 /// cannot be read is an error.
 pub fn open(source: &Source) -> Option<Result<Opened, FormatError>> {
-    let probed = Probed::new(source);
-    match driver(&probed) {
-        Some(driver) => Some((driver.open)(Arc::clone(source))),
-        None => probed.failure().map(|error| Err(FormatError::reading("volume", 0)(error))),
-    }
+    open_set(std::slice::from_ref(source))
 }
 
 /// The name of the file system that a volume begins like, whether or not it can be opened.
