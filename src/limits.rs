@@ -31,8 +31,8 @@ pub const HTTP_RANGES: usize = 1 << 20;
 pub const PARTITIONS: usize = 1024;
 /// Mounts of one node: what a machine's fstab names is a few dozen at most.
 pub const MOUNTS: usize = 1024;
-/// Subvolumes at the top of a file system that are looked at for an operating system.
-pub const ROOT_SUBVOLUMES: usize = 256;
+/// Subvolumes of a file system that are looked at for an operating system, or for a runtime's state.
+pub const ROOT_SUBVOLUMES: usize = 4096;
 /// Entries of a boot loader, or deployments of ostree, of one node.
 pub const BOOT_ENTRIES: usize = 256;
 /// Rounds in which directories are shown at second places, each of which may need those of the round before.

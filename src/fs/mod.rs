@@ -225,6 +225,22 @@ pub trait FileSystem: Send + Sync {
     fn subvolume(&self, _which: Subvolume<'_>) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
         Ok(None)
     }
+
+    /// The subvolumes that there are, in the order of their numbers; none where a file system cannot have any.
+    fn subvolumes(&self) -> Vec<Branch> {
+        Vec::new()
+    }
+}
+
+/// A subvolume of a file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its number.
+    pub id: u64,
+    /// Its root directory.
+    pub root: Ino,
+    /// Its name, where that is one in the top directory of them all.
+    pub top_name: Option<Vec<u8>>,
 }
 
 /// A tree of files among several of one file system, as the options of `mount` name it.

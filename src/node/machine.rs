@@ -1,6 +1,6 @@
 //! A machine from its volumes.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Runtime, Site,
@@ -12,9 +12,10 @@ use super::{
 use crate::{
     Gap,
     error::FormatError,
-    fs::{GuestPath, Opened, Root},
+    fs::{Branch, FileSystem, GuestPath, Opened, Root, Subvolume},
     gap::{Code, Reason, Scope},
     inventory::Os,
+    limits,
     volume::{Signature, Volume},
 };
 
@@ -70,12 +71,17 @@ pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machi
         gaps: Vec::new(),
     };
     let mut rest: Vec<&NodeVolume> = volumes.iter().collect();
+    let all = volumes.iter().map(|volume| &volume.volume).chain(unread.iter().map(|(volume, _)| volume));
+    let disks: BTreeSet<usize> = all.map(|volume| volume.disk).collect();
     let mut absent = Vec::new();
     if let Some(system) = systems::own(volumes, unread, &mut machine.gaps) {
-        absent = machine.mount(system, volumes, &mut rest);
+        absent = machine.mount(system, (volumes, &disks), &mut rest);
     }
     let mut missing = machine.find_sites();
     machine.find_elsewhere(&rest, &mut missing);
+    if machine.sites.is_empty() {
+        machine.find_unmounted(volumes, &mut missing);
+    }
     machine.judge(volumes, unread, &missing, &absent);
     machine
 }
@@ -132,19 +138,53 @@ impl Machine {
     /// is no longer missing.
     fn find_elsewhere(&mut self, rest: &[&NodeVolume], missing: &mut Vec<Configured>) {
         for volume in rest {
-            let root = Root::new(Arc::clone(&volume.opened.fs));
-            let id = &volume.volume.id;
-            for runtime in [Runtime::Containerd, Runtime::Docker, Runtime::ContainersStorage] {
-                self.look(&root, Some(id), runtime, "");
+            self.find_in(&volume.opened.fs, &volume.volume.id, missing);
+            // Copies that were taken of them lie deeper.
+            for branch in volume.opened.fs.subvolumes().iter().filter(|branch| branch.top_name.is_some()) {
+                self.find_in_branch(volume, branch, missing);
             }
-            for (runtime, path) in PLACES {
-                self.look_from_any_depth(&root, id, *runtime, path);
-            }
-            missing.retain(|configured| {
-                let path = String::from_utf8_lossy(configured.path.as_bytes()).into_owned();
-                !self.look_from_any_depth(&root, id, configured.runtime, path.trim_start_matches('/'))
-            });
         }
+    }
+
+    /// State directories in subvolumes that nothing is known to mount, wherever they are.
+    fn find_unmounted(&mut self, volumes: &[NodeVolume], missing: &mut Vec<Configured>) {
+        for volume in volumes {
+            let branches = volume.opened.fs.subvolumes();
+            if branches.len() > limits::ROOT_SUBVOLUMES {
+                let error = FormatError::limit(format!("more than {} subvolumes", limits::ROOT_SUBVOLUMES));
+                let effect = "a runtime's state in the others is not reported";
+                self.gaps.push(Gap::from_error(&error, Scope::Volume, &volume.volume.id, effect));
+            }
+            for branch in branches.iter().take(limits::ROOT_SUBVOLUMES) {
+                self.find_in_branch(volume, branch, missing);
+            }
+        }
+    }
+
+    fn find_in_branch(&mut self, volume: &NodeVolume, branch: &Branch, missing: &mut Vec<Configured>) {
+        let (fs, id) = (&volume.opened.fs, &volume.volume.id);
+        if branch.root == fs.root() {
+            return;
+        }
+        match fs.subvolume(Subvolume::Id(branch.id)) {
+            Ok(tree) => tree.iter().for_each(|tree| self.find_in(tree, id, missing)),
+            Err(error) => self.lost(&error, id, &format!("subvolume {}", branch.id)),
+        }
+    }
+
+    /// State directories of a tree that is not part of the machine's.
+    fn find_in(&mut self, fs: &Arc<dyn FileSystem>, id: &String, missing: &mut Vec<Configured>) {
+        let root = Root::new(Arc::clone(fs));
+        for runtime in [Runtime::Containerd, Runtime::Docker, Runtime::ContainersStorage] {
+            self.look(&root, Some(id), runtime, "");
+        }
+        for (runtime, path) in PLACES {
+            self.look_from_any_depth(&root, id, *runtime, path);
+        }
+        missing.retain(|configured| {
+            let path = String::from_utf8_lossy(configured.path.as_bytes()).into_owned();
+            !self.look_from_any_depth(&root, id, configured.runtime, path.trim_start_matches('/'))
+        });
     }
 
     /// Looks for a path of which the first components may be those of the place where the volume is mounted.
@@ -213,9 +253,12 @@ impl Machine {
     fn look(&mut self, root: &Root, volume: Option<&String>, runtime: Runtime, path: &str) -> bool {
         match sites::at(root, runtime, path) {
             Ok(Some(dir)) => {
-                let known = self.sites.iter().any(|site| {
-                    Arc::ptr_eq(&site.dir.fs, &dir.fs) && site.dir.ino == dir.ino && site.runtime == runtime
-                });
+                // The subvolumes of a volume have one numbering of inodes.
+                let is_same = |site: &&Site| {
+                    Arc::ptr_eq(&site.dir.fs, &dir.fs) || volume.is_some() && site.volume.as_ref() == volume
+                };
+                let mut same = self.sites.iter().filter(is_same);
+                let known = same.any(|site| site.dir.ino == dir.ino && site.runtime == runtime);
                 if !known {
                     self.sites.push(Site { runtime, volume: volume.cloned(), path: dir.path.clone(), dir });
                 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    devices::is_on,
+    devices::{Names, has_number, is_on},
     fstab::{self, Line},
     machine::{Machine, MountPoint, NodeVolume},
     sites::PLACES,
@@ -50,10 +50,11 @@ impl Machine {
     pub(super) fn mount<'a>(
         &mut self,
         system: System<'a>,
-        volumes: &'a [NodeVolume],
+        (volumes, disks): (&'a [NodeVolume], &BTreeSet<usize>),
         rest: &mut Vec<&'a NodeVolume>,
     ) -> Vec<Absent> {
         let id = system.volume.volume.id.clone();
+        let own = system.volume.volume.disk;
         if let Some(spec) = system.spec {
             self.mounts.push(MountPoint { path: GuestPath::ROOT, volume: id.clone(), spec, shows: None });
         }
@@ -67,14 +68,22 @@ impl Machine {
             root = self.place(root, placed);
         }
         self.os = system.os.or_else(|| self.own_os(&root, &id));
-        let (disks, binds): (Vec<Line>, Vec<Line>) =
+        let (lines, binds): (Vec<Line>, Vec<Line>) =
             self.lines(&root, &id).into_iter().partition(Line::is_disk);
-        let mut absent: Vec<Absent> = Vec::new();
-        for line in disks {
+        let names = Names::of(&lines, own, disks);
+        let (mut absent, mut doubtful): (Vec<Absent>, Vec<&NodeVolume>) = (Vec::new(), Vec::new());
+        for line in lines {
             if line.options.iter().any(|option| option == IF_THERE) && !is_there(&root, &line.at) {
                 continue;
             }
-            match self.volume_of(&line, &id, volumes, rest).map(|found| (found, tree(found, &line))) {
+            let found = self.volume_of(&line, &names, &id, volumes, rest);
+            if let Some(found) = found
+                && let Some(gap) = doubt(&line, &names, found, own, rest)
+            {
+                self.gaps.push(gap);
+                doubtful.push(found);
+            }
+            match found.map(|found| (found, tree(found, &line))) {
                 Some((found, Ok(fs))) => {
                     let mount = Mount { at: canonical(&root, &line.at), ino: fs.root(), fs };
                     let volume = found.volume.id.clone();
@@ -87,6 +96,8 @@ impl Machine {
                 }
             }
         }
+        // State that is not where it would be in the right order is found as on a disk that nothing mounts.
+        rest.append(&mut doubtful);
         root = self.bind(root, binds, &id, &mut absent);
         for one in absent.iter().filter(|one| one.is_needed) {
             let detail = format!("{}, and no given volume is known to be that", one.line.text());
@@ -153,12 +164,13 @@ impl Machine {
     fn volume_of<'a>(
         &mut self,
         line: &Line,
+        names: &Names,
         id: &str,
         volumes: &'a [NodeVolume],
         rest: &mut Vec<&'a NodeVolume>,
     ) -> Option<&'a NodeVolume> {
         let fitting: Vec<usize> =
-            (0..).zip(&*rest).filter(|(_, one)| is_on(one, line)).map(|(at, _)| at).collect();
+            (0..).zip(&*rest).filter(|(_, one)| is_on(one, line, names)).map(|(at, _)| at).collect();
         if fitting.len() > 1 {
             let ids = fitting.iter().filter_map(|at| rest.get(*at)).map(|one| one.volume.id.as_str());
             let ids = ids.collect::<Vec<_>>().join(", ");
@@ -171,7 +183,8 @@ impl Machine {
             let id = &one.volume.id;
             self.mounts.iter().any(|mount| mount.path == line.at && mount.volume == *id)
         };
-        let again = |one: &&NodeVolume| is_on(one, line) && (line.subvolume().is_some() || is_there(one));
+        let again =
+            |one: &&NodeVolume| is_on(one, line, names) && (line.subvolume().is_some() || is_there(one));
         free.or_else(|| volumes.iter().find(again))
     }
 
@@ -241,6 +254,30 @@ impl Machine {
         let above = self.mounts.iter().filter(|mount| dir.path.starts_with(&mount.path));
         above.max_by_key(|mount| mount.path.depth()).map(|mount| mount.volume.clone()).unwrap_or_default()
     }
+}
+
+/// What is to be said of a volume that was chosen by how the kernel counts disks, where another one may be meant.
+fn doubt(line: &Line, names: &Names, found: &NodeVolume, own: usize, rest: &[&NodeVolume]) -> Option<Gap> {
+    if names.is_certain
+        || found.volume.disk == own
+        || found.volume.names.contains(&line.spec)
+        || !has_number(found, line)
+    {
+        return None;
+    }
+    let fits = |one: &&&NodeVolume| {
+        let disk = one.volume.disk;
+        disk != own && disk != found.volume.disk && has_number(one, line)
+    };
+    let others: Vec<&str> = rest.iter().filter(fits).map(|one| one.volume.id.as_str()).collect();
+    let id = &found.volume.id;
+    let which = if others.is_empty() { "a disk that was not given".to_owned() } else { others.join(", ") };
+    let detail = format!(
+        "{}: that is {id} in the order in which the disks were given, and may be {which}",
+        line.text()
+    );
+    let gap = Gap::new(Code::MissingDisk, Scope::Volume, id, detail, "files may be those of another disk");
+    Some(gap.at(line.file()))
 }
 
 fn is_there(root: &Root, path: &GuestPath) -> bool {

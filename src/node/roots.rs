@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use super::{
-    devices::is_on,
+    devices::{Names, has_number, is_on},
     fstab::{self, Line},
     machine::NodeVolume,
 };
 use crate::{
     error::FormatError,
-    fs::{FileSystem, GuestPath, Listing, Root, Subvolume},
+    fs::{Branch, FileSystem, GuestPath, Root, Subvolume},
     inventory::{EXTRACTORS, Os},
     limits,
 };
 
-/// The number of the subvolume that all others are below.
-const TOP_SUBVOLUME: u64 = 5;
+/// A file system with some tree of it as its root.
+type Tree = Arc<dyn FileSystem>;
+
+/// What distributions call the subvolume of the root.
+const USUAL: [&[u8]; 4] = [b"@", b"@rootfs", b"root", b"@root"];
 
 /// Whether a tree is an operating system's root: it says which, or holds what one has: an fstab, or the database of a
 /// package manager. What was found holds, whatever else cannot be read.
@@ -35,64 +38,70 @@ pub(super) fn holds_os(root: &Root) -> Result<bool, FormatError> {
     failure.filter(|_| !found).map_or(Ok(found), Err)
 }
 
-/// The tree of a volume that is an operating system's root: the one that is mounted by default, or else one of the
-/// subvolumes at its top. Of several, that one which its own fstab calls the root. What of the others could not be read is
-/// told.
-pub(super) fn root_of(
-    fs: &Arc<dyn FileSystem>,
-    tell: &mut impl FnMut(&FormatError),
-) -> Result<Option<Arc<dyn FileSystem>>, FormatError> {
+/// The tree of a volume that is an operating system's root: the one that is mounted by default, or else the subvolume that
+/// its own fstab calls the root, or else the first of those at the top. What is not certain, or could not be read, is told.
+pub(super) fn root_of(fs: &Tree, tell: &mut impl FnMut(&FormatError)) -> Result<Option<Tree>, FormatError> {
     if holds_os(&Root::new(Arc::clone(fs)))? {
         return Ok(Some(Arc::clone(fs)));
     }
-    let Some(top) = fs.subvolume(Subvolume::Id(TOP_SUBVOLUME))? else { return Ok(None) };
-    let (mut found, mut failure) = (None, None);
-    let Listing { entries, damage, .. } = top.read_dir(top.root())?;
-    damage.iter().for_each(&mut *tell);
-    if entries.len() > limits::ROOT_SUBVOLUMES {
-        let what = format!("more than {} names at the top of a file system", limits::ROOT_SUBVOLUMES);
-        failure = Some(FormatError::limit(what));
+    let mut failure = None;
+    // Images, too, may be unpacked to subvolumes; none of them is at the top, and none says that it is this root.
+    let (mut branches, deeper): (Vec<Branch>, Vec<Branch>) =
+        fs.subvolumes().into_iter().partition(|branch| branch.top_name.is_some());
+    branches.sort_by_key(|branch| !branch.top_name.as_deref().is_some_and(|name| USUAL.contains(&name)));
+    branches.extend(deeper);
+    if branches.len() > limits::ROOT_SUBVOLUMES {
+        failure = Some(FormatError::limit(format!("more than {} subvolumes", limits::ROOT_SUBVOLUMES)));
     }
-    for entry in entries.into_iter().take(limits::ROOT_SUBVOLUMES) {
-        let tree = fs.subvolume(Subvolume::Path(&entry.name)).and_then(|tree| match tree {
-            Some(tree) => Ok(holds_os(&Root::new(Arc::clone(&tree)))?.then_some(tree)),
-            None => Ok(None),
-        });
-        let tree = match tree {
-            Ok(Some(tree)) => tree,
-            Ok(None) => continue,
+    let mut found = Vec::new();
+    for branch in branches.into_iter().take(limits::ROOT_SUBVOLUMES) {
+        match root_at(fs, &branch) {
+            Ok(Some((tree, true))) => return Ok(Some(tree)),
+            Ok(Some((tree, false))) => found.push((branch.top_name.unwrap_or_default(), tree)),
+            Ok(None) => {}
             // Another one may be the root.
-            Err(error) => {
-                failure.get_or_insert(error);
-                continue;
-            }
-        };
-        let text =
-            Root::new(Arc::clone(&tree)).read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
-        let lines = fstab::parse(&String::from_utf8_lossy(&text));
-        let own = |line: &Line| match line.subvolume() {
-            Some(Subvolume::Path(path)) => path.strip_prefix(b"/").unwrap_or(path) == entry.name,
-            _ => false,
-        };
-        if lines.iter().any(|line| line.at == GuestPath::ROOT && own(line)) {
-            return Ok(Some(tree));
+            Err(error) => failure = failure.or(Some(error)),
         }
-        found.get_or_insert(tree);
     }
-    match (found, failure) {
+    if found.len() > 1 {
+        let names: Vec<String> = found.iter().map(|(name, _)| name.escape_ascii().to_string()).collect();
+        let problem =
+            format!("each of the subvolumes {} may be the root; the first is taken", names.join(", "));
+        tell(&FormatError::corrupt("fstab", 0, problem));
+    }
+    match (found.into_iter().next(), failure) {
         (None, Some(error)) => Err(error),
         (found, failure) => {
             failure.iter().for_each(tell);
-            Ok(found)
+            Ok(found.map(|(_, tree)| tree))
         }
     }
+}
+
+/// A subvolume that holds an operating system, and whether its own fstab calls it the root: one that is not at the top
+/// counts only then.
+fn root_at(fs: &Tree, branch: &Branch) -> Result<Option<(Tree, bool)>, FormatError> {
+    let Some(tree) = fs.subvolume(Subvolume::Id(branch.id))? else { return Ok(None) };
+    let root = Root::new(Arc::clone(&tree));
+    let text = root.read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
+    let lines = fstab::parse(&String::from_utf8_lossy(&text));
+    let is_it = |which: Subvolume<'_>| match which {
+        Subvolume::Id(id) => id == branch.id,
+        path => fs.subvolume(path).ok().flatten().is_some_and(|named| named.root() == branch.root),
+    };
+    let mut own = lines.iter().filter(|line| line.at == GuestPath::ROOT).filter_map(Line::subvolume);
+    let is_named = own.any(is_it);
+    let counts = (is_named || branch.top_name.is_some()) && holds_os(&root)?;
+    Ok(counts.then_some((tree, is_named)))
 }
 
 /// Whether the fstab on a volume calls that volume the root.
 pub(super) fn is_its_root(volume: &NodeVolume, root: &Root) -> bool {
     let text = root.read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
     let lines = fstab::parse(&String::from_utf8_lossy(&text));
-    lines.iter().any(|line| line.at == GuestPath::ROOT && is_on(volume, line))
+    let mut lines = lines.iter().filter(|line| line.at == GuestPath::ROOT);
+    // As the kernel counts disks, the disk of the root is whichever the root calls so.
+    lines.any(|line| has_number(volume, line) || is_on(volume, line, &Names::none()))
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     block::{ReadAt, Source, read_vec},
     error::FormatError,
-    fs::{FileKind, FileSystem, Ino, Listing, Member, Opened, Stat, Subvolume, Xattr, symlink, uuid_text},
+    fs::{
+        Branch, FileKind, FileSystem, Ino, Listing, Member, Opened, Stat, Subvolume, Xattr, symlink,
+        uuid_text,
+    },
 };
 
 /// Whether the source begins like a device of a btrfs file system.
@@ -164,5 +167,9 @@ impl FileSystem for Btrfs {
             Subvolume::Path(path) => self.named(path)?,
         };
         Ok(root.map(|root| -> Arc<dyn FileSystem> { Arc::new(self.with_root(root)) }))
+    }
+
+    fn subvolumes(&self) -> Vec<Branch> {
+        self.volume.subvolumes.branches()
     }
 }

@@ -19,7 +19,11 @@ use super::{
     nodes::Nodes,
     tree::{Item, Tree},
 };
-use crate::{error::FormatError, fs::Ino, limits, num};
+use crate::{
+    error::FormatError,
+    fs::{Branch, Ino},
+    limits, num,
+};
 
 const STRUCTURE: &str = "btrfs root item";
 const NUMBER_BITS: u32 = 44;
@@ -131,6 +135,19 @@ impl Subvolumes {
     pub(super) fn root_of(&self, id: u64) -> Option<Ino> {
         let subvolume = *self.by_id.get(&id)?;
         Some(Ino(packed(subvolume, FIRST_FREE)))
+    }
+
+    /// All of them, by number.
+    pub(super) fn branches(&self) -> Vec<Branch> {
+        let at_top = |parent: &&Parent| parent.subvolume == FS_TREE && parent.dir == FIRST_FREE;
+        let branch = |(at, subvolume): (usize, &Subvolume)| Branch {
+            id: subvolume.id,
+            root: Ino(packed(at, FIRST_FREE)),
+            top_name: subvolume.parent.as_ref().filter(at_top).map(|parent| parent.name.clone()),
+        };
+        let mut all: Vec<Branch> = self.list.iter().enumerate().map(branch).collect();
+        all.sort_by_key(|branch| branch.id);
+        all
     }
 
     /// The place of a subvolume in the table.

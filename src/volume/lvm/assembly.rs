@@ -120,7 +120,8 @@ impl<'a> Assembly<'a> {
             notes.extend(lacks.errors.into_iter().map(|error| (id.clone(), error)));
             let own = self.group.physical.values().filter_map(|volume| self.physical.get(&volume.uuid));
             let disk = own.map(|volume| volume.disk).min().unwrap_or(0);
-            let names = names(&self.group.name, shown);
+            let own_id = self.group.logical.get(shown).map_or("", |volume| &volume.id);
+            let names = names((&self.group.name, &self.group.id.replace('-', "")), (shown, own_id));
             let volume = Volume { id, disk, start: 0, source, partition: None, names, parts: parts.clone() };
             seen.push((volume, Below { depth, reads: lacks.reads }));
         }

@@ -42,6 +42,8 @@ pub(super) struct Physical {
 /// A logical volume.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Logical {
+    /// Its identifier, without dashes.
+    pub(super) id: String,
     /// Whether people see it; others are parts of it.
     pub(super) visible: bool,
     pub(super) segments: Vec<Segment>,
@@ -134,7 +136,10 @@ impl Logical {
             Some(count) if count != crate::num::to_u64(segments.len()) => {
                 Err(format!("{} of {count} segments", segments.len()))
             }
-            _ => Ok(Self { visible: is("VISIBLE"), segments }),
+            _ => {
+                let id = section.text("id").unwrap_or_default().replace('-', "");
+                Ok(Self { id, visible: is("VISIBLE"), segments })
+            }
         }
     }
 }

@@ -124,10 +124,16 @@ fn newest(groups: &mut BTreeMap<String, Group>, group: Group) {
     }
 }
 
-/// The device names of a logical volume. The device mapper doubles dashes.
-fn names(group: &str, name: &str) -> Vec<String> {
-    let doubled = |text: &str| text.replace('-', "--");
-    vec![format!("/dev/{group}/{name}"), format!("/dev/mapper/{}-{}", doubled(group), doubled(name))]
+/// The device names of a logical volume, as LVM2 and udev make them. The device mapper doubles dashes.
+fn names(group: (&str, &str), volume: (&str, &str)) -> Vec<String> {
+    let ((group, group_id), (name, id)) = (group, volume);
+    let mapped = format!("{}-{}", group.replace('-', "--"), name.replace('-', "--"));
+    vec![
+        format!("/dev/{group}/{name}"),
+        format!("/dev/mapper/{mapped}"),
+        format!("/dev/disk/by-id/dm-name-{mapped}"),
+        format!("/dev/disk/by-id/dm-uuid-LVM-{group_id}{id}"),
+    ]
 }
 
 #[cfg(test)]
@@ -136,6 +142,12 @@ mod tests {
 
     #[test]
     fn device_names() {
-        assert_eq!(names("vg-a", "root"), ["/dev/vg-a/root", "/dev/mapper/vg--a-root"]);
+        let expected = [
+            "/dev/vg-a/root",
+            "/dev/mapper/vg--a-root",
+            "/dev/disk/by-id/dm-name-vg--a-root",
+            "/dev/disk/by-id/dm-uuid-LVM-GROUPVOLUME",
+        ];
+        assert_eq!(names(("vg-a", "GROUP"), ("root", "VOLUME")), expected);
     }
 }
