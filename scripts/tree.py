@@ -785,6 +785,36 @@ class Fill:
             self.file("directory/%s%d" % ("name" * (i % 20), i), b"%d" % i)
         os.makedirs(self.at("/".join("d%d" % i for i in range(40))))
 
+    def in_use(self):
+        """What has no journal, written and changed while some of it is synced and the rest is not; files are held open."""
+        self.fat_tiny()
+        self.sync()
+        os.mkdir(self.at("after"))
+        for i in range(60):
+            self.file("after/a longer name of file %02d" % i, b"after the sync %d\n" % i * (i * 20))
+        self.fsync("after/synced", b"synced" * 3000)
+        os.rename(self.at("dir/sub"), self.at("after/moved"))
+        os.unlink(self.at("size4097"))
+        os.truncate(self.at("size33000"), 3000)
+        self.fsync("size2048", b"written over" * 4000)
+        for i in range(0, 150, 3):
+            os.unlink(self.at("many/name%03d%s" % (i, "x" * (i % 30))))
+        self.fsync("commit", b"c" * 5000)
+        for i in range(40):
+            self.file("many/later %d" % i, b"later" * i)
+        self.sync()
+        # What lies between these is not synced: parts of it are on the disk.
+        self.held = []
+        for i in range(5):
+            fd = self.write("held%d" % i, b"held %d " % i * 2000)
+            os.fsync(fd) if i % 2 else None
+            os.pwrite(fd, b"more" * 3000, 20000)
+            self.held.append(fd)
+        os.unlink(self.at("held1"))
+        os.rename(self.at("commit"), self.at("renamed while it is in use"))
+        for i in range(30):
+            self.file("after/lost %d" % i, b"perhaps lost" * i)
+
     def windows_tiny(self):
         """What NTFS has, in small: data in the record and in clusters, holes, links of both kinds, streams, compressed files, a
         directory of several blocks, names that differ by the case of their letters."""

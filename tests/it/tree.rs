@@ -23,6 +23,8 @@ use icecore::{
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::judged;
+
 /// The samples of `scripts/tree.py`, by which the content of a large file is known.
 const SAMPLE: u64 = 64 << 10;
 const STRIDE: u64 = 16 << 20;
@@ -261,12 +263,18 @@ fn named(dir: &Path, suffix: &str) -> Vec<PathBuf> {
 pub(crate) fn check_matrix(variable: &str, at_least: usize) {
     let lists = named(&crate::shared::directory(variable), ".tsv");
     assert!(lists.len() >= at_least, "{} images", lists.len());
-    let mut all = Vec::new();
-    for list in lists {
+    let (mut all, mut files, mut differ) = (Vec::new(), 0, 0);
+    for list in &lists {
         let volumes = volumes(&list.with_extension("img"));
         let name = list.file_stem().unwrap().to_str().unwrap();
-        all.extend(compare(name, &volumes, &read_to_string(&list).unwrap()).into_iter().take(10));
+        let listing = read_to_string(list).unwrap();
+        let found = compare(name, &volumes, &listing);
+        files += listing.lines().filter(|line| !line.starts_with('#')).count();
+        differ += found.len();
+        all.extend(found.into_iter().take(10));
     }
+    let format = variable.trim_start_matches("ICECORE_").to_lowercase();
+    judged::tell(&format, &[(lists.len(), "images"), (files, "files")], differ);
     assert_same(&all);
 }
 
