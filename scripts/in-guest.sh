@@ -32,7 +32,7 @@ trap 'rm -rf "$work" "$out/.command"' EXIT
 printf '%q ' "$@" /mnt/out > "$out/.command"
 guest_tree "$work/root" "$kernel" "$0" "bash mount mkdir ln cat chroot modprobe sync poweroff" \
   "kernel/drivers/block kernel/drivers/virtio kernel/net/9p kernel/fs/9p kernel/fs/fscache kernel/fs/netfs kernel/fs/ext4 kernel/fs/jbd2
-  kernel/fs/mbcache.ko kernel/fs/xfs kernel/fs/btrfs kernel/fs/fat kernel/fs/exfat kernel/fs/ntfs3 kernel/fs/nls kernel/lib kernel/crypto kernel/arch/x86/crypto"
+  kernel/fs/mbcache.ko* kernel/fs/xfs kernel/fs/btrfs kernel/fs/fat kernel/fs/exfat kernel/fs/ntfs3 kernel/fs/nls kernel/lib kernel/crypto kernel/arch/x86/crypto"
 truncate -s 16G "$work/scratch"
 mke2fs -q -t ext4 -E lazy_itable_init=1,lazy_journal_init=1 "$work/scratch"
 guest_run "$work/root" "$kernel" "$work/log" 2048 "" \

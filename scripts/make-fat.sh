@@ -53,7 +53,7 @@ device=
 trap 'umount -q "$mnt" || true; [ -z "$device" ] || losetup -d "$device"; rm -rf "$work"' EXIT
 
 drive() { # device options
-  mount.exfat-fuse -d -o "$2" "$1" "$mnt"
+  mount.exfat-fuse -d -o "$2,umask=022" "$1" "$mnt" # which is the kernel's default
 }
 
 # The driver takes devices only.
@@ -91,16 +91,18 @@ if [ "$in_use" ]; then
     mkdir -p "$out"
     kind=${options#,}
     fat() { dirty "in-use-$1${kind:+-$kind}" "$2" in_use "$options,utf8,tz=UTC" mkfs.vfat -i 0123ABCD "${@:3}"; }
-    fat fat-12 2M -F 12
+    fat fat-12 3M -F 12
     fat fat-16 5M -F 16 -s 1
     fat fat-32 34M -F 32 -s 1
     fat fat-32-4k 300M -F 32 -s 8
     out=$out_dir/exfat
     mkdir -p "$out"
-    [ "$kind" = flush ] || for cluster in 512 4K 32K; do
-      dirty "in-use-exfat-$cluster${kind:+-$kind}" 9M in_use "$options" mkfs.exfat -c $cluster
+    [ "$kind" = flush ] || for row in 512:9M 4K:9M 32K:40M; do
+      dirty "in-use-exfat-${row%:*}${kind:+-$kind}" "${row#*:}" in_use "$options" mkfs.exfat -c "${row%:*}"
     done
   done
+  # The kernel counts a directory's subdirectories as it finds them, and says when the root was mounted.
+  sed -i '1i # approximate' "$out_dir"/{fat,exfat}/*.tsv
   exit
 fi
 

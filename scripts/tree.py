@@ -791,7 +791,7 @@ class Fill:
         self.sync()
         os.mkdir(self.at("after"))
         for i in range(60):
-            self.file("after/a longer name of file %02d" % i, b"after the sync %d\n" % i * (i * 20))
+            self.file("after/a longer name of file %02d" % i, b"after the sync %d\n" % i * (i * 5))
         self.fsync("after/synced", b"synced" * 3000)
         os.rename(self.at("dir/sub"), self.at("after/moved"))
         os.unlink(self.at("size4097"))

@@ -202,7 +202,12 @@ pub(crate) fn compare(name: &str, volumes: &[Source], listing: &str) -> Vec<Stri
         let named = codes == [Code::JournalNotReplayed];
         return if named { Vec::new() } else { vec![format!("{name}: notes {codes:?}")] };
     }
-    differences.extend(opened.notes.iter().map(|note| format!("{name}: note: {}", note.detail())));
+    let in_use: Vec<Code> = opened.notes.iter().map(FormatError::code).collect();
+    // Copied while it was mounted: that is told, and nothing else.
+    if !name.starts_with("in-use-") || in_use != [Code::DirtyImage] {
+        differences.extend(opened.notes.iter().map(|note| format!("{name}: note: {}", note.detail())));
+        differences.extend(name.starts_with("in-use-").then(|| format!("{name}: notes {in_use:?}")));
+    }
     let tree = walk(&*opened.fs, usize::MAX);
     differences.extend(tree.errors.iter().map(|error| format!("{name}: {}", error.detail())));
     let approximate = listing.starts_with("# approximate");
