@@ -28,7 +28,7 @@ ntfs() { # name size profile mkntfs-options…
   rm -f "$out/$name.img"
   truncate -s "$size" "$out/$name.img"
   mkntfs -q -F -Q -L "$(cut -c1-30 <<< "$name")" "$@" "$out/$name.img" > "$work/mkntfs.log" 2>&1 || { cat "$work/mkntfs.log" >&2; return 1; }
-  mounted "$out/$name.img" compression python3 "$tree" "$profile" "$mnt"
+  mounted "$out/$name.img" "compression${how:-}" python3 "$tree" "$profile" "$mnt"
   ntfs_truth "$out/$name.img" "$out/$name.tsv"
 }
 
@@ -64,8 +64,25 @@ fi
 
 ntfs ntfs-default 256M windows
 for cluster in 512 1024 2048 4096 8192 16384 32768 65536 131072 1048576; do ntfs "ntfs-$cluster" 512M windows -c $cluster; done
+ntfs ntfs-2m 1G windows -c 2097152
 ntfs ntfs-sector-1k 256M windows -s 1024
 ntfs ntfs-sector-2k 256M windows -s 2048
 ntfs ntfs-sector-4k 256M windows -s 4096
+how=,special_files=wsl ntfs ntfs-wsl 16M windows_wsl
+# Which have no permissions of their own; this driver shows them with none, and all else with all.
+sed -i '/^.special.\(fifo\|socket\)\t/ s/\t0\t0\t0/\t777\t0\t0/' "$out/ntfs-wsl.tsv"
 ntfs ntfs-scattered 16M windows_scattered
 ntfs ntfs-scattered-512 12M windows_scattered -c 512
+
+# Copied while ntfs-3g has them mounted, which keeps some of what it knows for itself, and marks no volume as in use.
+for cluster in 512 4096; do
+  name=live-ntfs-$cluster
+  echo "$name"
+  truncate -s 16M "$work/image"
+  mkntfs -q -F -Q -c $cluster "$work/image" > "$work/mkntfs.log" 2>&1 || { cat "$work/mkntfs.log" >&2; exit 1; }
+  mounted "$work/image" compression python3 "$tree" windows_in_use "$mnt" "$work/image" "$out/$name.img"
+  rm "$work/image"
+  # A copy: a driver may repair what it mounts.
+  cp --sparse=always "$out/$name.img" "$work/copy.img"
+  ntfs_truth "$work/copy.img" "$out/$name.tsv"
+done

@@ -914,6 +914,52 @@ class Fill:
         os.pwrite(fd, b"written" * 100, 20000)
         os.close(fd)
         os.makedirs(self.at("/".join("d%d" % i for i in range(60))[1:]))
+        # Of every plane of Unicode, its first letters, last ones and some between; of small and large letters both.
+        os.mkdir(self.at("planes"))
+        for plane in range(17):
+            for at in (0x00E9, 0x0411, 0x0431, 0x1E9E, 0x2C2F, 0xABCD, 0xD7FF, 0xE000, 0xFFFD):
+                self.file("planes/%s %d" % (chr(plane << 16 | at), plane), b"%x" % at)
+        # Of small letters all that a table of upper case may change.
+        os.mkdir(self.at("letters of all"))
+        for first in range(0xC0, 0x2100, 64):
+            name = "".join(chr(c) for c in range(first, first + 64) if chr(c).isalpha())
+            if name:
+                self.file("letters of all/" + name, name.encode())
+
+    def windows_wsl(self):
+        """Special files as the Windows Subsystem for Linux makes them, by the driver's option; without devices that have a number."""
+        os.mkdir(self.at("special"))
+        for i, target in enumerate(("here", "../dir/file", "t" * 300, "\u00e4\u20ac\U0001f600")):
+            os.symlink(target, self.at("special/link%d" % i))
+        os.mkfifo(self.at("special/fifo"))
+        os.mknod(self.at("special/socket"), 0o600 | stat.S_IFSOCK)
+        self.file("file", b"a file")
+
+    def windows_in_use(self):
+        """Written and changed while the driver runs; some of it is synced, files are held open."""
+        self.windows_tiny()
+        self.sync()
+        os.mkdir(self.at("after"))
+        for i in range(60):
+            self.file("after/a longer name of file %02d" % i, b"after the sync %d\n" % i * (i * 5))
+        self.fsync("after/synced", b"synced" * 3000)
+        # Not `dir/sub`: the driver shows the target of a link of Windows only while it is there.
+        os.rename(self.at("compressed"), self.at("after/moved"))
+        os.unlink(self.at("size4097"))
+        os.truncate(self.at("size70000"), 3000)
+        self.fsync("size1000", b"written over" * 4000)
+        for i in range(1, 150, 3):
+            if i % 7:
+                os.unlink(self.at("many/name%03d%s" % (i, "x" * 20)))
+        self.held = []
+        for i in range(5):
+            fd = self.write("held%d" % i, b"held %d " % i * 2000)
+            os.fsync(fd) if i % 2 else None
+            os.pwrite(fd, b"more" * 3000, 20000)
+            self.held.append(fd)
+        os.rename(self.at("size800"), self.at("renamed while it is in use"))
+        for i in range(30):
+            self.file("after/lost %d" % i, b"perhaps lost" * i)
 
     def windows_scattered(self):
         """A volume so full of small files that the table of files is in many pieces."""

@@ -26,8 +26,8 @@ use sha2::{Digest, Sha256};
 use crate::judged;
 
 /// The samples of `scripts/tree.py`, by which the content of a large file is known.
-const SAMPLE: u64 = 64 << 10;
-const STRIDE: u64 = 16 << 20;
+pub(crate) const SAMPLE: u64 = 64 << 10;
+pub(crate) const STRIDE: u64 = 16 << 20;
 pub(crate) const WHOLE: u64 = 64 << 20;
 
 /// A tree as `scripts/tree.py` lists it: a line for each path.
