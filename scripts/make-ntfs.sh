@@ -5,11 +5,14 @@
 #   scripts/make-ntfs.sh --small OUT_DIR    the few small ones of disk-fixtures/ntfs, compressed
 #   scripts/make-ntfs.sh --windows OUT_DIR  disk-fixtures/windows: a volume of Windows and hives of its registry, compressed (needs
 #                                           python3-hivex)
+#   scripts/make-ntfs.sh --in-use OUT_DIR   in-use-NAME: made, filled and listed by the kernel's ntfs3, copied while it was mounted and written;
+#                                           in a guest (`in-guest.sh`) if this kernel has none
 set -euo pipefail
-small= windows=
+small= windows= in_use=
 if [ "${1:-}" = --small ]; then small=1; shift; fi
 if [ "${1:-}" = --windows ]; then windows=1; shift; fi
-out=$(realpath -m "${1:?usage: make-ntfs.sh [--small | --windows] OUT_DIR}")
+if [ "${1:-}" = --in-use ]; then in_use=1; shift; fi
+out=$(realpath -m "${1:?usage: make-ntfs.sh [--small | --windows | --in-use] OUT_DIR}")
 . "$(dirname "$0")/kernel.sh"
 
 drive() { # image options
@@ -50,6 +53,23 @@ if [ "$windows" ]; then
   mounted "$out/windows.img" compression windows_volume
   mkdir -p "$out_dir"
   for file in "$out"/*; do zstd -q -f --ultra -22 "$file" -o "$out_dir/$(basename "$file").zst"; done
+  exit
+fi
+
+if [ "$in_use" ]; then
+  # Not the program that `mount` would call for this file system.
+  export UNREADABLE=1
+  mount() { command mount -t ntfs3 -o umask=0,iocharset=utf8 "$@"; }
+  format() { # image size options…
+    rm -f "$1"
+    truncate -s "$2" "$1"
+    mkntfs -q -F -Q "${@:3}" "$1" > "$work/mkntfs.log" 2>&1 || { cat "$work/mkntfs.log" >&2; return 1; }
+  }
+  for cluster in 512 4096 16384; do
+    dirty in-use-ntfs-$cluster 24M in_use "" -c $cluster
+    # It keeps modes as the Windows Subsystem for Linux does, which a mount without them does not show.
+    sed -i -E '/^#/! s/\t[0-7]+\t([^\t]*\t[^\t]*\t[^\t]*\t[^\t]*\t[^\t]*\t[^\t]*)\t\$LX[^\t]*\t/\t777\t\1\t-\t/' "$out/in-use-ntfs-$cluster.tsv"
+  done
   exit
 fi
 

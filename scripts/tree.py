@@ -51,7 +51,14 @@ def listing(root):
     todo = [root]
     while todo:
         path = todo.pop()
-        st = os.lstat(path)
+        try:
+            st = os.lstat(path)
+        except OSError as error:
+            # What the kernel itself cannot read of a volume that was in use.
+            if not os.environ.get("UNREADABLE"):
+                raise
+            print("# unreadable:", text(path[len(root):]), os.strerror(error.errno))
+            continue
         kind = {stat.S_IFREG: "-", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFCHR: "c",
                 stat.S_IFBLK: "b", stat.S_IFIFO: "p", stat.S_IFSOCK: "s"}[stat.S_IFMT(st.st_mode)]
         names = attributes(path)

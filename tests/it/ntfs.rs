@@ -15,6 +15,7 @@ use crate::{
 #[test]
 #[ignore = "needs $ICECORE_NTFS, made by scripts/make-ntfs.sh"]
 fn images_read_as_ntfs_3g_shows_them() {
+    // Those of `--in-use` may lie beside them.
     tree::check_matrix("ICECORE_NTFS", 20);
 }
 

@@ -156,6 +156,10 @@ fn another_reader_sees_the_same_files_of_every_image() {
             continue;
         }
         let name = path.file_stem().unwrap().to_str().unwrap();
+        // Names without files.
+        if name.starts_with("in-use-") {
+            continue;
+        }
         let mut file = BufReader::new(std::fs::File::open(&path).unwrap());
         match compare(name, block::open(&path).unwrap(), &mut file) {
             Ok((files, not_read)) => {
