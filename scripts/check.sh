@@ -26,8 +26,11 @@ missing=()
 for pair in qemu-img:qemu-utils sfdisk:fdisk sgdisk:gdisk mdadm:mdadm lvm:lvm2 thin_restore:thin-provisioning-tools zstd:zstd xz:xz-utils \
   mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils mksquashfs:squashfs-tools \
   mkntfs:ntfs-3g mkfs.vfat:dosfstools mcopy:mtools mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse \
-  dpkg-query:dpkg rpm:rpm sqlite3:sqlite3 openssl:openssl python3:python3 nginx:nginx-light; do
+  dpkg-query:dpkg rpm:rpm sqlite3:sqlite3 openssl:openssl python3:python3 nginx:nginx-light 7zz:7zip; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+done
+for pair in pyvhdi:python3-libvhdi pyvmdk:python3-libvmdk pyqcow:python3-libqcow; do
+  /usr/bin/python3 -c "import ${pair%%:*}" 2>/dev/null || missing+=("${pair#*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

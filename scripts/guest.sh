@@ -21,7 +21,8 @@ guest_tree() { # root kernel-dir init "program…" "folder of modules…"
   modules=$(echo "$kernel"/lib/modules/*)
   version=$(basename "$modules")
   mkdir -p "$root/lib/modules/$version"
-  (cd "$modules" && find $5 -name '*.ko*' 2> /dev/null | cpio -pdm --quiet "$root/lib/modules/$version"
+  # Not every kernel has all of them.
+  (cd "$modules" && { find $5 -name '*.ko*' 2> /dev/null || true; } | cpio -pdm --quiet "$root/lib/modules/$version"
     cp modules.{builtin,order}* "$root/lib/modules/$version")
   depmod -b "$root" "$version"
   cp "$init" "$root/init"

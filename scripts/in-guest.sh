@@ -8,7 +8,7 @@ if [ $$ = 1 ]; then # the guest
   mount -t proc proc /proc
   mount -t sysfs sys /sys
   mount -t devtmpfs dev /dev
-  for module in virtio_pci virtio_blk 9p 9pnet_virtio ext4 xfs btrfs loop; do modprobe $module; done
+  for module in virtio_pci virtio_blk 9p 9pnet_virtio ext4 xfs btrfs vfat exfat ntfs3 nls_cp437 nls_ascii loop; do modprobe -q $module || true; done
   mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=524288 host /mnt
   for one in proc sys dev; do mount --bind /$one /mnt/$one; done
   ln -sf /proc/self/fd /dev/fd
@@ -32,7 +32,7 @@ trap 'rm -rf "$work" "$out/.command"' EXIT
 printf '%q ' "$@" /mnt/out > "$out/.command"
 guest_tree "$work/root" "$kernel" "$0" "bash mount mkdir ln cat chroot modprobe sync poweroff" \
   "kernel/drivers/block kernel/drivers/virtio kernel/net/9p kernel/fs/9p kernel/fs/fscache kernel/fs/netfs kernel/fs/ext4 kernel/fs/jbd2
-  kernel/fs/mbcache.ko kernel/fs/xfs kernel/fs/btrfs kernel/lib kernel/crypto kernel/arch/x86/crypto"
+  kernel/fs/mbcache.ko* kernel/fs/xfs kernel/fs/btrfs kernel/fs/fat kernel/fs/exfat kernel/fs/ntfs3 kernel/fs/nls kernel/lib kernel/crypto kernel/arch/x86/crypto"
 truncate -s 16G "$work/scratch"
 mke2fs -q -t ext4 -E lazy_itable_init=1,lazy_journal_init=1 "$work/scratch"
 guest_run "$work/root" "$kernel" "$work/log" 2048 "" \

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Makes disk images of every format and kind with qemu-img, qemu-io and the writers in disks/, and their truth: `truth.tsv` has a line for each
-# disk with its name, options for the reader, size and the SHA-256 of every MiB as qemu reads it.
+# disk with its name, options for the reader, size, the SHA-256 of every MiB as qemu reads it or as it was written, and who has
+# read just that: qemu, and the readers of disks/judge.py. Needs qemu-utils, gdisk, fdisk, zstd, 7zip, python3-libvhdi,
+# python3-libvmdk, python3-libqcow, and PyPI for dissect.hypervisor, which is of $DISSECT if that is a folder that has it.
 # Usage: make-disks.sh OUT_DIR
 set -euo pipefail
 
@@ -37,19 +39,26 @@ with open(sys.argv[1], "wb") as disk:
         at += length
 PY
 
-# A line of truth: name of the disk, raw file that it must equal, options as key=value,…
+# A line of truth: name of the disk, raw file that it must equal, options as key=value,…, who has read that of it
 truth() {
-    local name=$1 raw=$2 options=${3:--}
-    python3 - "$name" "$raw" "$options" >>truth.tsv <<'PY'
+    local name=$1 raw=$2 options=${3:--} judges=${4:--}
+    python3 - "$name" "$raw" "$options" "$judges" >>truth.tsv <<'PY'
 import hashlib, sys
-name, raw, options = sys.argv[1:]
+name, raw, options, judges = sys.argv[1:]
 sums, size = [], 0
 with open(raw, "rb") as disk:
     while chunk := disk.read(1 << 20):
         size += len(chunk)
         sums.append(hashlib.sha256(chunk).hexdigest()[:32])
-print(name, options, size, ",".join(sums), sep="\t")
+print(name, options, size, ",".join(sums), judges, sep="\t")
 PY
+}
+
+# The other readers' names, in the truth of a folder.
+others() {
+    local dissect=${DISSECT:-$work/dissect}
+    if [ ! -d "$dissect" ]; then python3 -m pip install -q --disable-pip-version-check --target "$dissect" dissect.hypervisor==3.21; fi
+    PYTHONPATH=$dissect /usr/bin/python3 "$parts/judge.py" "$1"
 }
 
 # What qemu calls the format of a disk with this name.
@@ -65,7 +74,7 @@ judge() {
     local name=$1 options=${2:--} format
     format=$(format_of "$name")
     qemu-img convert -f "$format" -O raw "$name" "$work/truth.raw"
-    truth "$name" "$work/truth.raw" "$options"
+    truth "$name" "$work/truth.raw" "$options" qemu
 }
 
 # The same for some MiB of a disk that is too large for all: the option `mib` numbers those of the sums.
@@ -79,7 +88,7 @@ judge_parts() {
         qemu-img dd -f "$format" -O raw bs=1M skip="$number" count=$((number + 1)) if="$name" of="$work/part.raw"
         sums+=,$(sha256sum <"$work/part.raw" | head -c 32)
     done
-    printf '%s\t%s\t%s\t%s\n' "$name" "mib=$numbers" "$size" "${sums#,}" >>truth.tsv
+    printf '%s\t%s\t%s\t%s\tqemu\n' "$name" "mib=$numbers" "$size" "${sums#,}" >>truth.tsv
 }
 
 # Every cluster size, version, compression, and extended L2 entries.
@@ -100,7 +109,7 @@ for bits in 9 10 12 14 16 18 21; do
                 name="c$cluster-v$version-$compression-$extended.qcow2"
                 qemu-img convert -f raw -O qcow2 "${flags[@]}" -o "$options" "$base" "$name"
                 qemu-img compare -q "$name" "$base"
-                truth "$name" "$base"
+                truth "$name" "$base" - qemu
             done
         done
     done
@@ -195,17 +204,20 @@ for version in 0.10 1.1; do
     io -c 'write -P 23 512k 1M' "$name"
     qemu-img convert -l snapshot.name=first -O raw "$name" "$work/snapshot.raw"
     cmp "$base" "$work/snapshot.raw"
-    truth "$name" "$base" snapshot=first
-    truth "$name" "$base" snapshot=1
+    truth "$name" "$base" snapshot=first qemu
+    truth "$name" "$base" snapshot=1 qemu
     qemu-img convert -l snapshot.name=second -O raw "$name" "$work/snapshot.raw"
-    truth "$name" "$work/snapshot.raw" snapshot=second
+    truth "$name" "$work/snapshot.raw" snapshot=second qemu
     judge "$name"
 done
 qemu-img convert -f raw -O qcow2 "$base" snapshot-grown.qcow2
 qemu-img snapshot -c small snapshot-grown.qcow2
 qemu-img resize -q snapshot-grown.qcow2 30M
 io -c 'write -P 24 0 25M' snapshot-grown.qcow2
-truth snapshot-grown.qcow2 "$base" snapshot=small
+qemu-img convert -l snapshot.name=small -O raw snapshot-grown.qcow2 "$work/snapshot.raw"
+# A snapshot has the size that the disk had; qemu shows zeros behind it.
+cmp -n "$(stat -c %s "$base")" "$base" "$work/snapshot.raw"
+truth snapshot-grown.qcow2 "$base" snapshot=small qemu
 judge snapshot-grown.qcow2
 
 # A writer that was killed, and a bit that says damage.
@@ -233,6 +245,7 @@ cut_files c65536-v1.1-none-off.qcow2 c65536-v1.1-zstd-off.qcow2 c512-v0.10-zlib-
 for format in vhd vdi vmdk vhdx; do
     if [ -e "$parts/$format.sh" ]; then . "$parts/$format.sh"; fi
 done
+others .
 
 # Small disks for the repository's disk-fixtures/disk: one of each way to store a cluster.
 mkdir -p small
@@ -259,7 +272,8 @@ qemu-img create -q -f qcow2 -o cluster_size=512 zeros.qcow2 100k
 io -c 'write -P 4 1k 50k' -c 'write -z 10k 512' -c 'discard 20k 3k' zeros.qcow2
 judge plain.qcow2
 judge zlib.qcow2
-truth zstd.qcow2 small.raw snapshot=before
+qemu-img convert -l snapshot.name=before -O raw zstd.qcow2 "$work/snapshot.raw"
+truth zstd.qcow2 "$work/snapshot.raw" snapshot=before qemu
 judge zstd.qcow2
 judge over.qcow2
 judge zeros.qcow2
@@ -296,10 +310,11 @@ python3 "$parts/vhdx.py" dirty dirty.vhdx plain
 cp dirty.vhdx "$work/copy.vhdx"
 qemu-img check -q -r all "$work/copy.vhdx"
 qemu-img compare -q "$work/copy.vhdx" tiny.raw
-truth dirty.vhdx tiny.raw
+truth dirty.vhdx tiny.raw - qemu
 cp tiny.raw child.raw
 python3 "$parts/vhdx.py" child child.vhdx child.raw 1048576 512 dynamic.vhdx 2
 truth child.vhdx child.raw
+others .
 rm small.raw tiny.raw child.raw
 zstd -q -19 --rm -- *.qcow2 *.vhd *.vdi *.vmdk *.vhdx
 

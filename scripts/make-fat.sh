@@ -4,10 +4,13 @@
 # exfatprogs, exfat-fuse, python3.
 #   scripts/make-fat.sh OUT_DIR            the full matrix, in OUT_DIR/fat and OUT_DIR/exfat
 #   scripts/make-fat.sh --small OUT_DIR    the few small ones of disk-fixtures/fat and disk-fixtures/exfat, compressed
+#   scripts/make-fat.sh --in-use OUT_DIR   in-use-NAME: made, filled and listed by the kernel's drivers, copied while they were mounted and
+#                                          written; in a guest (`in-guest.sh`) if this kernel has none. Those of disk-fixtures are its.
 set -euo pipefail
-small=
+small= in_use=
 if [ "${1:-}" = --small ]; then small=1; shift; fi
-out=$(realpath -m "${1:?usage: make-fat.sh [--small] OUT_DIR}")
+if [ "${1:-}" = --in-use ]; then in_use=1; shift; fi
+out=$(realpath -m "${1:?usage: make-fat.sh [--small | --in-use] OUT_DIR}")
 . "$(dirname "$0")/kernel.sh"
 export LC_ALL=C.UTF-8 TZ=UTC MTOOLS_SKIP_CHECK=1
 
@@ -50,7 +53,7 @@ device=
 trap 'umount -q "$mnt" || true; [ -z "$device" ] || losetup -d "$device"; rm -rf "$work"' EXIT
 
 drive() { # device options
-  mount.exfat-fuse -d -o "$2" "$1" "$mnt"
+  mount.exfat-fuse -d -o "$2,umask=022" "$1" "$mnt" # which is the kernel's default
 }
 
 # The driver takes devices only.
@@ -74,6 +77,34 @@ exfat() { # name size profile mkfs.exfat-options…
   # The driver shows no time of some directories that have one.
   (echo "# approximate, directories' times too"; LC_ALL=C sort "$work/list") > "$out/$name.tsv"
 }
+
+if [ "$in_use" ]; then
+  out_dir=$out
+  format() { # image size program options…
+    rm -f "$1"
+    truncate -s "$2" "$1"
+    "${@:3}" "$1" > "$work/mkfs.log" 2>&1 || { cat "$work/mkfs.log" >&2; return 1; }
+  }
+  for options in ,sync ,flush ""; do
+    # Copied at once, or when the kernel had time to write some of it.
+    out=$out_dir/fat
+    mkdir -p "$out"
+    kind=${options#,}
+    fat() { dirty "in-use-$1${kind:+-$kind}" "$2" in_use "$options,utf8,tz=UTC" mkfs.vfat -i 0123ABCD "${@:3}"; }
+    fat fat-12 3M -F 12
+    fat fat-16 5M -F 16 -s 1
+    fat fat-32 34M -F 32 -s 1
+    fat fat-32-4k 300M -F 32 -s 8
+    out=$out_dir/exfat
+    mkdir -p "$out"
+    [ "$kind" = flush ] || for row in 512:9M 4K:9M 32K:40M; do
+      dirty "in-use-exfat-${row%:*}${kind:+-$kind}" "${row#*:}" in_use "$options" mkfs.exfat -c "${row%:*}"
+    done
+  done
+  # The kernel counts a directory's subdirectories as it finds them, and says when the root was mounted.
+  sed -i '1i # approximate' "$out_dir"/{fat,exfat}/*.tsv
+  exit
+fi
 
 if [ "$small" ]; then
   out_dir=$out out=$work/fat

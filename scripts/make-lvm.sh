@@ -31,7 +31,7 @@ lvm lvremove -qq -y vg-one/first
 # In three pieces: behind the others, at the beginning, on another disk.
 lvm lvextend -qq -l +24 vg-one/root "${loops[0]}"
 lvm lvextend -qq -l +6 vg-one/root "${loops[1]}"
-# The text goes round in its area: it is written anew with each change.
+# The text moves on in its area: it is written anew with each change.
 for number in $(seq 40); do lvm lvrename -qq vg-one between "between$number" && lvm lvrename -qq vg-one "between$number" between; done
 # A RAID 1 as lvm describes one; making it takes the kernel's driver.
 lvm vgcfgbackup -qq -f described vg-one

@@ -51,7 +51,14 @@ def listing(root):
     todo = [root]
     while todo:
         path = todo.pop()
-        st = os.lstat(path)
+        try:
+            st = os.lstat(path)
+        except OSError as error:
+            # What the kernel itself cannot read of a volume that was in use.
+            if not os.environ.get("UNREADABLE"):
+                raise
+            print("# unreadable:", text(path[len(root):]), os.strerror(error.errno))
+            continue
         kind = {stat.S_IFREG: "-", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFCHR: "c",
                 stat.S_IFBLK: "b", stat.S_IFIFO: "p", stat.S_IFSOCK: "s"}[stat.S_IFMT(st.st_mode)]
         names = attributes(path)
@@ -785,6 +792,36 @@ class Fill:
             self.file("directory/%s%d" % ("name" * (i % 20), i), b"%d" % i)
         os.makedirs(self.at("/".join("d%d" % i for i in range(40))))
 
+    def in_use(self):
+        """What has no journal, written and changed while some of it is synced and the rest is not; files are held open."""
+        self.fat_tiny()
+        self.sync()
+        os.mkdir(self.at("after"))
+        for i in range(60):
+            self.file("after/a longer name of file %02d" % i, b"after the sync %d\n" % i * (i * 5))
+        self.fsync("after/synced", b"synced" * 3000)
+        os.rename(self.at("dir/sub"), self.at("after/moved"))
+        os.unlink(self.at("size4097"))
+        os.truncate(self.at("size33000"), 3000)
+        self.fsync("size2048", b"written over" * 4000)
+        for i in range(0, 150, 3):
+            os.unlink(self.at("many/name%03d%s" % (i, "x" * (i % 30))))
+        self.fsync("commit", b"c" * 5000)
+        for i in range(40):
+            self.file("many/later %d" % i, b"later" * i)
+        self.sync()
+        # What lies between these is not synced: parts of it are on the disk.
+        self.held = []
+        for i in range(5):
+            fd = self.write("held%d" % i, b"held %d " % i * 2000)
+            os.fsync(fd) if i % 2 else None
+            os.pwrite(fd, b"more" * 3000, 20000)
+            self.held.append(fd)
+        os.unlink(self.at("held1"))
+        os.rename(self.at("commit"), self.at("renamed while it is in use"))
+        for i in range(30):
+            self.file("after/lost %d" % i, b"perhaps lost" * i)
+
     def windows_tiny(self):
         """What NTFS has, in small: data in the record and in clusters, holes, links of both kinds, streams, compressed files, a
         directory of several blocks, names that differ by the case of their letters."""
@@ -884,6 +921,52 @@ class Fill:
         os.pwrite(fd, b"written" * 100, 20000)
         os.close(fd)
         os.makedirs(self.at("/".join("d%d" % i for i in range(60))[1:]))
+        # Of every plane of Unicode, its first letters, last ones and some between; of small and large letters both.
+        os.mkdir(self.at("planes"))
+        for plane in range(17):
+            for at in (0x00E9, 0x0411, 0x0431, 0x1E9E, 0x2C2F, 0xABCD, 0xD7FF, 0xE000, 0xFFFD):
+                self.file("planes/%s %d" % (chr(plane << 16 | at), plane), b"%x" % at)
+        # Of small letters all that a table of upper case may change.
+        os.mkdir(self.at("letters of all"))
+        for first in range(0xC0, 0x2100, 64):
+            name = "".join(chr(c) for c in range(first, first + 64) if chr(c).isalpha())
+            if name:
+                self.file("letters of all/" + name, name.encode())
+
+    def windows_wsl(self):
+        """Special files as the Windows Subsystem for Linux makes them, by the driver's option; without devices that have a number."""
+        os.mkdir(self.at("special"))
+        for i, target in enumerate(("here", "../dir/file", "t" * 300, "\u00e4\u20ac\U0001f600")):
+            os.symlink(target, self.at("special/link%d" % i))
+        os.mkfifo(self.at("special/fifo"))
+        os.mknod(self.at("special/socket"), 0o600 | stat.S_IFSOCK)
+        self.file("file", b"a file")
+
+    def windows_in_use(self):
+        """Written and changed while the driver runs; some of it is synced, files are held open."""
+        self.windows_tiny()
+        self.sync()
+        os.mkdir(self.at("after"))
+        for i in range(60):
+            self.file("after/a longer name of file %02d" % i, b"after the sync %d\n" % i * (i * 5))
+        self.fsync("after/synced", b"synced" * 3000)
+        # Not `dir/sub`: the driver shows the target of a link of Windows only while it is there.
+        os.rename(self.at("compressed"), self.at("after/moved"))
+        os.unlink(self.at("size4097"))
+        os.truncate(self.at("size70000"), 3000)
+        self.fsync("size1000", b"written over" * 4000)
+        for i in range(1, 150, 3):
+            if i % 7:
+                os.unlink(self.at("many/name%03d%s" % (i, "x" * 20)))
+        self.held = []
+        for i in range(5):
+            fd = self.write("held%d" % i, b"held %d " % i * 2000)
+            os.fsync(fd) if i % 2 else None
+            os.pwrite(fd, b"more" * 3000, 20000)
+            self.held.append(fd)
+        os.rename(self.at("size800"), self.at("renamed while it is in use"))
+        for i in range(30):
+            self.file("after/lost %d" % i, b"perhaps lost" * i)
 
     def windows_scattered(self):
         """A volume so full of small files that the table of files is in many pieces."""

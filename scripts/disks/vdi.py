@@ -1,5 +1,5 @@
-"""Makes VDI files that no tool here makes (VirtualBox's VDICore.h): differencing disks. Nothing here judges them: what
-is written is what must be read.
+"""Makes VDI files that no tool here makes (VirtualBox's VDICore.h): differencing disks. `judge.py` has others read
+them.
 
 vdi.py identity FILE N                  the UUIDs of FILE, which qemu leaves empty or random
 vdi.py child OUT RAW PARENT SEED        a differencing disk on PARENT; RAW is changed to what must be read

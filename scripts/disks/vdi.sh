@@ -16,7 +16,7 @@ done
 cp static-on.vdi zeroed.vdi
 for block in 0 3 12; do python3 "$parts/vdi.py" zero zeroed.vdi $block; done
 judge zeroed.vdi
-# Differencing disks on each other: no tool here makes or judges them.
+# Differencing disks on each other: no tool here makes them, and dissect judges them.
 cp static-off.vdi parent.vdi
 python3 "$parts/vdi.py" identity parent.vdi 1
 cp "$base" "$work/child.raw"

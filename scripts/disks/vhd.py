@@ -1,6 +1,5 @@
 """Writes VHD files that no tool here makes (Microsoft's Virtual Hard Disk Image Format Specification): other block
-sizes, differencing disks, older footers, other creators. Nothing here judges differencing disks: what is written is
-what must be read.
+sizes, differencing disks, older footers, other creators. `judge.py` has others read them.
 
 vhd.py dynamic OUT RAW BLOCK            a dynamic disk with the content of RAW
 vhd.py child OUT RAW BLOCK PARENT SEED  a differencing disk on PARENT; RAW is changed to what must be read

@@ -1,6 +1,5 @@
 """Writes what no tool here makes of a VHDX ([MS-VHDX]): differencing disks, 4096-byte sectors, logs that were not
-replayed. `qemu-img check -r all` on a copy is the judge of the logs; nothing here judges differencing disks: what is
-written is what must be read.
+replayed. `qemu-img check -r all` on a copy is the judge of the logs; `judge.py` has others read the rest.
 
 vhdx.py new OUT RAW BLOCK SECTOR          a dynamic disk with the content of RAW
 vhdx.py child OUT RAW BLOCK SECTOR PARENT SEED   a differencing disk on PARENT; RAW is changed to what must be read

@@ -42,7 +42,7 @@ for kind in plain wrapped torn payload; do
     cp "$name" "$work/copy.vhdx"
     qemu-img check -q -r all "$work/copy.vhdx"
     qemu-img compare -q "$work/copy.vhdx" "$base"
-    truth "$name" "$base"
+    truth "$name" "$base" - qemu
 done
 # One header or region table is damaged.
 for row in 65536 131072; do
@@ -53,7 +53,7 @@ done
 cp dynamic-8.vhdx damaged-regions.vhdx
 printf '\xff' | dd of=damaged-regions.vhdx bs=1 seek=$((196608 + 60000)) conv=notrunc status=none
 truth damaged-regions.vhdx "$base" note=corrupt-structure
-# Differencing disks on each other: no tool here makes or judges them.
+# Differencing disks on each other: no tool here makes them, and libvhdi judges them.
 cp "$work/padded.raw" "$work/child.raw"
 parent=sectors-4096.vhdx
 for row in 2097152:512:1 1048576:4096:2 33554432:512:3; do

@@ -105,10 +105,17 @@ def unmarked(out, raw):
         disk.write(b"".join(data for _, data in stored) + bytes(256 * SECTOR))
 
 
+# What a disk of extents of one kind is called; qemu takes one of several by this name too.
+TYPES = {"VMFSSPARSE": "vmfsSparse", "SESPARSE": "seSparse", "SPARSE": "streamOptimized"}
+
+
 def text(parent, hint, lines):
     named = 'parentFileNameHint="%s"\n' % hint if hint else ""
-    return ("# Disk DescriptorFile\nversion=1\nCID=%08x\nparentCID=%s\n%screateType=\"twoGbMaxExtentSparse\"\n\n# Extent description\n%s\n"
-            % (random.Random(str(lines)).getrandbits(31), parent, named, "\n".join(lines))).encode()
+    kinds = {line.split()[2] for line in lines}
+    kind = TYPES[kinds.pop()] if len(kinds) == 1 else "twoGbMaxExtentSparse"
+    return ('# Disk DescriptorFile\nversion=1\nCID=%08x\nparentCID=%s\n%screateType="%s"\n\n# Extent description\n%s\n\n'
+            '# The Disk Data Base\n#DDB\n\nddb.virtualHWVersion = "4"\nddb.adapterType = "lsilogic"\n'
+            % (random.Random(str(lines)).getrandbits(31), parent, named, kind, "\n".join(lines))).encode()
 
 
 def main(action, path, *rest):

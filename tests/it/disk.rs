@@ -1,7 +1,7 @@
-//! Disk images of every kind against what qemu reads of them (`scripts/make-disks.sh`).
+//! Disk images of every kind against what qemu and others read of them (`scripts/make-disks.sh`).
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -19,7 +19,12 @@ use icecore::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::judged;
+
 const MIB: u64 = 1 << 20;
+
+/// What is in no format that another reader reads as it was written: compressed grains without markers that became larger.
+const ALONE: [&str; 1] = ["unmarked-noise.vmdk"];
 
 /// All files of one directory, by name.
 struct Directory(PathBuf);
@@ -48,18 +53,23 @@ struct Truth {
     options: HashMap<String, String>,
     size: u64,
     sums: Vec<String>,
+    /// Who has read just that.
+    judges: Vec<String>,
 }
 
 fn truths(dir: &Path) -> Vec<Truth> {
     let text = std::fs::read_to_string(dir.join("truth.tsv")).unwrap();
     let lines = text.lines().map(|line| {
-        let [name, options, size, sums] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let [name, options, size, sums, judges] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
         let options = options.split(',').filter_map(|option| option.split_once('='));
         Truth {
             name: name.to_owned(),
             options: options.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             size: size.parse().unwrap(),
             sums: sums.split(',').filter(|sum| !sum.is_empty()).map(str::to_owned).collect(),
+            judges: judges.split(',').filter(|judge| *judge != "-").map(str::to_owned).collect(),
         }
     });
     lines.collect()
@@ -144,12 +154,25 @@ fn check(dir: &Path, truth: &Truth) {
 
 #[test]
 #[ignore = "needs $ICECORE_DISKS, made by scripts/make-disks.sh"]
-fn every_byte_of_every_disk_is_what_qemu_reads() {
+fn every_byte_of_every_disk_is_what_others_read() {
     let dir = made();
     let truths = truths(&dir);
     assert!(truths.len() >= 100, "{} disks", truths.len());
+    // The images of each format, the MiB of them that were compared, and how many of them who has read.
+    let mut formats: BTreeMap<&str, (usize, usize, BTreeMap<&str, usize>)> = BTreeMap::new();
     for truth in truths.iter().filter(|truth| !truth.options.contains_key("cut")) {
         check(&dir, truth);
+        assert!(!truth.judges.is_empty() || ALONE.contains(&&*truth.name), "{}: by nobody", truth.name);
+        let (images, mebibytes, judges) = formats.entry(truth.name.rsplit('.').next().unwrap()).or_default();
+        *images += 1;
+        *mebibytes += truth.sums.len();
+        truth.judges.iter().for_each(|judge| *judges.entry(judge).or_default() += 1);
+    }
+    for (format, (images, mebibytes, judges)) in formats {
+        let mut compared = vec![(images, "images".to_owned()), (mebibytes, "MiB".to_owned())];
+        compared.extend(judges.into_iter().map(|(judge, images)| (images, format!("read by {judge}"))));
+        let compared: Vec<(usize, &str)> = compared.iter().map(|(count, what)| (*count, &**what)).collect();
+        judged::tell(format, &compared, 0);
     }
 }
 
@@ -195,11 +218,12 @@ fn fixtures() -> tempfile::TempDir {
 }
 
 #[test]
-fn the_small_disks_are_what_qemu_reads() {
+fn the_small_disks_are_what_others_read() {
     let dir = fixtures();
     let truths = truths(dir.path());
     assert_eq!(truths.len(), 17);
     for truth in &truths {
+        assert!(!truth.judges.is_empty(), "{}: by nobody", truth.name);
         check(dir.path(), truth);
     }
 }

@@ -14,6 +14,8 @@ use icecore::{
     volume::{self, Assembled},
 };
 
+use crate::judged;
+
 const CHUNK: u64 = 65_536;
 /// Where the first extent lies.
 const START: u64 = 1 << 20;
@@ -185,15 +187,18 @@ fn compare(all: &Assembled, devices: &Devices, mut spare: impl FnMut(&str) -> bo
 
 #[test]
 fn every_chunk_of_a_thin_volume_is_where_thin_dump_says() {
+    let (mut images, mut chunks) = (0, 0);
     for name in names(&["thin", "tree"]) {
         let devices = devices(&name);
         let all = pool(&file(&format!("{name}.img")), &devices);
         assert!(all.notes.is_empty(), "{name}: {:?}", all.notes);
         assert_eq!(all.volumes.len(), devices.len(), "{name}: {:?}", all.notes);
         let (same, _) = compare(&all, &devices, |_| false);
-        println!("{name}: {same} chunks of {} devices", devices.len());
-        assert!(same > 3000);
+        assert!(same > 3000, "{name}: {same} chunks of {} devices", devices.len());
+        images += 1;
+        chunks += usize::try_from(same).unwrap();
     }
+    judged::tell("thin pools", &[(images, "images"), (chunks, "chunks")], 0);
 }
 
 #[test]
@@ -221,6 +226,7 @@ fn a_damaged_node_costs_its_range_and_nothing_is_wrong() {
 
 #[test]
 fn every_block_behind_a_cache_is_read_where_it_counts() {
+    let (mut images, mut compared) = (0, 0);
     for name in names(&["cache"]) {
         let metadata = file(&format!("{name}.img"));
         let extents = u64::try_from(metadata.len()).unwrap() / CHUNK;
@@ -260,10 +266,12 @@ fn every_block_behind_a_cache_is_read_where_it_counts() {
                 moved += u64::from(expected <= blocks);
                 assert_eq!(number(&volume.source, block), Ok(expected), "{name} {block}");
             }
-            println!("{name}: {size} blocks, {moved} of them in the cache");
-            assert_eq!(moved > 0, counts);
+            assert_eq!(moved > 0, counts, "{name}: {size} blocks, {moved} of them in the cache");
+            compared += usize::try_from(size).unwrap();
         }
+        images += 1;
     }
+    judged::tell("caches", &[(images, "images"), (compared, "blocks")], 0);
 }
 
 #[test]

@@ -9,6 +9,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "the lints guard the library against hostile disks; tests read their own files and fail loudly"
 )]
@@ -33,6 +34,7 @@ mod hostile;
 #[cfg(feature = "http")]
 mod http;
 mod inventory;
+mod judged;
 mod lvm;
 mod lvm_kernel;
 mod lvm_maps;

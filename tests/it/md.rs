@@ -23,6 +23,8 @@ use icecore::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::judged;
+
 /// What is not read as a whole array even with all members, or is told of: see the tests below.
 const SPECIAL: [&str; 10] = [
     "raid0-zones-unknown",
@@ -128,8 +130,11 @@ fn only(all: &Assembled) -> &volume::Volume {
 
 #[test]
 fn every_array_is_what_was_laid_out() {
+    let (mut arrays, mut kibibytes) = (0, 0);
     for variant in variants(&directory()).iter().filter(|variant| !SPECIAL.contains(&variant.name.as_str())) {
         let mut members = variant.members();
+        arrays += 1;
+        kibibytes += usize::try_from(variant.size >> 10).unwrap();
         for _ in 0..2 {
             let all = without(&members, &[]);
             let name = &variant.name;
@@ -141,6 +146,7 @@ fn every_array_is_what_was_laid_out() {
             members.reverse();
         }
     }
+    judged::tell("md", &[(arrays, "arrays"), (kibibytes, "KiB")], 0);
 }
 
 #[test]

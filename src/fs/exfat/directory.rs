@@ -51,7 +51,7 @@ impl File {
     }
 
     pub(super) fn mode(&self) -> u32 {
-        if self.attributes & READ_ONLY != 0 { 0o555 } else { 0o777 }
+        if self.attributes & READ_ONLY != 0 { 0o555 } else { 0o755 }
     }
 
     /// Its clusters.

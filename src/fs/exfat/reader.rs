@@ -125,7 +125,7 @@ impl FileSystem for ExFat {
                 let size = self
                     .clusters
                     .length(&Chain::new(self.root, None, false), limits::EXFAT_DIRECTORY_BYTES)?;
-                (FileKind::Directory, 0o777, Timestamp::default(), size)
+                (FileKind::Directory, 0o755, Timestamp::default(), size)
             }
             _ => {
                 let file = self.file(ino)?;

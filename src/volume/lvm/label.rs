@@ -181,3 +181,41 @@ fn text(source: &dyn ReadAt, at: u64, size: u64) -> Result<Option<Vec<u8>>, Form
     }
     Ok(Some(text))
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::{super::group::Group, *};
+    use crate::block::Memory;
+
+    /// `scripts/judge-lvm.sh`; the text of one of them goes round in its area.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the repository's own disks")]
+    fn the_newest_text_is_the_one_that_pvck_shows() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/disk-fixtures/lvm");
+        let said = std::fs::read_to_string(format!("{folder}/pvck.tsv")).unwrap();
+        assert_eq!(said.lines().count(), 27);
+        for line in said.lines() {
+            let [name, uuid, sum, length, digest, group, seqno] = line.split('\t').collect::<Vec<_>>()[..]
+            else {
+                panic!("{line}")
+            };
+            let packed = std::fs::read(format!("{folder}/{name}.img.zst")).unwrap();
+            let source = Memory::new(zstd::decode_all(&*packed).unwrap());
+            let label = Label::read(&source).unwrap().unwrap();
+            assert_eq!(label.uuid, uuid, "{name}");
+            let [text] = &label.texts(&source).into_iter().map(Result::unwrap).collect::<Vec<_>>()[..] else {
+                panic!("{name}: not one text")
+            };
+            assert_eq!(format!("{:#x}", crc(&[text])), sum, "{name}");
+            // The zero at its end is none of the text.
+            let (end, text) = text.split_last().unwrap();
+            assert_eq!((*end, text.len().to_string()), (0, length.to_owned()), "{name}");
+            let ours: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(ours, digest, "{name}");
+            let found = Group::parse(text).unwrap();
+            assert_eq!((found.name, found.seqno.to_string()), (group.to_owned(), seqno.to_owned()), "{name}");
+        }
+    }
+}
