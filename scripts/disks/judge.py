@@ -3,15 +3,18 @@ each line, behind those that a script has written there (`qemu`). Who refuses a 
 is an error, unless it is known here that it is wrong. `-` is left where nobody judges.
 
 Readers: libvhdi, libvmdk and libqcow (Debian's python3-lib…), 7-Zip (7zip), and of what these cannot, dissect.hypervisor (from
-PyPI; a module beside this interpreter's)."""
+PyPI; a module beside this interpreter's). Without that one `unavailable` is written where nobody else judges."""
 import fnmatch, hashlib, os, subprocess, sys
 from pathlib import Path
 
 import pyqcow, pyvhdi, pyvmdk
-from dissect.hypervisor.disk.vdi import VDI
-from dissect.hypervisor.disk.vhd import VHD
-from dissect.hypervisor.disk.vhdx import VHDX
-from dissect.hypervisor.disk.vmdk import VMDK
+try:
+    from dissect.hypervisor.disk.vdi import VDI
+    from dissect.hypervisor.disk.vhd import VHD
+    from dissect.hypervisor.disk.vhdx import VHDX
+    from dissect.hypervisor.disk.vmdk import VMDK
+except ImportError:
+    VDI = None
 
 MIB = 1 << 20
 # Where two readers that are not ours agree with ours against one, or the specification says it plainly.
@@ -105,8 +108,9 @@ READERS = {
     "libvmdk": (("vmdk",), by_library(pyvmdk.handle, "parent_filename")),
     "libqcow": (("qcow2",), by_library(pyqcow.file, "backing_filename")),
     "7-Zip": (("vhd", "vhdx", "vmdk", "vdi"), Unpacked),
-    "dissect": (("vhd", "vhdx", "vmdk", "vdi"), lambda path: at(by_dissect(path))),
 }
+if VDI:
+    READERS["dissect"] = (("vhd", "vhdx", "vmdk", "vdi"), lambda path: at(by_dissect(path)))
 
 
 def judged(reader, path, size, numbers, sums):
@@ -146,6 +150,7 @@ def main(folder):
                     wrong += 1
         if not judges and "cut" not in said:
             alone.append(name)
+            judges += [] if VDI else ["unavailable"]
         lines.append("\t".join([name, options, size, sums, ",".join(judges) or "-"]))
     table.write_text("\n".join(lines) + "\n")
     print("judged by nobody:", *alone or ["none"])
