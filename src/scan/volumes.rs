@@ -181,10 +181,20 @@ fn recognised(record: &mut report::Volume, source: &Source) {
     }
 }
 
-/// Whether an unknown volume has anything in its first 128 KiB, where every known format begins.
+/// Whether an unknown volume has anything in its first 128 KiB, where every known format begins; at its end, where some tell
+/// of themselves; or about sixteen places between, so that one of which the beginning was wiped is not taken for blank.
 fn holds_data(volume: &volume::Volume) -> bool {
-    let length = usize::try_from(volume.source.size().min(128 << 10)).unwrap_or(0);
-    let mut head = vec![0; length];
-    // What cannot be read may hold anything.
-    volume.source.read_at(&mut head, 0).is_err() || head.iter().any(|byte| *byte != 0)
+    const PLACES: u64 = 16;
+    const AROUND: u64 = 8 << 10;
+    let size = volume.source.size();
+    let mut bytes = Vec::new();
+    let mut has_any = |start: u64, end: u64| {
+        bytes.resize(usize::try_from(end.min(size).saturating_sub(start)).unwrap_or(0), 0);
+        // What cannot be read may hold anything.
+        volume.source.read_at(&mut bytes, start).is_err() || bytes.iter().any(|byte| *byte != 0)
+    };
+    let places = (1..PLACES).filter_map(|number| size.checked_mul(number)?.checked_div(PLACES));
+    has_any(0, 128 << 10)
+        || has_any(size.saturating_sub(128 << 10), size)
+        || places.into_iter().any(|place| has_any(place.saturating_sub(AROUND), place.saturating_add(AROUND)))
 }

@@ -8,6 +8,7 @@ use zerocopy::{
 use super::{
     Extent, Partition,
     mbr::{self, Record},
+    whole,
 };
 use crate::{
     block::{ReadAt, read_vec},
@@ -82,8 +83,10 @@ pub(super) fn read(
             Err(error) => broken = broken.or(Some(error)),
         }
     }
-    // Without a protective MBR a backup alone may be an old one.
-    if record == Record::Partitions || (record == Record::None && broken.is_none()) {
+    // Without a protective MBR a backup alone may be an old one, but where the first sectors were wiped and nothing else
+    // was put there.
+    let is_lost = || is_blank(source) && !whole::is_known(source);
+    if record == Record::Partitions || (record == Record::None && broken.is_none() && !is_lost()) {
         return Ok(None);
     }
     backups.extend(
@@ -105,6 +108,12 @@ pub(super) fn read(
             Ok(None)
         }
     }
+}
+
+/// Whether there is nothing where the first record and header are.
+fn is_blank(source: &dyn ReadAt) -> bool {
+    let mut sectors = [0; 1024];
+    source.read_at(&mut sectors, 0).is_ok() && sectors.iter().all(|byte| *byte == 0)
 }
 
 /// The header at `at`; `None` if there is no signature.

@@ -135,19 +135,23 @@ fn table(source: &Source, name: &str, disk: usize) -> Result<Table, FormatError>
             }
         },
     };
-    if md::owns_table(source, &extents) {
-        return Ok(Table {
-            scheme: "none",
-            volumes: vec![whole_volume(source, name, disk)],
-            notes: Vec::new(),
-        });
-    }
+    // A file system or an array that was made on the whole disk leaves an old table in place, and the other way round:
+    // both are told, and neither is lost.
+    let also = match md::under(source, &extents) {
+        md::Under::Array => {
+            let volumes = vec![whole_volume(source, name, disk)];
+            return Ok(Table { scheme: "none", volumes, notes: Vec::new() });
+        }
+        md::Under::OldTable => Some("the whole disk is a member of an array, too"),
+        md::Under::Nothing if scheme == "mbr" && whole::is_file_system(source) => {
+            Some("the whole disk holds a file system too")
+        }
+        md::Under::Nothing => None,
+    };
     let mut volumes = Vec::new();
-    // A file system that was made on the whole disk leaves an old MBR in place, and the other way round: both
-    // are told, and neither is lost.
-    if scheme == "mbr" && whole::is_file_system(source) {
+    if let Some(problem) = also {
         volumes.push(whole_volume(source, name, disk));
-        notes.push(FormatError::corrupt("master boot record", 0, "the whole disk holds a file system too"));
+        notes.push(FormatError::corrupt("partition table", 0, problem));
     }
     if extents.len() > limits::PARTITIONS {
         let what = format!("{} partitions on {name}, more than {}", extents.len(), limits::PARTITIONS);

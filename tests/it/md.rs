@@ -150,6 +150,25 @@ fn every_array_is_what_was_laid_out() {
 }
 
 #[test]
+fn an_old_partition_table_does_not_hide_an_array() {
+    let variant = variants(&fixtures()).into_iter().find(|variant| variant.name == "raid6-2").unwrap();
+    let disks = variant.members().into_iter().map(|mut bytes| {
+        // A partition of type 83 from sector 16 on, of 8 sectors.
+        bytes[450] = 0x83;
+        bytes[454..462].copy_from_slice(&[16, 0, 0, 0, 8, 0, 0, 0]);
+        bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+        memory(&bytes)
+    });
+    let disks: Vec<Source> = disks.collect();
+    let table = volume::volumes(&disks[0], 0).unwrap();
+    let ids: Vec<&str> = table.volumes.iter().map(|volume| volume.id.as_str()).collect();
+    assert_eq!((ids, table.notes.len()), (vec!["disk0", "disk0p1"], 1));
+    let all = assemble(disks);
+    let array = all.volumes.iter().find(|volume| volume.id == variant.id).unwrap();
+    assert_eq!(sum(&read(&array.source).unwrap()), variant.sum);
+}
+
+#[test]
 fn reads_of_any_place_and_length_agree() {
     for variant in variants(&directory()).iter().filter(|variant| !SPECIAL.contains(&variant.name.as_str())) {
         let members = variant.members();

@@ -74,3 +74,22 @@ fn what_is_not_as_it_should_be_is_noted() {
         assert!(notes.iter().all(|note| note.contains(words)), "{name}: {notes:?}");
     }
 }
+
+#[test]
+fn a_backup_is_used_where_the_beginning_was_wiped_and_nothing_else_lies_there() {
+    let shown = |bytes: &[u8]| {
+        let table = volume::volumes(&(Arc::new(Memory::new(bytes.to_vec())) as Source), 0).unwrap();
+        let places: Vec<(String, u64)> = table.volumes.iter().map(|v| (v.id.clone(), v.start)).collect();
+        (places, notes(&table))
+    };
+    let mut bytes = zstd::decode_all(&*fixture("gpt.img.zst")).unwrap();
+    let (places, _) = shown(&bytes);
+    assert!(places.len() > 1);
+    bytes[..34 * 512].fill(0);
+    let (wiped, told) = shown(&bytes);
+    assert_eq!(wiped, places);
+    assert!(told.len() == 1 && told[0].contains("backup header at 0x17ffe00 used"), "{told:?}");
+    // An ext file system on the whole disk leaves the first sectors, and what lies at the end.
+    bytes[1024 + 56..1024 + 58].copy_from_slice(&[0x53, 0xef]);
+    assert_eq!(shown(&bytes), (vec![("disk0".to_owned(), 0)], vec![]));
+}

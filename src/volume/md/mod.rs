@@ -30,15 +30,31 @@ use crate::{
 /// What a member is, as reports name it.
 const MEMBER: &str = "MD RAID member";
 
-/// Whether the partition table at the beginning of a disk is that of an array of which the disk is a member, whose
-/// superblock lies near the end: of a mirror's, all that the table describes lies before the superblock; of others, the
-/// array is larger than the disk.
-pub(super) fn owns_table(source: &dyn ReadAt, extents: &[Extent]) -> bool {
-    let Ok(Some(superblock)) = Superblock::read(source) else { return false };
+/// What a disk with a partition table has to do with arrays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Under {
+    /// Nothing, as far as it shows.
+    Nothing,
+    /// The table is that of an array of which the disk is a member.
+    Array,
+    /// The disk is a member of an array, which left the table of what was there before.
+    OldTable,
+}
+
+/// Of which kind the partition table at the beginning of a disk is. An array whose superblock lies near the end shows its own
+/// table there: of a mirror's, all that the table describes lies before the superblock; of others, the array is larger than
+/// the disk. One whose superblock lies near the beginning has its data, and its table, behind it.
+pub(super) fn under(source: &dyn ReadAt, extents: &[Extent]) -> Under {
+    let Ok(Some(superblock)) = Superblock::read(source) else { return Under::Nothing };
     let end = extents.iter().map(|extent| extent.start.saturating_add(extent.length)).max().unwrap_or(0);
-    superblock.data == 0
-        && superblock.at > 0
-        && if superblock.array.shape.level == 1 { end <= superblock.at } else { end > source.size() }
+    let is_shown =
+        || if superblock.array.shape.level == 1 { end <= superblock.at } else { end > source.size() };
+    match superblock.data {
+        0 if superblock.at > 0 && is_shown() => Under::Array,
+        0 => Under::Nothing,
+        data if superblock.at < data => Under::OldTable,
+        _ => Under::Nothing,
+    }
 }
 
 type Uuid = [u8; 16];
