@@ -80,6 +80,7 @@ if [ "$small" ]; then
   image ext4-bigalloc 16M tiny "" -t ext4 -b 4096 -C 16384 -N 128 -O bigalloc,ea_inode,^has_journal,^resize_inode
   dirty ext4-dirty 4M dirty "" -t ext4 -b 1024 -N 384
   dirty ext3-dirty 6M dirty ",data=journal" -t ext3 -b 1024 -N 384
+  dirty dirty-fast-commit-attributes 6M fast "" -t ext4 -b 1024 -I 256 -N 128 -O fast_commit,^resize_inode -J size=1
   offline ext4-64k 8M -t ext4 -b 65536 -N 128 -O ^has_journal
   pack "$out_dir"
   exit
