@@ -50,13 +50,9 @@ offline() { # name size profile mkfs.xfs-options…
   (echo "# approximate, times too"; python3 "$tree" list "$work/tree" | LC_ALL=C sort) > "$out/$name.tsv"
 }
 
-# With incompatible features that this mkfs.xfs does not know: set on the empty file system, so that the kernel does the rest.
-featured() { # name size profile features mkfs.xfs-options…
-  local name=$1 size=$2 profile=$3 features=$4
-  shift 4
-  echo "$name"
-  format "$out/$name.img" "$size" "$@"
-  python3 - "$out/$name.img" "$features" <<'PY'
+# Sets incompatible features that this mkfs.xfs does not know on an empty file system, so that the kernel does the rest.
+set_features() { # image features
+  python3 - "$@" <<'PY'
 import sys
 with open(sys.argv[1], "r+b") as image:
     sector = bytearray(image.read(512))
@@ -71,10 +67,24 @@ with open(sys.argv[1], "r+b") as image:
     image.seek(0)
     image.write(sector)
 PY
+}
+
+featured() { # name size profile features mkfs.xfs-options…
+  local name=$1 size=$2 profile=$3 features=$4
+  shift 4
+  echo "$name"
+  format "$out/$name.img" "$size" "$@"
+  set_features "$out/$name.img" "$features"
   mount -o loop "$out/$name.img" "$mnt"
   python3 "$tree" "$profile" "$mnt"
   umount "$mnt"
   truth "$out/$name.img" "$out/$name.tsv"
+}
+
+dirty_featured() { # name size profile mount-options features mkfs.xfs-options…
+  format "$work/image" "$2" "${@:6}"
+  set_features "$work/image" "$5"
+  dirty "$1" "$2" "$3" "$4"
 }
 
 # A dirty image whose last record did not reach the disk whole: the last byte before the log's head is another ("sum"), or its
@@ -295,6 +305,8 @@ if [ "$small" ]; then
     image xfs-directory-8k 40M small "" -b size=1024 -n size=8192 -i nrext64=1 -m rmapbt=1,bigtime=0,inobtcount=0 -d agcount=2
     dirty xfs-dirty 16M dirty "" -b size=1024
     dirty xfs-dirty-4k 20M dirty "" -m rmapbt=1
+    # The last change has an intent without an end: the log was written before the pointer to the parent was.
+    dirty_featured xfs-dirty-parent 32M tiny ",wsync" 0x80 -b size=1024 -d agcount=1 -l size=10m
     offline xfs-v4-512 40M tiny -m crc=0 -b size=512 -n ftype=0 -d agcount=2
   elif mounts_version_4; then version_4_small;
   else in_guest "$out" --old --small --unpacked; fi
@@ -345,6 +357,8 @@ dirty dirty-small-records 256M dirty ",logbsize=16384,logbufs=2" -b size=4096
 dirty dirty-rmapbt 256M dirty "" -m rmapbt=1
 dirty dirty-no-reflink-no-bigtime 256M dirty "" -m reflink=0,bigtime=0,inobtcount=0
 dirty dirty-nrext64 256M dirty "" -i nrext64=1
+dirty_featured dirty-parent 256M dirty ",wsync" 0xc0 -l size=32m
+dirty_featured dirty-parent-many 256M many_changes "" 0xc0 -b size=1024 -l size=20m
 dirty dirty-directory-64k 256M dirty "" -n size=65536
 dirty dirty-64k 1G dirty "" -b size=65536
 dirty dirty-inode-1024-2k 256M dirty "" -b size=2048 -i size=1024

@@ -375,9 +375,12 @@ class Fill:
         os.unlink(self.at("size61"))
 
     def fast(self):
-        """Changes that a fast commit can hold."""
+        """Changes that a fast commit can hold; of an inode it holds no extended attributes."""
         self.tiny()
+        self.file("attributed", b"1")
+        self.may(os.setxattr, self.at("attributed"), "user.in-inode", b"kept")
         self.sync()
+        self.fsync("attributed", b"changed")
         for i in range(5):
             self.fsync("fast%d" % i, b"fast %d\n" % i * 100)
         os.link(self.at("fast0"), self.at("dir/fast-link"))

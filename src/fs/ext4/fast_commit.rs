@@ -165,15 +165,17 @@ impl Changes {
         (ranges.len() <= limits::EXT4_FAST_COMMIT_RANGES).then_some(())
     }
 
-    /// The record's inode, with the map of the one on the disk: ranges have records of their own.
+    /// The record's inode, with what is not of it as it is on the disk: the map, for ranges have records of their own, and what
+    /// is behind the fixed fields, where a record ends: extended attributes.
     fn inode_record(&mut self, volume: &Volume, number: u32, record: &[u8]) -> Option<()> {
         let size = usize::from(volume.superblock.inode_size);
+        let place = volume.place(number).ok()?;
+        let table = volume.blocks.read("ext4 inode", place.block).ok()?;
+        let disk = table.get(place.at..place.at.checked_add(size)?)?;
         let mut bytes = record.get(..record.len().min(size))?.to_vec();
-        bytes.resize(size, 0);
+        bytes.extend_from_slice(disk.get(bytes.len()..)?);
         if le32(&bytes, FLAGS)? & EXTENTS != 0 {
-            let place = volume.place(number).ok()?;
-            let table = volume.blocks.read("ext4 inode", place.block).ok()?;
-            let disk = table.get(place.at..place.at.checked_add(size)?)?.get(I_BLOCK)?;
+            let disk = disk.get(I_BLOCK)?;
             let to = bytes.get_mut(I_BLOCK)?;
             match disk.starts_with(&[0x0a, 0xf3]) {
                 true => to.copy_from_slice(disk),

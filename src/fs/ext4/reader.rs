@@ -20,7 +20,7 @@ use super::{
     xattr,
 };
 use crate::{
-    block::{Memory, ReadAt, Source, read_vec},
+    block::{ReadAt, Source, read_vec},
     error::FormatError,
     fs::{FileKind, FileSystem, Ino, Listing, Opened, Stat, Xattr, symlink, uuid_text},
     limits,
@@ -161,7 +161,7 @@ impl FileSystem for Ext4 {
         let read = |size| {
             inode.check_encryption("symbolic link")?;
             if inode.has_inline_data() {
-                inline::content(&inode)
+                inline::target(&inode)
             } else if inode.is_fast_symlink(&self.volume.superblock) {
                 let target = inode.raw.i_block.get(..size).map(<[u8]>::to_vec);
                 target.ok_or_else(|| inode.corrupt(format!("symbolic link of {size} bytes in i_block")))
@@ -187,7 +187,7 @@ impl FileSystem for Ext4 {
         }
         inode.check_encryption("file")?;
         match inode.has_inline_data() {
-            true => Ok(Arc::new(Memory::new(inline::content(&inode)?))),
+            true => inline::content(&inode),
             false => Ok(Arc::new(Data::new(Arc::clone(&self.volume), inode))),
         }
     }

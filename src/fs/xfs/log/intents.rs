@@ -18,13 +18,16 @@ use crate::{
 const HEADER: usize = 16;
 /// Bytes of the change of a map that an intent is: the kernel makes one of each.
 const EXTENT: usize = 32;
-/// `me_flags`: what to do, of which fork, and whether it was never written.
+/// `me_flags`, `alfi_op_flags`: what to do, of which fork, and whether it was never written.
 const KIND: u32 = 0xff;
 const ATTRIBUTES: u32 = 1 << 31;
 const UNWRITTEN: u32 = 1 << 30;
 const REALTIME: u32 = 1 << 29;
 const MAP: u32 = 1;
 const UNMAP: u32 = 2;
+/// Where `alfi_op_flags` lies, and its operations on the kernel's own pointers to parents: set, remove, replace.
+const OPERATION: usize = 24;
+const PARENTS: std::ops::RangeInclusive<u32> = 4..=6;
 
 enum Intent {
     Map(Remap),
@@ -68,6 +71,15 @@ impl Intents {
         };
         let remap = remap(extent).ok_or_else(|| corrupt("a change of a map that is none".to_owned()))?;
         self.add(item, Intent::Map(remap))
+    }
+
+    /// A change of extended attributes. Pointers to parents are shown to nobody, so that one of these leaves nothing to do: every
+    /// rename has one, and a mount with `wsync` writes the log before it ends.
+    pub(super) fn attributes(&mut self, item: &Item) -> Result<(), FormatError> {
+        match le32(item.region(0), OPERATION).is_some_and(|flags| PARENTS.contains(&(flags & KIND))) {
+            true => Ok(()),
+            false => self.other("a change of extended attributes", item),
+        }
     }
 
     /// Any other intent.

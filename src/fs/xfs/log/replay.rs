@@ -112,7 +112,7 @@ impl<'a> Replay<'a> {
             kind::INODE => inode::replay(self, item, lsn),
             kind::INODE_CREATE => icreate::replay(self, item),
             kind::MAP_INTENT => self.intents.map(item, self.superblock),
-            kind::ATTRIBUTE_INTENT => self.intents.other("a change of extended attributes", item),
+            kind::ATTRIBUTE_INTENT => self.intents.attributes(item),
             kind::EXCHANGE_INTENT => self.intents.other("an exchange of the data of two files", item),
             kind::MAP_DONE | kind::ATTRIBUTE_DONE | kind::EXCHANGE_DONE => {
                 self.intents.done(item);
