@@ -1,5 +1,7 @@
 //! Disks behind URLs: the same as files, whatever the server does on the way, or an error that says what it did.
 
+mod proxy;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -49,9 +51,13 @@ enum Manner {
     Forgetful,
     /// Has the object no more after the first answer.
     Gone,
+    /// Asks once to wait for a second.
+    Later,
+    /// Lets nobody in any more after some requests, as with a signature that expires.
+    Expiring,
 }
 
-const MANNERS: [(&str, Manner); 15] = [
+const MANNERS: [(&str, Manner); 17] = [
     ("plain", Manner::Plain),
     ("flaky", Manner::Flaky),
     ("changing", Manner::Changing),
@@ -67,6 +73,8 @@ const MANNERS: [(&str, Manner); 15] = [
     ("nameless", Manner::Nameless),
     ("forgetful", Manner::Forgetful),
     ("gone", Manner::Gone),
+    ("later", Manner::Later),
+    ("expiring", Manner::Expiring),
 ];
 
 /// A marker that is another text if it is not escaped.
@@ -136,6 +144,8 @@ fn serve(mut stream: &TcpStream, object: &[u8], asked: &Mutex<Vec<Range<usize>>>
         Manner::Denied => "403 Forbidden",
         Manner::Moved => "302 Found\r\nLocation: /plain/disk",
         Manner::Gone if count > 1 => "404 Not Found\r\nETag: \"1\"",
+        Manner::Later if count == 2 => "503 Slow Down\r\nRetry-After: 1",
+        Manner::Expiring if count > 5 => "403 Forbidden",
         Manner::Flaky if count % 3 == 2 => "503 Slow Down\r\nRetry-After: 0",
         _ if condition.is_some_and(|condition| condition != etag) => "412 Precondition Failed",
         _ => "",
@@ -325,7 +335,16 @@ fn an_object_that_changes_is_not_read_on() {
 }
 
 fn icecore(words: &[&str]) -> Output {
-    let run = Command::new(env!("CARGO_BIN_EXE_icecore")).args(words).output().unwrap();
+    icecore_with(&[], words)
+}
+
+/// Runs icecore with variables of the environment, none of which are a proxy's unless they are among them.
+fn icecore_with(variables: &[(&str, &str)], words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_icecore"));
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    let run = command.envs(variables.iter().copied()).args(words).output().unwrap();
     for text in [&run.stdout, &run.stderr] {
         let text = String::from_utf8_lossy(text);
         assert!(!text.contains(SECRET) && !text.contains("user:"), "{text}");
@@ -351,9 +370,26 @@ fn a_scan_of_a_url_is_that_of_the_file_and_shows_no_secret() {
         icecore(&["scan", "--no-vulnerabilities", "-f", "json", "-v", &server.url("plain", "node.qcow2")]);
     let told: serde_json::Value = serde_json::from_slice(&plain.stdout).unwrap();
     assert!(told["stats"]["requests"].as_u64() > Some(2), "{}", told["stats"]);
-    for (manner, exit) in [("missing", 2), ("denied", 2), ("whole", 5), ("changing", 5)] {
+    for (manner, exit) in [("missing", 2), ("denied", 2), ("whole", 5), ("changing", 5), ("later", 0)] {
         let server = Server::new(object.clone());
         let run = icecore(&["scan", "--no-vulnerabilities", "-f", "json", &server.url(manner, "node.qcow2")]);
         assert_eq!(run.status.code(), Some(exit), "{manner}: {}", String::from_utf8_lossy(&run.stderr));
     }
+}
+
+/// What was found before is told, with gaps for the rest.
+#[test]
+fn a_server_that_ends_halfway_leaves_a_report_with_gaps() {
+    let mut object = Vec::new();
+    std::fs::File::open(fixture("node.qcow2")).unwrap().read_to_end(&mut object).unwrap();
+    let server = Server::new(object);
+    let run = icecore(&["scan", "--no-vulnerabilities", "-f", "json", &server.url("expiring", "node.qcow2")]);
+    assert_eq!(run.status.code(), Some(5), "{}", String::from_utf8_lossy(&run.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let gaps = report["gaps"].as_array().unwrap();
+    let is_told = |gap: &serde_json::Value| {
+        gap["code"] == "read-error" && gap["detail"].as_str().unwrap().contains("403")
+    };
+    assert!(gaps.iter().any(is_told), "{gaps:?}");
+    assert!(report["disks"][0]["partition_table"] == "gpt", "{}", report["disks"]);
 }
