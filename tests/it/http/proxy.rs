@@ -120,25 +120,24 @@ fn plain_requests_go_to_the_proxy_with_their_whole_url() {
 /// That a tunnel leads to a server with TLS is for `scripts/judge-urls.sh` to show.
 #[test]
 fn requests_in_tls_ask_the_proxy_for_a_tunnel() {
-    for (status, exit, tries) in
-        [("404 Not Found", 5, 1), ("407 Proxy Authentication Required", 2, 1), ("503 Later", 5, 6)]
-    {
+    for (name, status, exit, tries) in [
+        ("https_proxy", "404 Not Found", 5, 1),
+        ("ALL_PROXY", "407 Proxy Authentication Required", 2, 1),
+        ("HTTPS_PROXY", "503 Later", 5, 6),
+    ] {
         let proxy = Proxy::new(status);
-        for name in ["https_proxy", "ALL_PROXY"] {
-            let (run, said) =
-                scan(&[(name, &proxy.url())], &format!("https://host.example/disk?sig={SECRET}"));
-            assert_eq!(run.status.code(), Some(exit), "{status}: {said}");
-            let told = format!("it answers {}", &status[..3]);
-            assert!(
-                said.contains(&told) && said.contains(&format!("by the proxy 127.0.0.1:{}", proxy.port)),
-                "{said}"
-            );
-            let asked = proxy.asked();
-            assert_eq!(asked.len(), tries, "{asked:?}");
-            assert!(asked[0].starts_with("CONNECT host.example:443 HTTP/1.1\n"), "{asked:?}");
-            assert!(asked[0].contains("Proxy-Authorization: Basic cHJveHktdXNlcjpzM2NyM3Q="), "{asked:?}");
-            assert!(!asked[0].contains("sig="), "{asked:?}");
-        }
+        let (run, said) = scan(&[(name, &proxy.url())], &format!("https://host.example/disk?sig={SECRET}"));
+        assert_eq!(run.status.code(), Some(exit), "{status}: {said}");
+        let told = format!("it answers {}", &status[..3]);
+        assert!(
+            said.contains(&told) && said.contains(&format!("by the proxy 127.0.0.1:{}", proxy.port)),
+            "{said}"
+        );
+        let asked = proxy.asked();
+        assert_eq!(asked.len(), tries, "{asked:?}");
+        assert!(asked[0].starts_with("CONNECT host.example:443 HTTP/1.1\n"), "{asked:?}");
+        assert!(asked[0].contains("Proxy-Authorization: Basic cHJveHktdXNlcjpzM2NyM3Q="), "{asked:?}");
+        assert!(!asked[0].contains("sig="), "{asked:?}");
     }
 }
 
