@@ -70,7 +70,11 @@ listen(ports[0], "proxy", None)
 P
 
 azurite=$out/azurite/node_modules/.bin/azurite-blob
-if [ ! -x "$azurite" ] && ! npm install --silent --no-audit --no-fund --prefix "$out/azurite" azurite@3 > "$out/npm.log" 2>&1; then azurite=; fi
+if [ ! -x "$azurite" ] && ! command -v npm > /dev/null; then
+  # Some 400 small packages, 50 MiB.
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq --no-install-recommends npm; } > "$out/npm.log" 2>&1 || true
+fi
+if [ ! -x "$azurite" ] && ! npm install --silent --no-audit --no-fund --prefix "$out/azurite" azurite@3 >> "$out/npm.log" 2>&1; then azurite=; fi
 if [ "$azurite" ]; then
   "$azurite" --silent --inMemoryPersistence --skipApiVersionCheck --blobHost 127.0.0.1 --blobPort "$blob" > "$out/azurite.log" 2>&1 &
   pids+=($!)
