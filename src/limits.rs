@@ -25,6 +25,10 @@ pub const HTTP_CACHE_BYTES: usize = 64 << 20;
 pub const HTTP_DOCUMENT_BYTES: u64 = 16 << 20;
 /// Documents that list the ranges of a remote disk: Azure's have 10,000 each.
 pub const HTTP_DOCUMENTS: usize = 1024;
+/// Bytes of all of these documents: 80 for each of the ranges below.
+pub const HTTP_LIST_BYTES: u64 = 80 << 20;
+/// The longest time for which a server may ask to wait before another try.
+pub const HTTP_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Ranges of a remote disk that were written: 1 TiB with a gap in each MiB. Of a disk with more all is read.
 pub const HTTP_RANGES: usize = 1 << 20;
 /// Partitions of one disk.

@@ -67,7 +67,10 @@ pub fn open_place(place: &std::path::Path, counter: &Arc<Counter>) -> io::Result
         #[cfg(not(feature = "http"))]
         Some(_) => {
             let _ = counter;
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "built without support for URLs"))
+            Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "this icecore was built without the feature \"http\", which reads URLs",
+            ))
         }
     }
 }
@@ -128,5 +131,18 @@ impl io::Read for Stream {
         self.source.read_at(part, self.position)?;
         self.position = self.position.saturating_add(length);
         Ok(part.len())
+    }
+}
+
+#[cfg(all(test, not(feature = "http")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_refused_by_the_name_of_what_is_missing() {
+        let place = std::path::Path::new("https://me:s3cr3t@host/disk?sig=s3cr3t");
+        let error = open_place(place, &Arc::default()).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("\"http\"") && !error.to_string().contains("s3cr3t"), "{error}");
     }
 }

@@ -56,7 +56,9 @@ pub(super) fn open(
                 }
                 Err(error) => {
                     let gap = Gap::from_error(&error, Scope::Runtime, subject, effect);
-                    gaps.push(Gap { code: Code::RuntimeStateUnreadable, ..gap });
+                    // Another try may read what the host could not.
+                    let code = if error.is_host_io() { gap.code } else { Code::RuntimeStateUnreadable };
+                    gaps.push(Gap { code, ..gap });
                 }
             },
             Runtime::Docker | Runtime::ContainersStorage => {

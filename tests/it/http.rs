@@ -1,5 +1,7 @@
 //! Disks behind URLs: the same as files, whatever the server does on the way, or an error that says what it did.
 
+mod proxy;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -49,9 +51,13 @@ enum Manner {
     Forgetful,
     /// Has the object no more after the first answer.
     Gone,
+    /// Asks once to wait for a second.
+    Later,
+    /// Lets nobody in any more after some requests, as with a signature that expires.
+    Expiring(usize),
 }
 
-const MANNERS: [(&str, Manner); 15] = [
+const MANNERS: [(&str, Manner); 19] = [
     ("plain", Manner::Plain),
     ("flaky", Manner::Flaky),
     ("changing", Manner::Changing),
@@ -67,6 +73,10 @@ const MANNERS: [(&str, Manner); 15] = [
     ("nameless", Manner::Nameless),
     ("forgetful", Manner::Forgetful),
     ("gone", Manner::Gone),
+    ("later", Manner::Later),
+    ("expiring3", Manner::Expiring(3)),
+    ("expiring5", Manner::Expiring(5)),
+    ("expiring7", Manner::Expiring(7)),
 ];
 
 /// A marker that is another text if it is not escaped.
@@ -89,6 +99,8 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (object, log) = (Arc::clone(&object), Arc::clone(&log));
+                // Head and body are written apart, and neither waits for the other's receipt.
+                stream.set_nodelay(true).unwrap();
                 // A client that hangs up ends its connection.
                 thread::spawn(move || while serve(&stream, &object, &log).is_some() {});
             }
@@ -136,6 +148,8 @@ fn serve(mut stream: &TcpStream, object: &[u8], asked: &Mutex<Vec<Range<usize>>>
         Manner::Denied => "403 Forbidden",
         Manner::Moved => "302 Found\r\nLocation: /plain/disk",
         Manner::Gone if count > 1 => "404 Not Found\r\nETag: \"1\"",
+        Manner::Later if count == 2 => "503 Slow Down\r\nRetry-After: 1",
+        Manner::Expiring(requests) if count > requests => "403 Forbidden",
         Manner::Flaky if count % 3 == 2 => "503 Slow Down\r\nRetry-After: 0",
         _ if condition.is_some_and(|condition| condition != etag) => "412 Precondition Failed",
         _ => "",
@@ -325,7 +339,16 @@ fn an_object_that_changes_is_not_read_on() {
 }
 
 fn icecore(words: &[&str]) -> Output {
-    let run = Command::new(env!("CARGO_BIN_EXE_icecore")).args(words).output().unwrap();
+    icecore_with(&[], words)
+}
+
+/// Runs icecore with variables of the environment, none of which are a proxy's unless they are among them.
+fn icecore_with(variables: &[(&str, &str)], words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_icecore"));
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    let run = command.envs(variables.iter().copied()).args(words).output().unwrap();
     for text in [&run.stdout, &run.stderr] {
         let text = String::from_utf8_lossy(text);
         assert!(!text.contains(SECRET) && !text.contains("user:"), "{text}");
@@ -351,9 +374,28 @@ fn a_scan_of_a_url_is_that_of_the_file_and_shows_no_secret() {
         icecore(&["scan", "--no-vulnerabilities", "-f", "json", "-v", &server.url("plain", "node.qcow2")]);
     let told: serde_json::Value = serde_json::from_slice(&plain.stdout).unwrap();
     assert!(told["stats"]["requests"].as_u64() > Some(2), "{}", told["stats"]);
-    for (manner, exit) in [("missing", 2), ("denied", 2), ("whole", 5), ("changing", 5)] {
+    for (manner, exit) in [("missing", 2), ("denied", 2), ("whole", 5), ("changing", 5), ("later", 0)] {
         let server = Server::new(object.clone());
         let run = icecore(&["scan", "--no-vulnerabilities", "-f", "json", &server.url(manner, "node.qcow2")]);
         assert_eq!(run.status.code(), Some(exit), "{manner}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+}
+
+/// What was found before is told, with gaps for the rest, and wherever it ends another try is worth it.
+#[test]
+fn a_server_that_ends_halfway_leaves_a_report_with_gaps() {
+    let mut object = Vec::new();
+    std::fs::File::open(fixture("node.qcow2")).unwrap().read_to_end(&mut object).unwrap();
+    for manner in ["expiring3", "expiring5", "expiring7"] {
+        let server = Server::new(object.clone());
+        let run = icecore(&["scan", "--no-vulnerabilities", "-f", "json", &server.url(manner, "node.qcow2")]);
+        let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        assert_eq!(run.status.code(), Some(5), "{manner}: {}", report["gaps"]);
+        let gaps = report["gaps"].as_array().unwrap();
+        let is_told = |gap: &serde_json::Value| {
+            gap["code"] == "read-error" && gap["detail"].as_str().unwrap().contains("403")
+        };
+        assert!(gaps.iter().any(is_told), "{gaps:?}");
+        assert_ne!(report["verdict"]["status"], "complete", "{manner}");
     }
 }

@@ -54,12 +54,12 @@ impl Pages {
         }
     }
 
-    /// Claims on the pages of `range` that nobody has or is fetching, each of at most `longest` pages.
-    pub(super) fn ahead(self: &Arc<Self>, range: Range<u64>, longest: u64) -> Vec<Claim> {
+    /// The first `most` claims on the pages of `range` that nobody has or is fetching, each of at most `longest` pages.
+    pub(super) fn ahead(self: &Arc<Self>, range: Range<u64>, longest: u64, most: usize) -> Vec<Claim> {
         let mut coming = self.lock();
         let mut claims = Vec::new();
         let mut at = range.start;
-        while at < range.end {
+        while at < range.end && claims.len() < most {
             if coming.contains(&at) || self.kept.find(key(at)).is_some() {
                 at = at.saturating_add(1);
                 continue;

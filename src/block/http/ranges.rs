@@ -5,15 +5,21 @@ use std::ops::Range;
 use quick_xml::{Reader, events::Event};
 
 use super::client::Client;
-use crate::limits;
+use crate::{limits, num};
 
 /// The ranges in order; `None` if the server does not tell them, and all of the blob is to be read.
 pub(super) fn of_page_blob(client: &Client) -> Option<Vec<Range<u64>>> {
+    if client.lists_other_pages() {
+        return None;
+    }
     let mut ranges = Vec::new();
     let mut marker: Option<String> = None;
+    let mut left = limits::HTTP_LIST_BYTES;
     for _ in 0..limits::HTTP_DOCUMENTS {
         let next = marker.as_ref().map_or(String::new(), |marker| format!("&marker={}", encoded(marker)));
-        let page = parse(&client.document(&format!("comp=pagelist{next}")).ok()?)?;
+        let document = client.document(&format!("comp=pagelist{next}")).ok()?;
+        left = left.checked_sub(num::to_u64(document.len()))?;
+        let page = parse(&document)?;
         ranges.extend(page.ranges);
         if ranges.len() > limits::HTTP_RANGES {
             return None;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    client::Client,
+    client::{Client, Effort},
     pages::{Claim, Pages, Wanted},
 };
 use crate::{
@@ -61,7 +61,7 @@ impl Remote {
                 // Ends when the source is dropped.
                 while let Some(claim) = next(&queue) {
                     // Who reads the pages makes the request again, and tells its failure.
-                    let _ = shared.fetch(claim);
+                    let _ = shared.fetch(claim, Effort::Once);
                 }
             };
             // With fewer threads more is fetched when it is read.
@@ -86,12 +86,12 @@ impl Shared {
     }
 
     /// Fetches claimed pages and gives them to who waits; the bytes of all.
-    fn fetch(&self, claim: Claim) -> io::Result<Vec<u8>> {
+    fn fetch(&self, claim: Claim, effort: Effort) -> io::Result<Vec<u8>> {
         let start = claim.range.start.saturating_mul(PAGE);
         let end = claim.range.end.saturating_mul(PAGE).min(self.size);
         let mut bytes = vec![0; num::to_usize(end.saturating_sub(start))];
         for part in joined(self.parts(start..end)) {
-            let fetched = self.client.range(part.clone())?;
+            let fetched = self.client.range(part.clone(), effort)?;
             let at = num::to_usize(part.start.saturating_sub(start));
             if let Some(place) = bytes.get_mut(at..at.saturating_add(fetched.len())) {
                 place.copy_from_slice(&fetched);
@@ -139,7 +139,7 @@ impl ReadAt for Remote {
             let skipped = num::to_usize(at.saturating_sub(page.saturating_mul(PAGE)));
             let copied = match self.shared.pages.want(page..last) {
                 Wanted::Here(bytes) => copy(&bytes, skipped, rest),
-                Wanted::Yours(claim) => copy(&self.shared.fetch(claim)?, skipped, rest),
+                Wanted::Yours(claim) => copy(&self.shared.fetch(claim, Effort::All)?, skipped, rest),
             };
             if copied == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -158,7 +158,7 @@ impl ReadAt for Remote {
         }
         for part in self.shared.parts(offset..end) {
             let pages = part.start.checked_div(PAGE).unwrap_or(0)..part.end.div_ceil(PAGE);
-            for claim in self.shared.pages.ahead(pages, LONGEST) {
+            for claim in self.shared.pages.ahead(pages, LONGEST, THREADS.saturating_add(WAITING)) {
                 if self.ahead.try_send(claim).is_err() {
                     return;
                 }

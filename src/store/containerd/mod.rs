@@ -37,7 +37,11 @@ pub fn open(dir: &Handle) -> Result<Option<Containerd>, FormatError> {
     let root = Root::below(dir);
     let place = dir.path.to_string();
     let Some(file) = root.find(META_DB.as_bytes())? else { return Ok(None) };
-    let database = bolt::read(file.open()?)?;
+    let mut database = bolt::read(file.open()?)?;
+    if database.root.bucket("v1").is_none() && !database.damage.is_empty() {
+        // What could not be read is the reason, not what is missing because of it.
+        return Err(database.damage.swap_remove(0));
+    }
     let mut gaps: Vec<Gap> = database
         .damage
         .iter()

@@ -62,7 +62,8 @@ impl Snapshots {
             let effect =
                 "no unpacked layer can be found; layers are read from their blobs, if those are there";
             let gap = Gap::from_error(&error, Scope::Runtime, place, effect);
-            gaps.push(Gap { code: Code::RuntimeStateUnreadable, ..gap });
+            let code = if error.is_host_io() { gap.code } else { Code::RuntimeStateUnreadable };
+            gaps.push(Gap { code, ..gap });
         }
         all
     }
