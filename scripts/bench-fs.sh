@@ -5,9 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "${INSIDE:-}" ] || exec env INSIDE=1 unshare --mount -- "$0" "$@"
-dir=${1:-}; [ "$dir" ] && mkdir -p "$dir" || dir=$(mktemp -d)
+dir=${1:-} temporary=
+if [ ! "$dir" ]; then dir=$(mktemp -d) temporary=yes; fi
 mkdir -p "$dir/mnt"
-trap 'umount -q "$dir/mnt" || true; [ "${1:-}" ] || rm -rf "$dir"' EXIT
+trap 'umount -q "$dir/mnt" || true; if [ "$temporary" ]; then rm -rf "$dir"; fi' EXIT
 cargo build --release --quiet --locked --benches
 bench=$(cargo bench --quiet --locked --no-run --bench files --message-format json 2>/dev/null | python3 -c '
 import json, sys
@@ -37,7 +38,11 @@ filled() { # mount options: the image, filled by the driver that mounts it
 mounted() {
   case $kind in
     ntfs) ntfs-3g -o "big_writes,${1:-rw}" "$image" "$dir/mnt" ;;
-    exfat) mount.exfat-fuse -o "${1:-rw}" "$image" "$dir/mnt" 2> /dev/null > /dev/null ;;
+    exfat)
+      local loop; loop=$(losetup -f --show "$image")
+      mount.exfat-fuse -o "${1:-rw}" "$loop" "$dir/mnt" 2> /dev/null > /dev/null
+      # When it is not mounted any more.
+      losetup -d "$loop" ;;
     *) mount -o "loop,${1:-rw}" "$image" "$dir/mnt" ;;
   esac
 }
