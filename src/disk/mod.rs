@@ -16,7 +16,10 @@ mod vhd;
 mod vhdx;
 mod vmdk;
 
-use std::io;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     block::{ReadAt, Source},
@@ -26,15 +29,23 @@ use crate::{
 
 /// Opens what a disk image refers to; the default refuses everything.
 pub trait Siblings {
-    /// The file that the image calls `name`.
-    fn open(&self, name: &str) -> io::Result<Source> {
+    /// The file that the image which lies at `from` (the disk itself, if that is `None`) calls `name`.
+    fn open(&self, name: &str, _from: Option<&Path>) -> io::Result<Sibling> {
         Err(io::Error::new(io::ErrorKind::NotFound, format!("{name:?} was not named by the caller")))
     }
 
     /// All files that the caller named, for an image that knows another by its identity only.
-    fn named(&self) -> io::Result<Vec<Source>> {
+    fn named(&self) -> io::Result<Vec<Sibling>> {
         Ok(Vec::new())
     }
+}
+
+/// A file that an image refers to.
+pub struct Sibling {
+    /// Its bytes.
+    pub source: Source,
+    /// Where it lies: no two files have the same place.
+    pub place: PathBuf,
 }
 
 /// Refuses every reference.
