@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use super::{
     descriptor::{self, Descriptor, Kind, Parent},
     extent::Extent,
-    format::{COWD, DESCRIPTOR, SE_SPARSE},
+    format::{COWD, SE_SPARSE},
     hosted::Header,
     joined::Joined,
     layout::{self, Layout},
@@ -46,7 +46,7 @@ pub(in crate::disk) fn open(source: Source, options: &Options<'_>) -> Result<Dis
 impl Opening<'_> {
     /// The disk that a file describes, and the identity of its content.
     fn disk(&mut self, file: Source) -> Result<(Option<u32>, Source), FormatError> {
-        if begins(&file, DESCRIPTOR, 0) {
+        if descriptor::begins(&file) {
             let length = file.size();
             if length > limits::VMDK_DESCRIPTOR_BYTES {
                 let limit = limits::VMDK_DESCRIPTOR_BYTES;
