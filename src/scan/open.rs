@@ -250,7 +250,8 @@ impl Opening<'_> {
         let spelled = || block::shown(path);
         let source = block::open_place(path, &self.counter).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied => {
-                OpenError::NotADisk { path: spelled(), problem: error.to_string() }
+                let problem = scheme_refused(path).map_or_else(|| error.to_string(), str::to_owned);
+                OpenError::NotADisk { path: spelled(), problem }
             }
             _ => OpenError::Io { path: spelled(), source: error },
         })?;
@@ -281,6 +282,20 @@ impl Opening<'_> {
             size,
             partition_table: table.to_owned(),
         }
+    }
+}
+
+/// What is wrong with a place that is a URL of a scheme that is not read, and so no path that there is.
+fn scheme_refused(path: &Path) -> Option<&'static str> {
+    let (scheme, _) = path.to_str()?.split_once("://")?;
+    let is_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+-.".contains(letter);
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "https" => None,
+        "file" => Some("no path: give the path alone, without `file://`"),
+        scheme if !scheme.is_empty() && scheme.chars().all(is_scheme) => {
+            Some("no path, and of URLs only those of http and https are read")
+        }
+        _ => None,
     }
 }
 
