@@ -1,11 +1,11 @@
 //! Any bytes as a disk image of any format, and the further disks as what it refers to.
 #![no_main]
 
-use std::{cell::Cell, io, sync::Arc};
+use std::{cell::Cell, io, path::Path, sync::Arc};
 
 use icecore::{
     block::{ReadAt, Source},
-    disk::{self, Options, Siblings},
+    disk::{self, Options, Sibling, Siblings},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -16,14 +16,15 @@ struct InTurn<'a> {
 }
 
 impl Siblings for InTurn<'_> {
-    fn open(&self, _: &str) -> io::Result<Source> {
+    fn open(&self, name: &str, _: Option<&Path>) -> io::Result<Sibling> {
         let file = &self.files[self.asked.get() % self.files.len()];
         self.asked.set(self.asked.get() + 1);
-        Ok(Arc::clone(file))
+        Ok(Sibling { source: Arc::clone(file), place: name.into() })
     }
 
-    fn named(&self) -> io::Result<Vec<Source>> {
-        Ok(self.files.to_vec())
+    fn named(&self) -> io::Result<Vec<Sibling>> {
+        let all = self.files.iter().zip(0..);
+        Ok(all.map(|(file, n): (_, u8)| Sibling { source: Arc::clone(file), place: n.to_string().into() }).collect())
     }
 }
 

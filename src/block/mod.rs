@@ -12,6 +12,7 @@ mod file;
 #[cfg(feature = "http")]
 mod http;
 mod memory;
+mod place;
 mod probe;
 mod slice;
 mod url;
@@ -24,6 +25,7 @@ pub use cache::Cached;
 pub use count::{Counted, Counter};
 pub use file::{open, open_no_follow};
 pub use memory::{Memory, Zeros};
+pub use place::{common_end, is_same, location, referred};
 pub use probe::Probed;
 pub use slice::Slice;
 pub use url::{file_name, shown, shown_word, url};

@@ -5,6 +5,8 @@ use std::{
     path::Path,
 };
 
+use super::place::unescaped;
+
 /// The URL that a place is, if it is not a path of the host.
 pub fn url(place: &Path) -> Option<&str> {
     place.to_str().filter(|text| scheme(text).is_some())
@@ -51,10 +53,10 @@ fn shown_url(url: &str) -> String {
     format!("{scheme}{host}{path}")
 }
 
-/// The last part of a place: what a file there is called.
+/// The last part of a place: what a file there is called, as the images that refer to it spell it.
 pub fn file_name(place: &Path) -> Option<OsString> {
     match url(place) {
-        Some(_) => shown(place).rsplit('/').next().filter(|name| !name.is_empty()).map(OsString::from),
+        Some(_) => shown(place).rsplit('/').next().filter(|name| !name.is_empty()).map(unescaped),
         None => place.file_name().map(OsStr::to_owned),
     }
 }
@@ -84,6 +86,7 @@ mod tests {
             ("scan".to_owned(), "/a/b?c".to_owned())
         );
         assert_eq!(file_name(Path::new("/a/b?c")).unwrap(), "b?c");
+        assert_eq!(file_name(Path::new("http://h/my%20disk-flat.vmdk?x=%20")).unwrap(), "my disk-flat.vmdk");
         assert!(url(Path::new("httpx://a")).is_none() && url(Path::new("/http://a")).is_none());
     }
 }

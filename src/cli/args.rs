@@ -261,14 +261,19 @@ pub(crate) struct FileArgs {
     pub(crate) place: WhereArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// The disks of one node (files, devices, directories, URLs), then a path
-    #[arg(required = true, num_args = 2.., value_names = ["DISK", "PATH"])]
+    /// A disk of the node: a file, device, directory or URL
+    #[arg(value_name = "DISK")]
+    disk: PathBuf,
+    // Not one argument of two words: options between them would end it.
+    /// More disks of the same node, then a path
+    #[arg(required = true, value_name = "PATH")]
     words: Vec<PathBuf>,
 }
 
 impl FileArgs {
     pub(crate) fn inputs(&self) -> Inputs {
-        self.format.inputs(self.words.split_last().map_or(&[], |(_, disks)| disks))
+        let more = self.words.split_last().map_or(&[][..], |(_, disks)| disks);
+        self.format.inputs(&[std::slice::from_ref(&self.disk), more].concat())
     }
 
     pub(crate) fn path(&self) -> &[u8] {

@@ -79,32 +79,28 @@ pub(crate) fn build(args: &BuildArgs) -> Done {
         return Err(Failure { exit: Exit::Database, error });
     }
     output::to_file(&args.output, |to| to.write_all(&bytes))?;
-    let mut err = io::stderr().lock();
     for source in &summary.sources {
         let date = source.date.as_deref().unwrap_or("undated");
-        writeln!(
-            err,
+        output::say(&format!(
             "{:<16} {:>7} records, {} malformed, {} ranges unordered, {date}",
             source.name, source.records, source.malformed, source.unordered
-        )?;
+        ))?;
     }
     for problem in &summary.problems {
-        let problem = format!("{} {}: {}", problem.feed, problem.record, problem.detail);
-        writeln!(err, "left out: {}", report::clean(&problem))?;
+        output::say(&format!("left out: {} {}: {}", problem.feed, problem.record, problem.detail))?;
     }
     let malformed = summary.sources.iter().fold(0u64, |sum, source| sum.saturating_add(source.malformed));
     let unordered = summary.sources.iter().fold(0u64, |sum, source| sum.saturating_add(source.unordered));
     if (malformed, unordered) != (0, 0) {
-        writeln!(
-            err,
+        output::say(&format!(
             "the database lacks {malformed} records that are malformed and {unordered} ranges of versions that \
              their ecosystem does not order"
-        )?;
+        ))?;
     }
     if !summary.not_read.is_empty() {
-        writeln!(err, "not read: {}", summary.not_read.join(", "))?;
+        output::say(&format!("not read: {}", summary.not_read.join(", ")))?;
     }
-    writeln!(err, "{}: {} bytes", args.output.display(), bytes.len())?;
+    output::say(&format!("{}: {} bytes", args.output.display(), bytes.len()))?;
     Ok(Exit::Complete)
 }
 
@@ -175,12 +171,7 @@ pub(crate) fn matches(args: &MatchArgs) -> Done {
                     writeln!(out, "{}", report::clean(&line))?;
                 }
                 for gap in &gaps {
-                    writeln!(
-                        io::stderr(),
-                        "{}: {}",
-                        gap.code.text(),
-                        report::clean(&format!("{}: {}", gap.subject, gap.detail))
-                    )?;
+                    output::say(&format!("{}: {}: {}", gap.code.text(), gap.subject, gap.detail))?;
                 }
             }
         }

@@ -64,13 +64,8 @@ pub(super) fn open(args: &FileArgs, how: How) -> Result<Opened, Failure> {
 
 fn tell_gaps(gaps: &[Gap]) {
     for gap in gaps {
-        tell(&format!("{}: {}: {}; {}", gap.code.text(), gap.subject, gap.detail, gap.effect));
+        output::tell_line(&format!("{}: {}: {}; {}", gap.code.text(), gap.subject, gap.detail, gap.effect));
     }
-}
-
-/// Nobody is left to tell when standard error is closed.
-fn tell(line: &str) {
-    let _ = writeln!(io::stderr(), "icecore: {}", icecore::report::clean(line));
 }
 
 pub(crate) fn cat(args: &CatArgs) -> Done {
@@ -186,7 +181,7 @@ impl Lines {
         } else if self.exit == Exit::Complete {
             self.exit = Exit::Partial;
         }
-        tell(&format!("{path}: {}", error.detail()));
+        output::tell_line(&format!("{path}: {}", error.detail()));
     }
 
     pub(super) fn done(mut self) -> Done {

@@ -8,6 +8,7 @@ mod hash;
 mod output;
 mod progress;
 mod scan;
+mod secrets;
 
 use std::process::ExitCode;
 
@@ -18,8 +19,10 @@ use exit::{Exit, Failure};
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
-    // Usage errors exit with 2 here, `--help` with 0.
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
     let done = match cli.command {
         Command::Scan(args) => scan::scan(&args),
         Command::Inspect(args) => scan::inspect(&args),

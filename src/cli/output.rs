@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufWriter, Write},
     path::Path,
+    process::ExitCode,
 };
 
 use clap::CommandFactory;
@@ -16,6 +17,7 @@ use super::{
     Done,
     args::{Cli, CompletionsArgs, ManArgs, Schema, SchemaArgs},
     exit::{Exit, Failure},
+    secrets::hidden,
 };
 
 /// The time, RFC 3339 in UTC.
@@ -45,14 +47,41 @@ pub(crate) fn tell(stats: &report::Stats) {
         stats.packages,
         stats.findings
     );
+    tell_line(&line);
+}
+
+/// A line on standard error, without the secrets of URLs and without what steers a terminal.
+pub(crate) fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "{}", report::clean(&hidden(line)))
+}
+
+/// The same from the program, for who may be gone.
+pub(crate) fn tell_line(line: &str) {
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr(), "icecore: {line}");
+    let _ = say(&format!("icecore: {line}"));
+}
+
+/// Tells a mistake in the command line, or the help that was asked for, as clap does: with 2, or with 0. What it quotes of
+/// the command line and of variables may have secrets.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let rendered = error.render();
+    let code = if error.use_stderr() { Exit::Usage } else { Exit::Complete };
+    let plain = rendered.to_string();
+    if hidden(&plain) == plain {
+        // With all that clap knows of terminals. Nobody is left to tell when the output is closed.
+        let _ = error.print();
+        return code.into();
+    }
+    let (errors, colour) = (error.use_stderr(), console::colors_enabled_stderr());
+    let text = if errors && colour { rendered.ansi().to_string() } else { plain };
+    let text = hidden(&text);
+    let _ = if errors { write!(io::stderr(), "{text}") } else { write!(io::stdout(), "{text}") };
+    code.into()
 }
 
 /// Tells what went wrong.
 pub(crate) fn complain(failure: &Failure) {
-    // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr(), "icecore: {}", report::clean(&failure.to_string()));
+    tell_line(&failure.to_string());
 }
 
 /// Writes a file that is whole or not there: it has no name until it is synced, so that whatever ends the process

@@ -23,6 +23,7 @@ use super::{
     exit::{Exit, Failure},
     output,
     progress::Bar,
+    secrets::hidden,
 };
 
 pub(crate) fn scan(args: &ScanArgs) -> Done {
@@ -64,9 +65,9 @@ fn scan_here(args: &ScanArgs) -> Done {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started,
             finished: output::now(),
-            command: env::args_os().map(|word| block::shown_word(&word.to_string_lossy())).collect(),
+            command: env::args_os().map(|word| hidden(&block::shown_word(&word.to_string_lossy()))).collect(),
             database: place.zip(database).map(|(place, database)| report::RunDatabase {
-                path: place.display().to_string(),
+                path: hidden(&place.display().to_string()),
                 sources: database.about().sources.clone(),
             }),
         });

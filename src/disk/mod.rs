@@ -16,7 +16,10 @@ mod vhd;
 mod vhdx;
 mod vmdk;
 
-use std::io;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     block::{ReadAt, Source},
@@ -26,15 +29,23 @@ use crate::{
 
 /// Opens what a disk image refers to; the default refuses everything.
 pub trait Siblings {
-    /// The file that the image calls `name`.
-    fn open(&self, name: &str) -> io::Result<Source> {
+    /// The file that the image which lies at `from` (the disk itself, if that is `None`) calls `name`.
+    fn open(&self, name: &str, _from: Option<&Path>) -> io::Result<Sibling> {
         Err(io::Error::new(io::ErrorKind::NotFound, format!("{name:?} was not named by the caller")))
     }
 
     /// All files that the caller named, for an image that knows another by its identity only.
-    fn named(&self) -> io::Result<Vec<Source>> {
+    fn named(&self) -> io::Result<Vec<Sibling>> {
         Ok(Vec::new())
     }
+}
+
+/// A file that an image refers to.
+pub struct Sibling {
+    /// Its bytes.
+    pub source: Source,
+    /// Where it lies: no two files have the same place.
+    pub place: PathBuf,
 }
 
 /// Refuses every reference.
@@ -92,6 +103,15 @@ const REFUSED: &[(&[u8], u64, &str, &str)] = &[
     (b"\xfd7zXZ\0", 0, "xz", "`xz -dk` makes a raw disk of it"),
     (b"BZh", 0, "bzip2", "`bunzip2 -k` makes a raw disk of it"),
     (b"PK\x03\x04", 0, "zip", "`unzip` it first"),
+    (b"7z\xbc\xaf\x27\x1c", 0, "7z", "`7z x` unpacks it"),
+    (b"\x04\x22\x4d\x18", 0, "lz4", "`lz4 -dk` makes a raw disk of it"),
+    (b"\x02\x21\x4c\x18", 0, "lz4", "`lz4 -dk` makes a raw disk of it"),
+    // xz's and LZMA Utils' own settings for dictionaries of 8 and of 64 MiB.
+    (b"\x5d\0\0\x80\0", 0, "lzma", "`unlzma -k` makes a raw disk of it"),
+    (b"\x5d\0\0\0\x04", 0, "lzma", "`unlzma -k` makes a raw disk of it"),
+    (b"EVF\x09\x0d\x0a\xff\0", 0, "EnCase (E01)", "`ewfexport -f raw` makes a raw disk of it"),
+    (b"EVF2\x0d\x0a\x81\0", 0, "EnCase (Ex01)", "`ewfexport -f raw` makes a raw disk of it"),
+    (b"ustar", 257, "tar (an OVA is one, too)", "`tar -xSf` unpacks it"),
 ];
 
 /// The same, in the last 512 bytes: an Apple disk image begins with data.

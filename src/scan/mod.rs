@@ -10,6 +10,7 @@ mod layers;
 mod open;
 mod own;
 mod run;
+mod siblings;
 mod stores;
 mod view;
 mod volumes;

@@ -8,7 +8,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{stores, volumes};
+use super::{siblings::Named, stores, volumes};
 use crate::{
     FormatError, Gap,
     block::{self, Counted, Counter, ReadAt, Source},
@@ -229,7 +229,7 @@ impl Opening<'_> {
     /// The virtual disk of an image, at a snapshot.
     fn image(&self, path: &Path, source: &Source, snapshot: Option<&str>) -> Result<disk::Disk, FormatError> {
         let beside = path.parent().filter(|_| self.inputs.siblings && block::url(path).is_none());
-        let siblings = Named { backing: &self.inputs.backing, beside, opening: self };
+        let siblings = Named { disk: path, backing: &self.inputs.backing, beside, opening: self };
         let options = disk::Options { siblings: &siblings, snapshot };
         disk::open(Arc::clone(source), self.inputs.format.as_deref(), &options)
     }
@@ -246,11 +246,12 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn source(&self, path: &Path) -> Result<Source, OpenError> {
+    pub(super) fn source(&self, path: &Path) -> Result<Source, OpenError> {
         let spelled = || block::shown(path);
         let source = block::open_place(path, &self.counter).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied => {
-                OpenError::NotADisk { path: spelled(), problem: error.to_string() }
+                let problem = scheme_refused(path).map_or_else(|| error.to_string(), str::to_owned);
+                OpenError::NotADisk { path: spelled(), problem }
             }
             _ => OpenError::Io { path: spelled(), source: error },
         })?;
@@ -260,7 +261,7 @@ impl Opening<'_> {
         Ok(self.counted(source))
     }
 
-    fn counted(&self, source: Source) -> Source {
+    pub(super) fn counted(&self, source: Source) -> Source {
         Arc::new(Counted::new(source, Arc::clone(&self.counter)))
     }
 
@@ -284,35 +285,21 @@ impl Opening<'_> {
     }
 }
 
+/// What is wrong with a place that is a URL of a scheme that is not read, and so no path that there is.
+fn scheme_refused(path: &Path) -> Option<&'static str> {
+    let (scheme, _) = path.to_str()?.split_once("://")?;
+    let is_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+-.".contains(letter);
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "https" => None,
+        "file" => Some("no path: give the path alone, without `file://`"),
+        scheme if !scheme.is_empty() && scheme.chars().all(is_scheme) => {
+            Some("no path, and of URLs only those of http and https are read")
+        }
+        _ => None,
+    }
+}
+
 /// Whether a file is none that any machine had as a disk: no format, and no whole number of sectors.
 fn is_no_disk(source: &Source) -> bool {
     !source.size().is_multiple_of(512) && fs::open(source).is_none() && volume::signature(source).is_none()
-}
-
-/// Opens what an image refers to, if the caller named a file of that name or its directory. Of the name that the
-/// image says only the last component counts.
-struct Named<'a> {
-    backing: &'a [PathBuf],
-    /// The directory of the disk image, if what lies there was named with it.
-    beside: Option<&'a Path>,
-    opening: &'a Opening<'a>,
-}
-
-impl disk::Siblings for Named<'_> {
-    fn open(&self, name: &str) -> io::Result<Source> {
-        let wanted = Path::new(name).file_name();
-        if let Some(path) = self.backing.iter().find(|path| block::file_name(path).as_deref() == wanted) {
-            return self.opening.source(path).map_err(io::Error::other);
-        }
-        match (self.beside, wanted) {
-            (Some(dir), Some(wanted)) => Ok(self.opening.counted(block::open(&dir.join(wanted))?)),
-            _ => {
-                Err(io::Error::new(io::ErrorKind::NotFound, format!("{name:?} was not named by the caller")))
-            }
-        }
-    }
-
-    fn named(&self) -> io::Result<Vec<Source>> {
-        self.backing.iter().map(|path| self.opening.source(path).map_err(io::Error::other)).collect()
-    }
 }

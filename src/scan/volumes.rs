@@ -57,7 +57,8 @@ impl Opening<'_> {
             self.volumes.push(record);
             return self.spanning.push((member, volume));
         }
-        match fs::open(&volume.source) {
+        let is_to_go = volume::is_to_go(&volume.source);
+        match fs::open(&volume.source).filter(|_| !is_to_go) {
             Some(Ok(opened)) => {
                 describe(&mut record, &opened);
                 self.opened(volume, opened);

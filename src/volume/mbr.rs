@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Extent, Partition, whole};
+use super::{Extent, Partition, signature, whole};
 use crate::{
     block::{ReadAt, Slice, Source, read_vec},
     bytes::le32,
@@ -41,7 +41,7 @@ struct Entry {
 /// What the first sector is.
 pub(super) fn record(source: &dyn ReadAt) -> Record {
     let Ok(sector) = read_vec(source, NAME, 0, 512) else { return Record::None };
-    match used(&sector) {
+    match used(source, &sector) {
         entries if entries.is_empty() => Record::None,
         entries if entries.iter().any(|(entry, _)| entry.kind == PROTECTIVE) => Record::Protective,
         _ => Record::Partitions,
@@ -58,7 +58,7 @@ pub(super) fn read(
     }
     let sector = read_vec(source, NAME, 0, 512)?;
     let (protective, entries): (Vec<_>, Vec<_>) =
-        used(&sector).into_iter().partition(|(entry, _)| entry.kind == PROTECTIVE);
+        used(source, &sector).into_iter().partition(|(entry, _)| entry.kind == PROTECTIVE);
     if !protective.is_empty() {
         let error = FormatError::corrupt(NAME, 0, "it protects a GPT, and there is none");
         if entries.is_empty() {
@@ -99,14 +99,20 @@ fn sector_size(source: &Source, entries: &[(Entry, u32)]) -> u64 {
 }
 
 /// The entries that are used, with their numbers; none if the sector is no boot record.
-fn used(sector: &[u8]) -> Vec<(Entry, u32)> {
+fn used(source: &dyn ReadAt, sector: &[u8]) -> Vec<(Entry, u32)> {
     // The boot indicator tells a table from code or text that happens to lie here.
     let table = sector.get(446..510).unwrap_or_default();
     let plausible = table.iter().step_by(16).all(|flag| matches!(flag, 0 | 0x80));
     if !plausible || is_boot_sector(sector) {
         return Vec::new();
     }
-    let entries = entries(sector).unwrap_or_default().into_iter().zip(1..);
+    let entries = entries(sector).unwrap_or_default();
+    // The table of a hybrid image is there for firmware: an entry is the whole image, another may be what it boots from.
+    let is_whole = |entry: &Entry| entry.kind != 0 && entry.length != 0 && entry.start == 0;
+    if entries.iter().any(is_whole) && signature::is_iso_9660(source) {
+        return Vec::new();
+    }
+    let entries = entries.into_iter().zip(1..);
     let is_used = |entry: &Entry| entry.kind != 0 && entry.length != 0 && entry.start != 0;
     entries.filter(|(entry, _)| entry.kind == PROTECTIVE || is_used(entry)).collect()
 }
@@ -250,5 +256,20 @@ mod tests {
         let mut notes = Vec::new();
         assert!(read(&(Arc::new(Memory::new(disk(&[(0, 0, 0xee, 1, 63)]))) as Source), &mut notes).is_err());
         assert_eq!(found(disk(&[(0, 0, 0xee, 1, 9), (0, 1, 0x83, 10, 9)])), Some((vec![(2, 10)], 1)));
+    }
+
+    #[test]
+    fn a_hybrid_image_is_what_it_is() {
+        let mut bytes = disk(&[(0, 0, 0x17, 0, 96), (0, 1, 0xef, 80, 8)]);
+        bytes.resize(96 * 512, 0);
+        assert_eq!(found(bytes.clone()).unwrap().0, [(2, 80)]);
+        bytes[32_769..32_774].copy_from_slice(b"CD001");
+        assert_eq!(found(bytes.clone()), None);
+        assert_eq!(record(&Memory::new(bytes)), Record::None);
+        // A disk on which an image once was.
+        let mut bytes = disk(&[(0, 0, 0x83, 80, 8)]);
+        bytes.resize(96 * 512, 0);
+        bytes[32_769..32_774].copy_from_slice(b"CD001");
+        assert!(found(bytes).is_some());
     }
 }

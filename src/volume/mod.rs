@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use by_type::{by_type, is_efi_system};
 pub use lvm::MEMBER as LVM_MEMBER;
-pub use signature::{Signature, is_replicated, signature};
+pub use signature::{Signature, is_replicated, is_to_go, signature};
 
 use crate::{
     block::{ReadAt, Slice, Source},

@@ -31,10 +31,28 @@ const LVM: &[u8] = b"LABELONE";
 /// A LUKS2 header's second copy, where the first is lost: after a metadata area of each size that there is.
 const LUKS2: &[u8] = b"SKUL\xba\xbe";
 
+/// BitLocker's GUID 4967d63b-2e29-4ad8-8399-f6a339e3d001, in what looks like a FAT boot sector (BitLocker To Go).
+const FVE: &[u8] = b"\x3b\xd6\x67\x49\x29\x2e\xd8\x4a\x83\x99\xf6\xa3\x39\xe3\xd0\x01";
+const TO_GO: u64 = 424;
+
+/// Whether this is BitLocker's for removable disks: what looks like a FAT file system has only the program that asks for the
+/// password.
+pub fn is_to_go(source: &dyn ReadAt) -> bool {
+    let mut guid = vec![0; FVE.len()];
+    source.read_at(&mut guid, TO_GO).is_ok() && guid == FVE
+}
+
+/// Whether ISO 9660 is what the disk holds (ECMA-119, 8.4.2).
+pub(super) fn is_iso_9660(source: &dyn ReadAt) -> bool {
+    let mut identifier = [0; 5];
+    source.read_at(&mut identifier, 32_769).is_ok() && &identifier == b"CD001"
+}
+
 /// Offsets and magic numbers as each format documents them.
 const TABLE: &[Row] = &[
     row(0, b"LUKS\xba\xbe", "LUKS", ENCRYPTED),
     row(3, b"-FVE-FS-", "BitLocker", ENCRYPTED),
+    row(TO_GO, FVE, "BitLocker", ENCRYPTED),
     // In any of the first four sectors.
     row(0, LVM, MEMBER, VOLUME),
     row(512, LVM, MEMBER, VOLUME),

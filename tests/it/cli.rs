@@ -120,3 +120,151 @@ fn reports_of_every_kind_validate_against_the_schemas_that_are_printed() {
     let done = icecore(&["match", "--db", &database, "-f", "ndjson", &packages]).output().unwrap();
     assert!(!valid(&of_records, done.stdout.trim_ascii())["findings"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn secrets_of_urls_are_told_nowhere() {
+    const DISK: &str = "disk-fixtures/demo/node.qcow2";
+    // The second one has no server to wait for.
+    const URLS: [&str; 2] =
+        ["https://me:PASS word'@[h/x//y?sig=SIGNATURE", "HTTP://me:PASSWORD@[h/x,y?a=b&sig=SIGNATURE#z"];
+    let flags: [(&[&str], &[&str]); 13] = [
+        (
+            &["scan", DISK],
+            &["--disk-format", "--disk-snapshot", "--backing", "--siblings", "-f", "-o", "--db"],
+        ),
+        (
+            &["scan", DISK],
+            &["--db-max-age", "--severity", "--fail-on", "--node-facts", "--cache", "--threads"],
+        ),
+        (
+            &["scan", DISK, "--no-vulnerabilities"],
+            &["--images", "--progress", "--output", "--nope", "-q", "-z"],
+        ),
+        (&["inspect", DISK], &["--disk-format", "--disk-snapshot", "--format", "--output"]),
+        (
+            &["ls", DISK, "/"],
+            &["--volume", "--image", "--layer", "--container", "--disk-format", "-l", "--json"],
+        ),
+        (&["stat", DISK, "/"], &["--volume", "--image", "--layer", "--container", "--disk-snapshot", "-R"]),
+        (&["cat", DISK, "/"], &["--volume", "--image", "--layer", "--container", "--threads"]),
+        (&["hash", DISK, "/"], &["--volume", "--image", "--layer", "--container", "--threads"]),
+        (&["export", DISK], &["--image", "--output", "-o"]),
+        (&["export", DISK, "--image", "registry.example/legacy/alma:9"], &["--output", "-o", "--threads"]),
+        (&["match"], &["--db", "-f"]),
+        (&["db", "build"], &["--feeds", "--only", "-o"]),
+        (&["db", "build", "--feeds", "disk-fixtures/feeds"], &["--output", "--only"]),
+    ];
+    let words: [&[&str]; 24] = [
+        &[],
+        &["scan"],
+        &["scan", DISK],
+        &["scan", "--no-vulnerabilities"],
+        &["inspect"],
+        &["ls"],
+        &["ls", DISK],
+        &["ls", DISK, "/"],
+        &["stat", DISK],
+        &["cat", DISK],
+        &["hash", DISK],
+        &["export", "--image", "x", "-o", "y"],
+        &["match"],
+        &["db"],
+        &["db", "build"],
+        &["db", "info"],
+        &["db", "info", DISK],
+        &["compare-versions"],
+        &["compare-versions", "dpkg"],
+        &["compare-versions", "pep440", "1"],
+        &["schema"],
+        &["completions"],
+        &["man"],
+        &["help"],
+    ];
+    let variables = [
+        "DISK_FORMAT",
+        "DISK_SNAPSHOT",
+        "BACKING",
+        "SIBLINGS",
+        "THREADS",
+        "FORMAT",
+        "OUTPUT",
+        "DB",
+        "DB_MAX_AGE",
+        "SEVERITY",
+        "IGNORE_UNFIXED",
+        "FAIL_ON",
+        "NO_VULNERABILITIES",
+        "IMAGES",
+        "NODE_FACTS",
+        "NO_CONTAINERS",
+        "NO_NODE",
+        "CACHE",
+        "REPRODUCIBLE",
+        "PROGRESS",
+        "QUIET",
+        "VERBOSE",
+        "VOLUME",
+        "IMAGE",
+        "LAYER",
+        "CONTAINER",
+        "RECURSIVE",
+        "JSON",
+        "LONG",
+        "FEEDS",
+        "OUTPUT_FILE",
+        "ONLY",
+    ];
+    let commands: [&[&str]; 16] = [
+        &["scan", DISK, "--db", "disk-fixtures/demo/advisories.db", "-f", "json"],
+        &["inspect", DISK],
+        &["ls", DISK, "/etc"],
+        &["stat", DISK, "/etc"],
+        &["cat", DISK, "/etc/hostname"],
+        &["hash", DISK, "/etc"],
+        &["export", DISK],
+        &["match"],
+        &["db", "build"],
+        &["scan", "--help"],
+        &["ls", "--help"],
+        &["hash", "-h"],
+        &["export", "--help"],
+        &["match", "--help"],
+        &["db", "build", "--help"],
+        &["man", "scan"],
+    ];
+    let mut told = Vec::new();
+    let mut count = 0;
+    let dir = tempfile::tempdir().unwrap();
+    let mut check = |command: &mut Command, what: String| {
+        // Where a URL that is taken for a path cannot be written.
+        let cache = dir.path();
+        let done = command.env("HOME", cache).stderr(Stdio::piped()).stdout(Stdio::piped()).output().unwrap();
+        let text = [done.stdout, done.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        count += 1;
+        if ["PASS", "word'@", "SIGNATURE"].iter().any(|secret| text.contains(secret)) {
+            told.push(format!("{what}: {text}"));
+        }
+    };
+    for url in URLS {
+        for (command, flags) in flags {
+            for flag in flags {
+                check(icecore(command).args([flag, url]), format!("{command:?} {flag} {url}"));
+                check(icecore(command).arg(format!("{flag}={url}")), format!("{command:?} {flag}={url}"));
+            }
+        }
+        for command in words {
+            check(icecore(command).arg(url), format!("{command:?} {url}"));
+            check(icecore(command).args([url, url]), format!("{command:?} {url} twice"));
+        }
+        for command in commands {
+            for variable in variables {
+                check(
+                    icecore(command).env(format!("ICECORE_{variable}"), url),
+                    format!("{variable} {command:?} {url}"),
+                );
+            }
+        }
+    }
+    assert!(count > 1000 && told.is_empty(), "{count} {}", told.join("\n"));
+}

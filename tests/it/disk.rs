@@ -13,7 +13,7 @@ use icecore::{
         self, Memory, ReadAt, Source,
         fault::{Fault, Faulty, When},
     },
-    disk::{self, Disk, Options, Siblings},
+    disk::{self, Disk, Options, Sibling, Siblings},
     gap::Code,
     scan::{self, Inputs},
 };
@@ -30,17 +30,17 @@ const ALONE: [&str; 1] = ["unmarked-noise.vmdk"];
 struct Directory(PathBuf);
 
 impl Siblings for Directory {
-    fn open(&self, name: &str) -> io::Result<Source> {
-        let name = Path::new(name).file_name().ok_or(io::ErrorKind::NotFound)?;
-        block::open(&self.0.join(name))
+    fn open(&self, name: &str, _: Option<&Path>) -> io::Result<Sibling> {
+        let place = self.0.join(Path::new(name).file_name().ok_or(io::ErrorKind::NotFound)?);
+        Ok(Sibling { source: block::open(&place)?, place })
     }
 
-    fn named(&self) -> io::Result<Vec<Source>> {
+    fn named(&self) -> io::Result<Vec<Sibling>> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.0)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "vdi") {
-                files.push(block::open(&path)?);
+                files.push(Sibling { source: block::open(&path)?, place: path });
             }
         }
         Ok(files)

@@ -21,6 +21,7 @@ mod corpus;
 mod damage;
 mod demo;
 mod disk;
+mod disk_siblings;
 mod erofs;
 mod exfat;
 mod export;

@@ -1,6 +1,6 @@
 //! From a file to an opened image and the chain of files that it lies on.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use super::{
     header::{BackingFile, Header, first_cluster},
@@ -10,7 +10,11 @@ use super::{
 };
 use crate::{
     block::{ReadAt, Source, read_vec},
-    disk::{self, Disk, Options, chain::Chain, inflate::Inflater},
+    disk::{
+        self, Disk, Options,
+        chain::{Chain, From},
+        inflate::Inflater,
+    },
     error::FormatError,
     gap::Code,
     num,
@@ -35,7 +39,7 @@ fn image(chain: &mut Chain<'_>, file: Source, snapshot: Option<&str>) -> Result<
     let Header { geometry, size, l1, compression, .. } = header;
     let tables = Tables::open(&file, geometry, l1, size, (&chain.tables, number))?;
     let data = match &header.data_file {
-        Some(name) => chain.sibling("external data file", &reference::file(name)?)?,
+        Some(name) => chain.sibling("external data file", &reference::file(name)?)?.source,
         None => Arc::clone(&file),
     };
     let backing = header.backing.map(|backing| below(chain, &backing)).transpose()?;
@@ -46,20 +50,24 @@ fn image(chain: &mut Chain<'_>, file: Source, snapshot: Option<&str>) -> Result<
 
 fn below(chain: &mut Chain<'_>, backing: &BackingFile) -> Result<Source, FormatError> {
     let BackingFile { name, format } = backing;
-    chain.descend(("qcow2 header", 8), name)?;
-    let source = chain.sibling("backing file", &reference::file(name)?)?;
+    let file = reference::file(name)?;
+    let (source, above) =
+        chain.descend(("qcow2 header", 8), name, |chain| chain.sibling("backing file", &file))?;
     let is_qcow2 = match format.as_deref() {
         Some(format) => format == "qcow2",
         None => super::probe(&source),
     };
-    if is_qcow2 {
-        return image(chain, source, None);
-    }
-    // No other format lies on qcow2, so this ends.
-    let options = Options { siblings: chain.siblings, snapshot: None };
-    let disk = disk::open(source, format.as_deref(), &options)?;
-    chain.notes.extend(disk.notes);
-    Ok(disk.source)
+    let source = if is_qcow2 {
+        image(chain, source, None)?
+    } else {
+        // No other format lies on qcow2, so this ends.
+        let siblings = From { siblings: chain.siblings, at: chain.at().map(Path::to_owned) };
+        let disk = disk::open(source, format.as_deref(), &Options { siblings: &siblings, snapshot: None })?;
+        chain.notes.extend(disk.notes);
+        disk.source
+    };
+    chain.ascend(above);
+    Ok(source)
 }
 
 fn note(chain: &mut Chain<'_>, header: &Header) {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     block::Source,
-    disk::{Disk, Options, chain::Chain, no_snapshots},
+    disk::{Disk, Options, Sibling, chain::Chain, no_snapshots},
     error::FormatError,
     gap::Code,
 };
@@ -30,22 +30,51 @@ fn image(chain: &mut Chain<'_>, file: Source, header: Header) -> Result<Source, 
 
 /// The parent among the files that the caller named: a VDI knows its identity, and no name.
 fn below(chain: &mut Chain<'_>, parent: Parent) -> Result<Source, FormatError> {
-    chain.descend((NAME, 0x1a8), &parent.create.to_string())?;
-    let named = chain.siblings.named().map_err(FormatError::reading("parent disk", 0))?;
-    let mut images = named.into_iter().filter_map(|file| Some((Header::read(&file).ok()?, file)));
-    let Some((header, file)) = images.find(|(header, _)| header.create == parent.create) else {
-        let what = format!(
-            "the disk image needs its parent, the VDI with the UUID {}, which was not given; \
-             a VDI does not say the name of its parent's file",
-            parent.create
-        );
-        return Err(FormatError::Unsupported { code: Code::BackingFileNotGiven, what });
+    let mut found = None;
+    let (file, above) = chain.descend((NAME, 0x1a8), &parent.create.to_string(), |chain| {
+        let named = chain.siblings.named().map_err(FormatError::reading("parent disk", 0))?;
+        let (header, file) = choose(named, &parent)?;
+        found = Some(header);
+        Ok(file)
+    })?;
+    let header = match found {
+        Some(header) => header,
+        None => Header::read(&file)?,
     };
     if let Some(modify) = parent.modify.filter(|modify| *modify != header.modify) {
         let problem = format!("the parent was changed: it is in state {}, not {modify}", header.modify);
         return Err(FormatError::corrupt(NAME, 0x198, problem));
     }
-    image(chain, file, header)
+    let source = image(chain, file, header)?;
+    chain.ascend(above);
+    Ok(source)
+}
+
+/// Of the files with the parent's identity the one in its state: a copy that was changed has that identity, too.
+fn choose(named: Vec<Sibling>, parent: &Parent) -> Result<(Header, Sibling), FormatError> {
+    let images = named.into_iter().filter_map(|file| Some((Header::read(&file.source).ok()?, file)));
+    let images: Vec<_> = images.filter(|(header, _)| header.create == parent.create).collect();
+    let is_state = |header: &Header| parent.modify.is_none_or(|modify| modify == header.modify);
+    let wanted = images.iter().filter(|(header, _)| is_state(header));
+    let mut places: Vec<_> = wanted.map(|(_, file)| &file.place).collect();
+    places.sort();
+    places.dedup();
+    if let [_, _, ..] = places.as_slice() {
+        let (count, uuid) = (places.len(), parent.create);
+        let what = format!(
+            "{count} of the files that were given are the VDI with the UUID {uuid}; give only the right one"
+        );
+        return Err(FormatError::Unsupported { code: Code::BackingFileNotGiven, what });
+    }
+    let at = images.iter().position(|(header, _)| is_state(header)).unwrap_or(0);
+    images.into_iter().nth(at).ok_or_else(|| {
+        let what = format!(
+            "the disk image needs its parent, the VDI with the UUID {}, which was not given; \
+             a VDI does not say the name of its parent's file",
+            parent.create
+        );
+        FormatError::Unsupported { code: Code::BackingFileNotGiven, what }
+    })
 }
 
 #[cfg(test)]

@@ -10,11 +10,7 @@ use super::{
 };
 use crate::{
     block::{Slice, Source},
-    disk::{
-        Disk, Options,
-        chain::{Chain, not_given},
-        is_partitioned, no_snapshots,
-    },
+    disk::{Disk, Options, chain::Chain, is_partitioned, no_snapshots},
     error::FormatError,
 };
 
@@ -55,9 +51,9 @@ fn image(chain: &mut Chain<'_>, file: Source) -> Result<(Footer, Source), Format
 /// The parent under one of its names; it is the right one if it has the identity that the child knows.
 fn below(chain: &mut Chain<'_>, parent: &Parent) -> Result<Source, FormatError> {
     let name = parent.names.first().map_or("", String::as_str);
-    chain.descend((header::NAME, 0), name)?;
-    let file = chain.first_sibling(&parent.names)?.ok_or_else(|| not_given("parent", name))?;
+    let (file, above) = chain.descend((header::NAME, 0), name, |chain| chain.first_sibling(&parent.names))?;
     let (footer, source) = image(chain, file)?;
+    chain.ascend(above);
     if footer.id != parent.id {
         let problem = format!("the parent {name:?} is {:02x?}, not {:02x?}", footer.id, parent.id);
         return Err(FormatError::corrupt(footer::NAME, 68, problem));

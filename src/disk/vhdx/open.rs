@@ -13,11 +13,7 @@ use super::{
 };
 use crate::{
     block::Source,
-    disk::{
-        Disk, Options,
-        chain::{Chain, not_given},
-        no_snapshots,
-    },
+    disk::{Disk, Options, chain::Chain, no_snapshots},
     error::FormatError,
 };
 
@@ -62,9 +58,9 @@ fn image(chain: &mut Chain<'_>, file: Source) -> Result<(Header, Source), Format
 /// The parent under one of its names; it is the right one if its content has an identity that the child knows.
 fn below(chain: &mut Chain<'_>, parent: &Parent) -> Result<Source, FormatError> {
     let name = parent.names.first().map_or("", String::as_str);
-    chain.descend((NAME, 0), name)?;
-    let file = chain.first_sibling(&parent.names)?.ok_or_else(|| not_given("parent", name))?;
+    let (file, above) = chain.descend((NAME, 0), name, |chain| chain.first_sibling(&parent.names))?;
     let (header, source) = image(chain, file)?;
+    chain.ascend(above);
     if !parent.is(header.data_write) {
         let (found, known) = (header.data_write, parent.linkages());
         let problem = format!("the parent {name:?} was changed: its content is {found}, not {known}");

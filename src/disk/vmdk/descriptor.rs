@@ -1,8 +1,14 @@
 //! The descriptor: a text that names the extents and the parent (The Descriptor File).
 
-use crate::{error::FormatError, limits};
+use crate::{
+    block::{ReadAt, read_vec},
+    error::FormatError,
+    limits, num,
+};
 
 const NAME: &str = "VMDK descriptor";
+/// What may precede UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 /// `parentCID` of a disk without a parent.
 const NO_PARENT: u32 = u32::MAX;
 
@@ -48,12 +54,22 @@ pub(super) enum Kind {
     Zero,
 }
 
+/// Whether a file begins as a descriptor does. Editors change the letters of its first line, and put a byte order mark or
+/// empty lines before it, which changes nothing of what it says.
+pub(super) fn begins(file: &dyn ReadAt) -> bool {
+    const FIRST_LINE: &[u8] = b"# disk descriptorfile";
+    let Ok(head) = read_vec(file, NAME, 0, num::to_usize(file.size().min(512))) else { return false };
+    let text = head.strip_prefix(MARK).unwrap_or(&head).trim_ascii_start();
+    text.get(..FIRST_LINE.len()).is_some_and(|first| first.eq_ignore_ascii_case(FIRST_LINE))
+}
+
 impl Descriptor {
     /// Parses a descriptor that was read at `at`; zeros may follow it.
     pub(super) fn parse(bytes: &[u8], at: u64) -> Result<Self, FormatError> {
         let corrupt = |problem: String| FormatError::corrupt(NAME, at, problem);
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-        let text = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+        let bytes = bytes.get(..end).unwrap_or_default();
+        let text = String::from_utf8_lossy(bytes.strip_prefix(MARK).unwrap_or(bytes));
         let mut extents = Vec::new();
         let (mut cid, mut parent_cid, mut hint) = (None, None, None);
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -114,7 +130,8 @@ fn known_encoding(value: &str) -> Result<(), FormatError> {
 /// The extent that a line describes, if it describes one: access, sectors, type, "file", first sector.
 fn extent(line: &str) -> Option<Result<Extent, FormatError>> {
     let (access, rest) = line.split_once(char::is_whitespace)?;
-    if !matches!(access, "RW" | "RDONLY" | "NOACCESS") {
+    let access = access.to_ascii_uppercase();
+    if !matches!(access.as_str(), "RW" | "RDONLY" | "NOACCESS") {
         return None;
     }
     let corrupt = || FormatError::corrupt(NAME, 0, format!("extent {:?}", shortened(line)));
@@ -131,15 +148,15 @@ fn extent(line: &str) -> Option<Result<Extent, FormatError>> {
         Some((sectors, kind, name, offset))
     };
     let Some((sectors, kind, name, offset)) = parse() else { return Some(Err(corrupt())) };
-    let kind = match kind {
+    let kind = match kind.to_ascii_uppercase().as_str() {
         _ if access == "NOACCESS" => {
             return Some(Err(FormatError::unsupported("a VMDK extent that must not be read (NOACCESS)")));
         }
         "FLAT" | "VMFS" => Kind::Flat(offset),
         "SPARSE" | "VMFSSPARSE" | "SESPARSE" => Kind::Sparse,
         "ZERO" => Kind::Zero,
-        other => {
-            let what = format!("a VMDK extent of type {:?}", shortened(other));
+        _ => {
+            let what = format!("a VMDK extent of type {:?}", shortened(kind));
             return Some(Err(FormatError::unsupported(what)));
         }
     };
@@ -183,6 +200,27 @@ mod tests {
             extent(1, Kind::Zero, ""),
         ];
         assert_eq!((found.cid, found.parent, &found.extents[..]), (0xbeef, None, &expected[..]));
+    }
+
+    #[test]
+    fn what_editors_leave_is_a_descriptor() {
+        for head in
+            ["# disk descriptorfile\n", "\u{feff}# Disk DescriptorFile\r\n", "\n \r\n# DISK DESCRIPTORFILE\n"]
+        {
+            let text = format!("{head}Version=1\ncid=1\nRw 5 flat \"A.vmdk\" 7\nrw 6 Zero\n");
+            assert!(begins(&crate::block::Memory::new(text.clone().into_bytes())), "{head:?}");
+            let found = Descriptor::parse(text.as_bytes(), 0).unwrap();
+            let expected = [
+                Extent { sectors: 5, kind: Kind::Flat(7), name: "A.vmdk".to_owned() },
+                Extent { sectors: 6, kind: Kind::Zero, name: String::new() },
+            ];
+            assert_eq!((found.cid, &found.extents[..]), (1, &expected[..]));
+        }
+        let marked = "\u{feff}CID=2\nRW 1 ZERO";
+        assert_eq!(Descriptor::parse(marked.as_bytes(), 0).unwrap().cid, 2);
+        for text in ["", "# Disk", "x# Disk DescriptorFile", "# Disk Descriptor File"] {
+            assert!(!begins(&crate::block::Memory::new(text.as_bytes().to_vec())), "{text:?}");
+        }
     }
 
     #[test]

@@ -6,11 +6,10 @@ use zerocopy::{
     little_endian::{U16, U32, U64},
 };
 
-/// How extents begin: hosted sparse, vSphere's redo logs, vSphere's seSparse; and a descriptor file.
+/// How extents begin: hosted sparse, vSphere's redo logs, vSphere's seSparse.
 pub(super) const HOSTED: [u8; 4] = *b"KDMV";
 pub(super) const COWD: [u8; 4] = *b"COWD";
 pub(super) const SE_SPARSE: [u8; 8] = 0xcafe_babe_u64.to_le_bytes();
-pub(super) const DESCRIPTOR: &[u8] = b"# Disk DescriptorFile";
 
 /// The header of a hosted sparse extent, and the footer of a stream.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]

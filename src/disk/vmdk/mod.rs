@@ -21,6 +21,6 @@ use crate::block::ReadAt;
 pub(super) const DRIVER: Driver = Driver { name: "vmdk", begins: probe, ends: None, open: open::open };
 
 fn probe(source: &dyn ReadAt) -> bool {
-    let magics: [&[u8]; 4] = [&format::HOSTED, &format::COWD, &format::SE_SPARSE, format::DESCRIPTOR];
-    magics.iter().any(|magic| super::begins(source, magic, 0))
+    let magics: [&[u8]; 3] = [&format::HOSTED, &format::COWD, &format::SE_SPARSE];
+    magics.iter().any(|magic| super::begins(source, magic, 0)) || descriptor::begins(source)
 }

@@ -1,11 +1,11 @@
 //! From a file to an opened disk, its extents and the parents that it lies on.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use super::{
     descriptor::{self, Descriptor, Kind, Parent},
     extent::Extent,
-    format::{COWD, DESCRIPTOR, SE_SPARSE},
+    format::{COWD, SE_SPARSE},
     hosted::Header,
     joined::Joined,
     layout::{self, Layout},
@@ -16,7 +16,7 @@ use crate::{
     block::{ReadAt, Slice, Source, Zeros, read_vec},
     disk::{
         Disk, Options, begins,
-        chain::{Chain, base_name},
+        chain::{Chain, slashed},
         inflate::{Compression, Inflater},
         no_snapshots,
     },
@@ -31,8 +31,8 @@ const NAME: &str = "VMDK descriptor";
 struct Opening<'a> {
     chain: Chain<'a>,
     directories: u64,
-    /// The extents' files: a descriptor may name one many times.
-    files: HashMap<String, Source>,
+    /// The extents' files, by where the descriptor lies and what it calls them: it may name one many times.
+    files: HashMap<(Option<PathBuf>, String), Source>,
 }
 
 /// Opens a disk and everything that it consists of and lies on.
@@ -46,7 +46,7 @@ pub(in crate::disk) fn open(source: Source, options: &Options<'_>) -> Result<Dis
 impl Opening<'_> {
     /// The disk that a file describes, and the identity of its content.
     fn disk(&mut self, file: Source) -> Result<(Option<u32>, Source), FormatError> {
-        if begins(&file, DESCRIPTOR, 0) {
+        if descriptor::begins(&file) {
             let length = file.size();
             if length > limits::VMDK_DESCRIPTOR_BYTES {
                 let limit = limits::VMDK_DESCRIPTOR_BYTES;
@@ -105,7 +105,7 @@ impl Opening<'_> {
     ) -> Result<Source, FormatError> {
         let file = match extent.kind {
             Kind::Zero => return Ok(Arc::new(Zeros(length))),
-            _ => self.file(base_name(&extent.name))?,
+            _ => self.file(&slashed(&extent.name))?,
         };
         if let Kind::Flat(first) = extent.kind {
             return Ok(Arc::new(Slice::new(file, layout::bytes(NAME, "a first sector", first)?, length)));
@@ -120,11 +120,12 @@ impl Opening<'_> {
     }
 
     fn file(&mut self, name: &str) -> Result<Source, FormatError> {
-        if let Some(file) = self.files.get(name) {
+        let key = (self.chain.at().map(Into::into), name.to_owned());
+        if let Some(file) = self.files.get(&key) {
             return Ok(Arc::clone(file));
         }
-        let file = self.chain.sibling("extent", name)?;
-        self.files.insert(name.to_owned(), Arc::clone(&file));
+        let file = self.chain.sibling("extent", name)?.source;
+        self.files.insert(key, Arc::clone(&file));
         Ok(file)
     }
 
@@ -167,12 +168,13 @@ impl Opening<'_> {
     /// The parent of a delta disk; it is the right one if its content is what the child was made on.
     fn below(&mut self, parent: &Parent) -> Result<Source, FormatError> {
         let Parent { cid, name } = parent;
-        self.chain.descend((NAME, 0), name)?;
-        let file = self.chain.sibling("parent", base_name(name))?;
+        let (file, above) =
+            self.chain.descend((NAME, 0), name, |chain| chain.sibling("parent", &slashed(name)))?;
         if !super::probe(&file) {
             return Err(FormatError::unsupported(format!("a VMDK whose parent {name:?} is no VMDK")));
         }
         let (found, source) = self.disk(file)?;
+        self.chain.ascend(above);
         if found != Some(*cid) {
             let found = found.map_or_else(|| "nothing".to_owned(), |found| format!("{found:08x}"));
             let problem = format!("the parent {name:?} was changed: its CID is {found}, not {cid:08x}");

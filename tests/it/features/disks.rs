@@ -60,6 +60,8 @@ fn vhd() {
     for name in ["dynamic.vhd", "fixed.vhd"] {
         let at = image(name).len() - 512;
         let words = [
+            // "Temporary", a bit that is always set, and bits that are reserved and should be 0: the specification asks nothing
+            // of a reader, and qemu and VirtualBox do not look at them. What changes the layout has another version.
             be("features", at + 8, 32, "S32"),
             be("file format version", at + 12, 32, "R32"),
             be("disk type", at + 60, 32, "K R31"),
@@ -92,11 +94,15 @@ fn vhdx() {
     let items: Vec<usize> = (0..usize::from(bytes[metadata + 10])).map(|n| metadata + 32 + n * 32).collect();
     let parameters = items.iter().find(|at| bytes[**at..].starts_with(&[0x37, 0x67, 0xa1, 0xca])).unwrap();
     let mut words = vec![le("file parameters", metadata + word(parameters + 16) + 4, 32, "S K R30")];
+    // An item of a user is another one. The two bits behind it tell a writer what to copy, and who does not know the item to
+    // refuse; the rest is reserved ([MS-VHDX] 2.6.1.2).
     words.extend(items.iter().map(|at| le("flags of a metadata item", at + 24, 32, "R S31")));
+    // "Required" is of those only who do not know the region: both are known ([MS-VHDX] 2.2.3.2), and it has no other bits.
     words.extend(regions.iter().map(|at| le("flags of a region", at + 28, 32, "S32")));
     // Of both headers the newer one counts.
     let newer = if word((64 << 10) + 8) > word((128 << 10) + 8) { 64 << 10 } else { 128 << 10 };
     words.push(le("version", newer + 66, 16, "R16"));
+    // There is no log to replay, and of an empty one the version says nothing ([MS-VHDX] 2.2.2).
     words.push(le("log version", newer + 64, 16, "S16"));
     flip("dynamic.vhdx", &words, "VHDX", |bytes| {
         [64 << 10, 128 << 10].into_iter().for_each(|at| seal_crc32c(&mut bytes[at..at + 4096]));
@@ -110,6 +116,8 @@ fn vmdk() {
         ("sparse.vmdk", "R S R30", "S3 R14 S R14", "K R15"),
         ("stream.vmdk", "S2 R30", "S3 R13 S K R14", "R16"),
     ] {
+        // Line ends that are whole whether they are looked at or not, a second directory that is the same, grains of zeros that
+        // none of these disks has, and markers, which a stream is read without: all that is known. The others are reserved.
         let words = [
             le("version", 4, 32, version),
             le("flags", 8, 32, flags),
@@ -121,6 +129,7 @@ fn vmdk() {
 
 #[test]
 fn vdi() {
+    // Its flags tell how the image is to be made larger; they say nothing of what it holds.
     let words =
         [le("version", 0x44, 32, "R32"), le("image type", 0x4c, 32, "R32"), le("flags", 0x50, 32, "S32")];
     flip("dynamic.vdi", &words, "VDI", |_| {});

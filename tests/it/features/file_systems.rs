@@ -202,3 +202,18 @@ fn fat() {
         seen(&whole, patched(&source, 0, sector))
     });
 }
+
+#[test]
+fn squashfs() {
+    let source = memory("squashfs", "squashfs-gzip");
+    let whole = whole(&source);
+    // What is compressed, each block says; how the writer was called changes nothing that is read.
+    let words = [
+        le("flags", 24, 16, "S12 R4"),
+        le("major version", 28, 16, "R16"),
+        le("minor version", 30, 16, "R16"),
+    ];
+    check("squashfs-gzip", &bytes(&source, 0, 96), &words, "squashfs ", |superblock| {
+        seen(&whole, patched(&source, 0, superblock))
+    });
+}
