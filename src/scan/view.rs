@@ -84,9 +84,10 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
                 _ => None,
             };
             node.machine.root.clone().or(alone).ok_or_else(|| {
-                ViewError::Unknown(
-                    "no volume holds an operating system; name a volume with --volume".to_owned(),
-                )
+                ViewError::Unknown(match (node.file_systems.as_slice(), node.volumes.as_slice()) {
+                    ([], [only]) => why_not_read(node, &only.id),
+                    _ => "no volume holds an operating system; name a volume with --volume".to_owned(),
+                })
             })
         }
         Where::Volume(id) => {
@@ -138,7 +139,11 @@ fn why_not_read(node: &OpenedNode, id: &str) -> String {
     let holds = format!("volume {id:?} holds {}", record.content);
     let is_made_of = |volume: &&report::Volume| volume.parts.iter().any(|part| part == id);
     match names(&mut node.volumes.iter().filter(is_made_of)).as_str() {
-        "" => format!("{holds}, of which no files are read"),
+        "" => {
+            let told = node.gaps.iter().find(|gap| gap.scope == Scope::Volume && gap.subject == id);
+            let why = told.map_or(String::new(), |gap| format!(": {}", gap.detail));
+            format!("{holds}, of which no files are read{why}")
+        }
         made => format!("{holds}; what is on it is read as volume {made}"),
     }
 }

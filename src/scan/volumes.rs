@@ -57,8 +57,9 @@ impl Opening<'_> {
             self.volumes.push(record);
             return self.spanning.push((member, volume));
         }
-        let is_to_go = volume::is_to_go(&volume.source);
-        match fs::open(&volume.source).filter(|_| !is_to_go) {
+        // What looks like a FAT may be there for who has not the password.
+        let is_to_go = |opened: &fs::Opened| opened.kind == "vfat" && volume::is_to_go(&volume.source);
+        match fs::open(&volume.source).filter(|opened| !opened.as_ref().is_ok_and(is_to_go)) {
             Some(Ok(opened)) => {
                 describe(&mut record, &opened);
                 self.opened(volume, opened);
