@@ -42,10 +42,20 @@ suites=$PWD/target/suites; mkdir -p "$suites"
 made() { # NAME COMMAND…: makes the disks of a suite
   "${@:2}" "$suites/$1" > "$suites/$1.log" 2>&1 || { tail -5 "$suites/$1.log"; exit 1; }
 }
-for kind in ext4 xfs btrfs erofs squashfs; do made $kind unshare -m bash scripts/make-$kind.sh; done
-for kind in ntfs fat nodes disks; do made $kind bash scripts/make-$kind.sh; done
-made md python3 scripts/make-md.py
-made dm python3 scripts/make-thin.py
+# Half of them beside the other half.
+(
+  for kind in ext4 xfs btrfs erofs squashfs; do made $kind unshare -m bash scripts/make-$kind.sh; done
+  for kind in ntfs nodes disks; do made $kind bash scripts/make-$kind.sh; done
+) & one=$!
+(
+  made md python3 scripts/make-md.py
+  made dm python3 scripts/make-thin.py
+  made fat bash scripts/make-fat.sh
+) & other=$!
+failed=
+wait $one || failed=yes
+wait $other || failed=yes
+[ ! "$failed" ]
 
 mkdir -p "$suites/judged"
 if [ ! -s "$suites/judged/data-ctrd17.raw" ]; then zstd -dc --long=31 "$shared/data/disks/disks.tar.zst" | tar xS -C "$suites/judged"; fi
