@@ -795,14 +795,27 @@ class Fill:
             self.file("directory/%s%d" % ("name" * (i % 20), i), b"%d" % i)
         os.makedirs(self.at("/".join("d%d" % i for i in range(40))))
 
-    def in_use(self):
-        """What has no journal, written and changed while some of it is synced and the rest is not; files are held open."""
-        self.fat_tiny()
+    def after_sync(self):
+        """New files behind a sync, of which one is synced."""
         self.sync()
         os.mkdir(self.at("after"))
         for i in range(60):
             self.file("after/a longer name of file %02d" % i, b"after the sync %d\n" % i * (i * 5))
         self.fsync("after/synced", b"synced" * 3000)
+
+    def hold(self):
+        """Files that stay open, of which some are synced in part."""
+        self.held = []
+        for i in range(5):
+            fd = self.write("held%d" % i, b"held %d " % i * 2000)
+            os.fsync(fd) if i % 2 else None
+            os.pwrite(fd, b"more" * 3000, 20000)
+            self.held.append(fd)
+
+    def in_use(self):
+        """What has no journal, written and changed while some of it is synced and the rest is not; files are held open."""
+        self.fat_tiny()
+        self.after_sync()
         os.rename(self.at("dir/sub"), self.at("after/moved"))
         os.unlink(self.at("size4097"))
         os.truncate(self.at("size33000"), 3000)
@@ -814,12 +827,7 @@ class Fill:
             self.file("many/later %d" % i, b"later" * i)
         self.sync()
         # What lies between these is not synced: parts of it are on the disk.
-        self.held = []
-        for i in range(5):
-            fd = self.write("held%d" % i, b"held %d " % i * 2000)
-            os.fsync(fd) if i % 2 else None
-            os.pwrite(fd, b"more" * 3000, 20000)
-            self.held.append(fd)
+        self.hold()
         os.unlink(self.at("held1"))
         os.rename(self.at("commit"), self.at("renamed while it is in use"))
         for i in range(30):
@@ -948,11 +956,7 @@ class Fill:
     def windows_in_use(self):
         """Written and changed while the driver runs; some of it is synced, files are held open."""
         self.windows_tiny()
-        self.sync()
-        os.mkdir(self.at("after"))
-        for i in range(60):
-            self.file("after/a longer name of file %02d" % i, b"after the sync %d\n" % i * (i * 5))
-        self.fsync("after/synced", b"synced" * 3000)
+        self.after_sync()
         # Not `dir/sub`: the driver shows the target of a link of Windows only while it is there.
         os.rename(self.at("compressed"), self.at("after/moved"))
         os.unlink(self.at("size4097"))
@@ -961,12 +965,7 @@ class Fill:
         for i in range(1, 150, 3):
             if i % 7:
                 os.unlink(self.at("many/name%03d%s" % (i, "x" * 20)))
-        self.held = []
-        for i in range(5):
-            fd = self.write("held%d" % i, b"held %d " % i * 2000)
-            os.fsync(fd) if i % 2 else None
-            os.pwrite(fd, b"more" * 3000, 20000)
-            self.held.append(fd)
+        self.hold()
         os.rename(self.at("size800"), self.at("renamed while it is in use"))
         for i in range(30):
             self.file("after/lost %d" % i, b"perhaps lost" * i)
