@@ -59,6 +59,24 @@ pub(crate) const fn is_sound(fits: bool) -> bool {
     fits || cfg!(fuzzing)
 }
 
+/// A text in which `mark` and two hexadecimal digits stand for a byte (`%20`, `\x20`); what is no such escape stands for
+/// itself.
+pub(crate) fn unescaped(text: &str, mark: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let escape = rest.strip_prefix(mark.as_bytes()).and_then(|rest| rest.split_at_checked(2));
+        let value = escape.and_then(|(digits, behind)| {
+            let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+            Some((u8::from_str_radix(digits, 16).ok()?, behind))
+        });
+        let (byte, behind) = value.unwrap_or((*first, behind));
+        bytes.push(byte);
+        rest = behind;
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

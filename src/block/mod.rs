@@ -101,6 +101,12 @@ pub fn read_all(source: &dyn ReadAt, structure: &'static str, limit: u64) -> Res
     read_vec(source, structure, 0, num::to_usize(size))
 }
 
+/// Whether the first `length` bytes can be read and are zeros: what begins so was wiped, or never had what is sought there.
+pub(crate) fn begins_blank(source: &dyn ReadAt, length: usize) -> bool {
+    let mut start = vec![0; length];
+    source.read_at(&mut start, 0).is_ok() && start.iter().all(|byte| *byte == 0)
+}
+
 /// The error for a read that passes the end of a source of `size` bytes, if it does.
 pub fn check_range(size: u64, offset: u64, length: usize) -> io::Result<()> {
     match offset.checked_add(num::to_u64(length)) {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::url;
+use crate::bytes;
 
 /// Where a place lies: a host's file by the true path of its directory, a URL without its secrets and escapes. Only to be
 /// compared, never to be opened.
@@ -64,19 +65,7 @@ fn lexical(path: &Path) -> PathBuf {
 
 /// A name with its escapes (`%20`) as the bytes that they are.
 pub(super) fn unescaped(name: &str) -> OsString {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.split_at_checked(2).filter(|_| *first == b'%');
-        let value = digits.and_then(|(digits, after)| {
-            let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
-            Some((u8::from_str_radix(digits, 16).ok()?, after))
-        });
-        let (byte, after) = value.unwrap_or((*first, after));
-        bytes.push(byte);
-        rest = after;
-    }
-    OsString::from_vec(bytes)
+    OsString::from_vec(bytes::unescaped(name, "%"))
 }
 
 #[cfg(test)]

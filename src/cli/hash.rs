@@ -72,5 +72,5 @@ fn sum(file: &Handle) -> Result<(String, u64), FormatError> {
     let threads = if size < LARGE { 1 } else { rayon::current_num_threads() };
     let mut sum = Sha256::new();
     copy(source, threads, &mut sum).map_err(FormatError::reading("file", 0))?;
-    Ok((sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), size))
+    Ok((icecore::Digest::from_bytes(sum.finalize().into()).hex(), size))
 }

@@ -65,7 +65,7 @@ fn scan_here(args: &ScanArgs) -> Done {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started,
             finished: output::now(),
-            command: env::args_os().map(|word| hidden(&block::shown_word(&word.to_string_lossy()))).collect(),
+            command: env::args_os().map(|word| hidden(&word.to_string_lossy())).collect(),
             database: place.zip(database).map(|(place, database)| report::RunDatabase {
                 path: hidden(&place.display().to_string()),
                 sources: database.about().sources.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{fstab::Line, machine::NodeVolume};
-use crate::fs::GuestPath;
+use crate::{bytes, fs::GuestPath};
 
 /// A disk as the kernel counts: the driver's prefix and the disk's number.
 type Counted = (&'static str, usize);
@@ -84,19 +84,7 @@ pub(super) fn has_number(candidate: &NodeVolume, line: &Line) -> bool {
 
 /// A link of udev's without the escapes of what a file name may not hold: `\x20` is a space.
 fn unescaped(value: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = value;
-    while let Some((before, after)) = rest.split_once("\\x") {
-        bytes.extend_from_slice(before.as_bytes());
-        let code = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match code {
-            Some(byte) => bytes.push(byte),
-            None => bytes.extend_from_slice(b"\\x"),
-        }
-        rest = after.get(if code.is_some() { 2 } else { 0 }..).unwrap_or_default();
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&bytes::unescaped(value, "\\x")).into_owned()
 }
 
 /// The disk and the partition's number in a kernel name: `sdb1`, `vda`, `nvme1n1p2`, `xvdf`.

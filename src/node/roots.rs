@@ -83,25 +83,26 @@ pub(super) fn root_of(fs: &Tree, tell: &mut impl FnMut(&FormatError)) -> Result<
 fn root_at(fs: &Tree, branch: &Branch) -> Result<Option<(Tree, bool)>, FormatError> {
     let Some(tree) = fs.subvolume(Subvolume::Id(branch.id))? else { return Ok(None) };
     let root = Root::new(Arc::clone(&tree));
-    let text = root.read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
-    let lines = fstab::parse(&String::from_utf8_lossy(&text));
     let is_it = |which: Subvolume<'_>| match which {
         Subvolume::Id(id) => id == branch.id,
         path => fs.subvolume(path).ok().flatten().is_some_and(|named| named.root() == branch.root),
     };
-    let mut own = lines.iter().filter(|line| line.at == GuestPath::ROOT).filter_map(Line::subvolume);
-    let is_named = own.any(is_it);
+    let is_named = root_lines(&root).iter().filter_map(Line::subvolume).any(is_it);
     let counts = (is_named || branch.top_name.is_some()) && holds_os(&root)?;
     Ok(counts.then_some((tree, is_named)))
 }
 
-/// Whether the fstab on a volume calls that volume the root.
-pub(super) fn is_its_root(volume: &NodeVolume, root: &Root) -> bool {
+/// What the fstab of a tree says of the root.
+fn root_lines(root: &Root) -> Vec<Line> {
     let text = root.read(b"etc/fstab", "fstab").ok().flatten().unwrap_or_default();
     let lines = fstab::parse(&String::from_utf8_lossy(&text));
-    let mut lines = lines.iter().filter(|line| line.at == GuestPath::ROOT);
+    lines.into_iter().filter(|line| line.at == GuestPath::ROOT).collect()
+}
+
+/// Whether the fstab on a volume calls that volume the root.
+pub(super) fn is_its_root(volume: &NodeVolume, root: &Root) -> bool {
     // As the kernel counts disks, the disk of the root is whichever the root calls so.
-    lines.any(|line| has_number(volume, line) || is_on(volume, line, &Names::none()))
+    root_lines(root).iter().any(|line| has_number(volume, line) || is_on(volume, line, &Names::none()))
 }
 
 #[cfg(test)]

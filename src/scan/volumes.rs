@@ -195,8 +195,8 @@ fn holds_data(volume: &volume::Volume) -> bool {
         // What cannot be read may hold anything.
         volume.source.read_at(&mut bytes, start).is_err() || bytes.iter().any(|byte| *byte != 0)
     };
-    let places = (1..PLACES).filter_map(|number| size.checked_mul(number)?.checked_div(PLACES));
+    let mut places = (1..PLACES).filter_map(|number| size.checked_mul(number)?.checked_div(PLACES));
     has_any(0, 128 << 10)
         || has_any(size.saturating_sub(128 << 10), size)
-        || places.into_iter().any(|place| has_any(place.saturating_sub(AROUND), place.saturating_add(AROUND)))
+        || places.any(|place| has_any(place.saturating_sub(AROUND), place.saturating_add(AROUND)))
 }

@@ -11,7 +11,7 @@ use super::{
     whole,
 };
 use crate::{
-    block::{ReadAt, read_vec},
+    block::{ReadAt, begins_blank, read_vec},
     bytes,
     error::FormatError,
     limits, num,
@@ -20,6 +20,8 @@ use crate::{
 const HEADER: &str = "GPT header";
 const ENTRIES: &str = "GPT partition entries";
 const SIGNATURE: [u8; 8] = *b"EFI PART";
+/// Where the first record and header lie on disks of 512-byte sectors, and the record on others.
+const FIRST_BYTES: usize = 1024;
 const SECTOR_SIZES: [u64; 2] = [512, 4096];
 
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
@@ -85,7 +87,7 @@ pub(super) fn read(
     }
     // Without a protective MBR a backup alone may be an old one, but where the first sectors were wiped and nothing else
     // was put there.
-    let is_lost = || is_blank(source) && !whole::is_known(source);
+    let is_lost = || begins_blank(source, FIRST_BYTES) && !whole::is_known(source);
     if record == Record::Partitions || (record == Record::None && broken.is_none() && !is_lost()) {
         return Ok(None);
     }
@@ -108,12 +110,6 @@ pub(super) fn read(
             Ok(None)
         }
     }
-}
-
-/// Whether there is nothing where the first record and header are.
-fn is_blank(source: &dyn ReadAt) -> bool {
-    let mut sectors = [0; 1024];
-    source.read_at(&mut sectors, 0).is_ok() && sectors.iter().all(|byte| *byte == 0)
 }
 
 /// The header at `at`; `None` if there is no signature.

@@ -84,7 +84,7 @@ fn a_failed_read_below_volumes_loses_only_what_it_hit() {
 }
 
 #[test]
-#[ignore = "takes long; $ICECORE_SHARED says that there is time"]
+#[ignore = "takes half a minute; scripts/check.sh has it"]
 fn any_failed_read_below_volumes_loses_only_what_it_hit() {
     check_volumes(ALL);
 }
@@ -157,7 +157,7 @@ fn a_failed_read_of_a_device_of_several_loses_only_what_it_hit() {
 }
 
 #[test]
-#[ignore = "takes long; $ICECORE_SHARED says that there is time"]
+#[ignore = "takes half a minute; scripts/check.sh has it"]
 fn any_failed_read_of_a_device_of_several_loses_only_what_it_hit() {
     check_devices(ALL);
 }

@@ -4,6 +4,8 @@ use std::{io, net::Ipv6Addr};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+use crate::bytes::unescaped;
+
 /// What a URL names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
@@ -86,34 +88,17 @@ impl<'a> Authority<'a> {
             digits => Some(digits.parse().ok().filter(|port| *port != 0)?),
         };
         let user = user.map(|user| user.split_once(':').unwrap_or((user, "")));
-        Some(Self { user: user.map(|(user, password)| (decoded(user), decoded(password))), host, port })
+        Some(Self {
+            user: user.map(|(user, password)| (unescaped(user, "%"), unescaped(password, "%"))),
+            host,
+            port,
+        })
     }
 }
 
 /// The header that tells a user and a password (RFC 7617).
 pub(super) fn basic((user, password): &(Vec<u8>, Vec<u8>)) -> String {
     format!("Basic {}", BASE64_STANDARD.encode([user.as_slice(), b":", password].concat()))
-}
-
-/// Text of a URL without its escapes; what is no escape stands for itself.
-fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let escaped = after.get(..2).filter(|_| first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        let escaped = escaped.filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     format::{RawDeviceItem, RawSuperblock},
 };
 use crate::{
-    block::{ReadAt, read_vec},
+    block::{ReadAt, begins_blank, read_vec},
     error::FormatError,
     num,
 };
@@ -112,10 +112,7 @@ pub(super) fn is_there(source: &dyn ReadAt) -> bool {
         let mut magic = [0; 8];
         source.read_at(&mut magic, offset.saturating_add(MAGIC_AT)).is_ok() && magic == *MAGIC
     };
-    let blank = || {
-        let mut start = vec![0; num::to_usize(OFFSETS[0]).saturating_add(BYTES)];
-        source.read_at(&mut start, 0).is_ok() && start.iter().all(|byte| *byte == 0)
-    };
+    let blank = || begins_blank(source, num::to_usize(OFFSETS[0]).saturating_add(BYTES));
     has_magic(OFFSETS[0]) || (has_magic(OFFSETS[1]) && blank())
 }
 

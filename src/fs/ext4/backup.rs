@@ -4,7 +4,10 @@ use super::{
     features,
     superblock::{self, BYTES, Superblock},
 };
-use crate::{block::ReadAt, num};
+use crate::{
+    block::{ReadAt, begins_blank},
+    num,
+};
 
 /// The groups in which copies are looked for; every layout has one in the first of them.
 const GROUPS: [u64; 4] = [1, 3, 5, 7];
@@ -44,11 +47,14 @@ pub(super) fn find(source: &dyn ReadAt) -> Option<(Superblock, u64)> {
 pub(super) fn is_wiped(source: &dyn ReadAt) -> bool {
     const BTRFS: (u64, &[u8]) = (0x1_0040, b"_BHRfS_M");
     const SWAP: (u64, &[u8]) = (0xff6, b"SWAPSPACE2");
-    let mut start = [0; 2 * BYTES];
-    let blank = source.read_at(&mut start, 0).is_ok() && start.iter().all(|byte| *byte == 0);
+    const START: usize = 2 * BYTES;
     let is = |(offset, magic): (u64, &[u8])| {
         let mut bytes = vec![0; magic.len()];
         source.read_at(&mut bytes, offset).is_ok() && bytes == magic
     };
-    blank && num::to_u64(start.len()) < source.size() && !is(BTRFS) && !is(SWAP) && find(source).is_some()
+    begins_blank(source, START)
+        && num::to_u64(START) < source.size()
+        && !is(BTRFS)
+        && !is(SWAP)
+        && find(source).is_some()
 }

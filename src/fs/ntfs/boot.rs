@@ -1,7 +1,7 @@
 //! The boot sector ("$Boot"), and its copy in the last sector of the volume.
 
 use crate::{
-    block::{ReadAt, read_vec},
+    block::{ReadAt, begins_blank, read_vec},
     bytes::{le16, le64, part},
     error::FormatError,
     limits, num,
@@ -36,9 +36,7 @@ pub(super) fn is_there(source: &dyn ReadAt) -> bool {
 
 /// Whether the first sector was wiped and nothing else was put there, but its copy is left.
 pub(super) fn is_wiped(source: &dyn ReadAt) -> bool {
-    let mut sector = [0; SECTOR];
-    let blank = source.read_at(&mut sector, 0).is_ok() && sector.iter().all(|byte| *byte == 0);
-    blank && copy(source).is_some()
+    begins_blank(source, SECTOR) && copy(source).is_some()
 }
 
 /// The copy in the last sector, whose size is not known, if it is sound, and where it is.

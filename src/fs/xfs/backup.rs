@@ -1,7 +1,10 @@
 //! Copies of the superblock, one at the start of each allocation group, for when the first is damaged.
 
 use super::superblock::{self, Superblock};
-use crate::{block::ReadAt, bytes::be32};
+use crate::{
+    block::{ReadAt, begins_blank},
+    bytes::be32,
+};
 
 /// Sectors of the sizes that `mkfs.xfs` makes.
 const SECTORS: [u64; 4] = [512, 1024, 2048, 4096];
@@ -24,9 +27,9 @@ pub(super) fn find(source: &dyn ReadAt) -> Option<(Superblock, u64)> {
 
 /// Whether the first superblock was wiped and nothing else was put there, but its group is left.
 pub(super) fn is_wiped(source: &dyn ReadAt) -> bool {
-    let mut sector = [0; superblock::SECTOR];
-    let blank = source.read_at(&mut sector, 0).is_ok() && sector.iter().all(|byte| *byte == 0);
-    blank && group_lengths(source).next().is_some() && find(source).is_some()
+    begins_blank(source, superblock::SECTOR)
+        && group_lengths(source).next().is_some()
+        && find(source).is_some()
 }
 
 fn group_lengths(source: &dyn ReadAt) -> impl Iterator<Item = u32> {
