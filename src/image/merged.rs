@@ -187,9 +187,7 @@ impl FileSystem for Merged {
     /// The overlay's own attributes are its bookkeeping and do not show.
     fn xattrs(&self, ino: Ino) -> Result<Vec<Xattr>, FormatError> {
         let (fs, own) = self.top(ino)?;
-        let mut xattrs = fs.xattrs(own)?;
-        xattrs.retain(|xattr| !overlay::is_bookkeeping(xattr));
-        Ok(xattrs)
+        Ok(overlay::shown(fs.xattrs(own)?))
     }
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {

@@ -4,6 +4,7 @@
 mod analyze;
 mod blob;
 mod cache;
+mod changes;
 mod facts;
 pub mod overlay;
 mod pack;
@@ -16,6 +17,7 @@ mod zero;
 pub use analyze::{Walk, analyze, extract_one, wants};
 pub use blob::{BlobTree, diff_id, open_blob};
 pub use cache::Cache;
+pub use changes::changes;
 pub use facts::{FileFacts, LayerFacts, OsFile};
 pub use pack::pack;
 pub use paths::Paths;

@@ -4,22 +4,44 @@
 
 use crate::{
     error::FormatError,
-    fs::{Device, FileKind, Stat, Xattr},
+    fs::{Device, FileKind, Ino, Stat, Timestamp, Xattr},
 };
 
 /// The prefix of its attributes.
 const OWN: &[u8] = b"trusted.overlay.";
-/// The prefix for mounts of unprivileged users. Other mounts ignore these, and an image may bring them along.
+/// The prefix for mounts of unprivileged users. Other mounts show these like any attribute.
 const USERS: &[u8] = b"user.overlay.";
+/// Behind the prefix: an attribute of an overlay within the overlay.
+const NESTED: &[u8] = b"overlay.";
 
-/// Whether an attribute is overlayfs's own bookkeeping, which a merged view does not show.
-pub fn is_bookkeeping(xattr: &Xattr) -> bool {
-    xattr.name.starts_with(OWN) || xattr.name.starts_with(USERS)
+/// The inode number of whiteouts that no inode stands for; no file system has so many inodes.
+pub const WHITEOUT: Ino = Ino(u64::MAX);
+
+/// Gives an attribute of an unprivileged mount the name that it has in one by root.
+pub fn as_by_root(xattr: &mut Xattr) {
+    if let Some(rest) = xattr.name.strip_prefix(USERS) {
+        xattr.name = [OWN, rest].concat();
+    }
 }
 
 /// Whether an inode says that its name is removed.
 pub fn is_whiteout(stat: &Stat) -> bool {
     stat.kind == FileKind::CharDevice && stat.rdev == Device::default()
+}
+
+/// The attributes of [`WHITEOUT`].
+pub fn whiteout() -> Stat {
+    Stat {
+        ino: WHITEOUT,
+        kind: FileKind::CharDevice,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        links: 1,
+        size: 0,
+        rdev: Device::default(),
+        mtime: Timestamp::default(),
+    }
 }
 
 /// Whether a directory with these attributes hides what lies below it.
@@ -33,16 +55,29 @@ pub fn opaque() -> Xattr {
 }
 
 /// Why a file or directory with these attributes may not be what its inode says: what they redirect to is not
-/// followed, and whether a mount heeds those of unprivileged users is not known.
+/// followed, nor are whiteouts that are attributes of files (`opaque` with the value `x`).
 pub fn indirection(xattrs: &[Xattr]) -> Option<FormatError> {
-    let is_one = |xattr: &&Xattr| match (xattr.name.strip_prefix(OWN), xattr.name.strip_prefix(USERS)) {
-        (Some(rest), _) => matches!(rest, b"redirect" | b"metacopy"),
-        (_, Some(rest)) => matches!(rest, b"opaque" | b"redirect" | b"metacopy"),
-        _ => false,
+    let is_one = |xattr: &&Xattr| match xattr.name.strip_prefix(OWN) {
+        Some(b"opaque") => xattr.value == b"x",
+        Some(rest) => matches!(rest, b"redirect" | b"metacopy"),
+        None => false,
     };
     let found = xattrs.iter().find(is_one)?;
     let what = format!("overlay attribute {}", String::from_utf8_lossy(&found.name));
     Some(FormatError::unsupported(what))
+}
+
+/// The attributes as a merged view shows them: without the bookkeeping, and those of an overlay within it by the
+/// names that they have there.
+pub fn shown(xattrs: Vec<Xattr>) -> Vec<Xattr> {
+    let shown = xattrs.into_iter().filter_map(|xattr| match xattr.name.strip_prefix(OWN) {
+        None => Some(xattr),
+        Some(rest) => {
+            let nested = rest.strip_prefix(NESTED)?;
+            Some(Xattr { name: [OWN, nested].concat(), value: xattr.value })
+        }
+    });
+    shown.collect()
 }
 
 #[cfg(test)]
@@ -54,13 +89,21 @@ mod tests {
     }
 
     #[test]
-    fn what_an_image_may_bring_along_hides_nothing_and_is_told() {
+    fn what_an_image_may_bring_along_hides_nothing() {
         assert!(is_opaque(&xattr("trusted.overlay.opaque")) && !is_opaque(&xattr("user.overlay.opaque")));
-        for name in ["user.overlay.opaque", "user.overlay.metacopy", "trusted.overlay.redirect"] {
+        for name in ["trusted.overlay.metacopy", "trusted.overlay.redirect"] {
             assert!(indirection(&xattr(name)).is_some(), "{name}");
         }
-        for name in ["trusted.overlay.opaque", "trusted.overlay.origin", "user.other"] {
+        for name in ["trusted.overlay.opaque", "trusted.overlay.origin", "user.overlay.metacopy"] {
             assert!(indirection(&xattr(name)).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn an_overlay_within_shows_its_attributes() {
+        let all = ["trusted.overlay.origin", "trusted.overlay.overlay.opaque", "user.overlay.opaque"];
+        let shown = shown(all.iter().flat_map(|name| xattr(name)).collect());
+        let names: Vec<_> = shown.iter().map(|xattr| String::from_utf8_lossy(&xattr.name)).collect();
+        assert_eq!(names, ["trusted.overlay.opaque", "user.overlay.opaque"]);
     }
 }

@@ -120,11 +120,8 @@ impl Packer<'_> {
             return Err(error.into());
         }
         let name = |x: &Xattr| format!("SCHILY.xattr.{}", String::from_utf8_lossy(&x.name));
-        let own: Vec<(String, &[u8])> = xattrs
-            .iter()
-            .filter(|x| !overlay::is_bookkeeping(x))
-            .map(|x| (name(x), x.value.as_slice()))
-            .collect();
+        let shown = overlay::shown(xattrs.to_vec());
+        let own: Vec<(String, &[u8])> = shown.iter().map(|x| (name(x), x.value.as_slice())).collect();
         if !own.is_empty() {
             let records = own.iter().map(|(name, value)| (name.as_str(), *value));
             self.tar.append_pax_extensions(records)?;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{OpenStore, Progress, convert, layers::Layers};
 use crate::{
-    Digest, Gap,
+    Digest, FormatError, Gap,
     fs::{FileKind, GuestPath, Handle},
     gap::{Code, Scope},
     image::{self, Hiding, Located},
@@ -46,7 +46,7 @@ pub(super) fn examine(
     let mut examined: Vec<Examined> = all
         .into_par_iter()
         .map(|(store, container)| {
-            let examined = one(store, container, layers);
+            let examined = one(stores, store, container, layers);
             progress.step();
             examined
         })
@@ -73,21 +73,25 @@ pub(super) fn record(store: &OpenStore, container: &Container) -> report::Contai
     }
 }
 
-fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examined {
-    let image = container.image.as_ref();
-    let image = image.and_then(|id| store.contents.images.iter().find(|image| image.id == *id));
+/// The image of a container, from its own store if that has it: Docker may leave its images to a containerd.
+pub(super) fn image_of<'a>(stores: &'a [OpenStore], own: &'a OpenStore, id: &Digest) -> Option<&'a Image> {
+    let by_id = |store: &'a OpenStore| {
+        let images = &store.contents.images;
+        images.binary_search_by(|image| image.id.cmp(id)).ok().and_then(|at| images.get(at))
+    };
+    by_id(own).or_else(|| stores.iter().find_map(by_id))
+}
+
+fn one(stores: &[OpenStore], store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examined {
+    let image = container.image.as_ref().and_then(|id| image_of(stores, store, id));
     let mut record = record(store, container);
     let mut examined = Examined { record: record.clone(), os: None, added: Vec::new(), gaps: Vec::new() };
     let effect = "what the container changed is not reported";
     let lost = |detail: String| {
         vec![Gap::new(Code::SnapshotMissing, Scope::Container, &container.id, detail, effect)]
     };
-    let upper = match store.store.writable_layer(container) {
-        Ok(Some(upper)) => upper,
-        Ok(None) => {
-            examined.gaps = lost("the runtime names no snapshot".to_owned());
-            return examined;
-        }
+    let own = match unpacked(store, container) {
+        Ok(own) => own,
         Err(error) => {
             examined.gaps = vec![Gap::from_error(&error, Scope::Container, &container.id, effect)];
             return examined;
@@ -97,14 +101,21 @@ fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examine
         examined.gaps = lost(format!("its image {:?} was not examined", container.image_name));
         return examined;
     };
-    let facts = Arc::new(layer::analyze(&upper, Walk::whole(&container.id, Scope::Container)));
+    let Some((upper, own)) = own.split_last() else {
+        examined.gaps = lost("the runtime names no snapshot".to_owned());
+        return examined;
+    };
+    let of_container =
+        |dir: &Handle| Arc::new(layer::analyze(dir, Walk::whole(&container.id, Scope::Container)));
+    let lower: Vec<_> = lower.into_iter().chain(own.iter().map(of_container)).collect();
+    let facts = of_container(upper);
     examined.gaps.extend(facts.gaps.iter().cloned());
     if facts.empty_databases > 0 {
         let detail = format!("{} package databases or os-release files are empty", facts.empty_databases);
         let effect = "packages of this container may be missing";
         examined.gaps.push(Gap::new(Code::ZeroLengthFiles, Scope::Container, &container.id, detail, effect));
     }
-    let stack = Stack { image, layers, lower, upper, facts };
+    let stack = Stack { image, layers, own, lower, upper, facts };
     record.changes = Some(stack.changes());
     let difference = stack.packages(&container.id);
     examined.gaps.extend(difference.gaps);
@@ -119,9 +130,11 @@ fn one(store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examine
 struct Stack<'a> {
     image: &'a Image,
     layers: &'a Layers<'a>,
-    /// The facts of the image's layers, base first.
+    /// What the runtime put between the image and the writable layer.
+    own: &'a [Handle],
+    /// The facts of all layers below the writable one, base first.
     lower: Vec<Arc<LayerFacts>>,
-    upper: Handle,
+    upper: &'a Handle,
     facts: Arc<LayerFacts>,
 }
 
@@ -135,7 +148,11 @@ struct Difference {
 
 impl Stack<'_> {
     fn packages(&self, subject: &str) -> Difference {
-        let below = || self.layers.trees(self.image);
+        let below = || {
+            let mut trees = self.layers.trees(self.image)?;
+            trees.extend_from_slice(self.own);
+            Ok(trees)
+        };
         let with_upper = || {
             let mut trees = below()?;
             trees.push(self.upper.clone());
@@ -196,6 +213,11 @@ fn identity(located: &Located) -> Identity<'_> {
 
 fn identities(located: &[Located]) -> BTreeSet<Identity<'_>> {
     located.iter().map(identity).collect()
+}
+
+/// The layers of a container as upper directories, base first.
+fn unpacked(store: &OpenStore, container: &Container) -> Result<Vec<Handle>, FormatError> {
+    store.store.writable_layers(container)?.iter().map(layer::changes).collect()
 }
 
 fn state(state: State) -> &'static str {

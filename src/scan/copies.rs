@@ -184,8 +184,8 @@ impl Copy<'_> {
     /// The same, of what the store said that it has.
     fn tree_of(&self, sources: &LayerSources, blob_first: bool) -> Result<Handle, FormatError> {
         let blob = match (&sources.snapshot, &sources.blob) {
-            (Some(dir), None) => return Ok(dir.clone()),
-            (Some(dir), Some(_)) if !blob_first => return Ok(dir.clone()),
+            (Some(unpacked), None) => return layer::changes(unpacked),
+            (Some(unpacked), Some(_)) if !blob_first => return layer::changes(unpacked),
             (_, blob) => blob.as_ref().ok_or_else(|| lost(&self.layer.diff_id))?,
         };
         self.settle(blob)?;

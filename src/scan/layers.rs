@@ -208,7 +208,11 @@ impl Copy<'_> {
         let subject = self.layer.diff_id.to_string();
         let sources = self.sources();
         let mut gaps = sources.gaps;
-        if let Some(dir) = sources.snapshot {
+        let effect = "the layer is read from its blob, if that is there";
+        let unpacked = sources.snapshot.as_ref().map(layer::changes).and_then(|unpacked| {
+            unpacked.map_err(|error| gaps.push(Gap::from_error(&error, Scope::Layer, &subject, effect))).ok()
+        });
+        if let Some(dir) = unpacked {
             let facts = layer::analyze(&dir, Walk::whole(&subject, Scope::Layer));
             if facts.empty == 0 {
                 return Analyzed::new(facts, LayerSource::Snapshot, gaps);
@@ -286,7 +290,7 @@ mod tests {
     use crate::{
         fs::memory::Tree,
         scan::{OpenStore, Silent},
-        store::{Container, Contents, LayerRef, LayerSources, Store},
+        store::{Container, Contents, LayerRef, LayerSources, Store, Unpacked},
     };
 
     /// A store that has the layer unpacked, or has lost it; and has a blob of it, or none.
@@ -300,9 +304,13 @@ mod tests {
             Contents::default()
         }
         fn layer(&self, _: &LayerRef) -> LayerSources {
-            LayerSources { snapshot: self.0.clone(), blob: self.1.clone(), ..LayerSources::default() }
+            let snapshot = self.0.clone().map(Unpacked::overlay);
+            LayerSources { snapshot, blob: self.1.clone(), ..LayerSources::default() }
         }
-        fn writable_layer(&self, _: &Container) -> Result<Option<Handle>, FormatError> {
+        fn writable_layers(&self, _: &Container) -> Result<Vec<Unpacked>, FormatError> {
+            Ok(Vec::new())
+        }
+        fn document(&self, _: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
             Ok(None)
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     Digest, FormatError, Gap,
     fs::{Handle, Root},
     gap::Scope,
-    image, report,
+    image, layer, report,
     store::{Container, Image},
 };
 
@@ -105,16 +105,18 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
         }
         Where::Container(id) => {
             let (store, container) = find_container(node, id)?;
-            let image =
-                store.contents.images.iter().find(|image| Some(&image.id) == container.image.as_ref());
+            let image = container.image.as_ref().and_then(|id| image_by_id(node, store, id));
             let image = image.ok_or_else(|| {
                 ViewError::Unknown(format!("the image of container {id} is not on the disk"))
             })?;
-            let upper = store.store.writable_layer(container)?;
-            let upper =
-                upper.ok_or_else(|| ViewError::Unknown(format!("no writable layer of container {id}")))?;
+            let own = store.store.writable_layers(container)?;
+            if own.is_empty() {
+                return Err(ViewError::Unknown(format!("no writable layer of container {id}")));
+            }
             let mut trees = trees(image)?;
-            trees.push(upper);
+            for unpacked in &own {
+                trees.push(layer::changes(unpacked)?);
+            }
             Ok(Root::new(image::merge(&trees)))
         }
     }
@@ -172,9 +174,14 @@ fn image_of<'a>(node: &'a OpenedNode, place: &Where) -> Option<&'a Image> {
         Where::Image(name) => find_image(node, name).ok(),
         Where::Container(id) => {
             let (store, container) = find_container(node, id).ok()?;
-            store.contents.images.iter().find(|image| Some(&image.id) == container.image.as_ref())
+            image_by_id(node, store, container.image.as_ref()?)
         }
     }
+}
+
+/// The image of a container, from its own store if that has it: Docker may leave its images to a containerd.
+fn image_by_id<'a>(node: &'a OpenedNode, own: &'a OpenStore, id: &Digest) -> Option<&'a Image> {
+    super::containers::image_of(&node.stores, own, id)
 }
 
 pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Image, ViewError> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Digest;
 
 /// The last state of a container that reached the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Created, never started.
@@ -18,6 +18,7 @@ pub enum State {
     /// Ended.
     Exited,
     /// The disk does not tell.
+    #[default]
     Unknown,
 }
 
@@ -32,8 +33,45 @@ pub struct PodRef {
     pub uid: String,
 }
 
+/// What a container is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerKind {
+    /// What people mean by a container.
+    #[default]
+    Ordinary,
+    /// An init container of a pod, as far as its name tells in the pod's manifest on the disk.
+    Init,
+    /// An ephemeral container, put into a pod to debug it.
+    Ephemeral,
+}
+
+/// A directory or file of the node, or a volume, that a container sees. It is named, not followed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mount {
+    /// `bind`, `volume`, `tmpfs`, as the runtime names it.
+    pub kind: String,
+    /// The volume's name, if it has one.
+    pub name: Option<String>,
+    /// Where on the node (empty for what has no place there).
+    pub source: String,
+    /// Where in the container.
+    pub destination: String,
+    /// Whether the container may not write to it.
+    pub read_only: bool,
+}
+
+/// The Docker Compose project and service that a container is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Compose {
+    /// The project.
+    pub project: String,
+    /// The service, empty if it is not told.
+    pub service: String,
+}
+
 /// A container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Container {
     /// The runtime's id.
     pub id: String,
@@ -53,8 +91,37 @@ pub struct Container {
     pub pod: Option<PodRef>,
     /// The command line of its first process.
     pub command: Vec<String>,
-    /// The key of its writable snapshot, and the snapshotter.
+    /// What it is for.
+    pub kind: ContainerKind,
+    /// When it was last started (RFC 3339).
+    pub started: Option<String>,
+    /// When it last ended (RFC 3339).
+    pub finished: Option<String>,
+    /// With what it last ended.
+    pub exit_code: Option<i64>,
+    /// How often it was restarted.
+    pub restarts: Option<u64>,
+    /// When it is to be started again, in the runtime's words (`always`, `on-failure:3`).
+    pub restart_policy: Option<String>,
+    /// Its labels, without those that it has from its image as far as the runtime tells them apart.
+    pub labels: BTreeMap<String, String>,
+    /// What of the node it sees.
+    pub mounts: Vec<Mount>,
+    /// The systemd unit that runs it (Podman's quadlets).
+    pub unit: Option<String>,
+    /// The storage driver or snapshotter and its key for the writable layer.
     pub snapshot: Option<(String, String)>,
+}
+
+impl Container {
+    /// The Docker Compose project that its labels name, or Podman Compose's.
+    pub fn compose(&self) -> Option<Compose> {
+        let label = |names: [&str; 2]| names.iter().find_map(|name| self.labels.get(*name)).cloned();
+        Some(Compose {
+            project: label(["com.docker.compose.project", "io.podman.compose.project"])?,
+            service: label(["com.docker.compose.service", "io.podman.compose.service"]).unwrap_or_default(),
+        })
+    }
 }
 
 /// A pod.

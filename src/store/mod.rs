@@ -7,11 +7,13 @@ mod container;
 pub mod containerd;
 mod image;
 pub mod oci;
+mod unpacked;
 
-pub use container::{Container, Pod, PodRef, State};
+pub use container::{Compose, Container, ContainerKind, Mount, Pod, PodRef, State};
 pub use image::{Image, LayerRef};
+pub use unpacked::{Form, IdRange, Owners, Unpacked};
 
-use crate::{Digest, FormatError, Gap, block::Source, fs::Handle};
+use crate::{Digest, FormatError, Gap, block::Source};
 
 /// All that a store knows, each list sorted by id.
 #[derive(Debug, Default)]
@@ -30,8 +32,8 @@ pub struct Contents {
 /// may hold files whose data never reached the disk, so either may be missing.
 #[derive(Default)]
 pub struct LayerSources {
-    /// The unpacked layer: an overlay upper directory.
-    pub snapshot: Option<Handle>,
+    /// The unpacked layer.
+    pub snapshot: Option<Unpacked>,
     /// Bytes of disk that the snapshot took when it was unpacked, if the runtime recorded it.
     pub snapshot_size: Option<u64>,
     /// The layer as it was pulled.
@@ -62,6 +64,10 @@ pub trait Store: Send + Sync {
     /// Where a layer of one of its images is.
     fn layer(&self, layer: &LayerRef) -> LayerSources;
 
-    /// The directory with what a container changed, `None` if the runtime names none.
-    fn writable_layer(&self, container: &Container) -> Result<Option<Handle>, FormatError>;
+    /// The layers that the runtime put over the image for a container, base first: the last is the one that the
+    /// container writes, those below it (Docker's `-init`) are the runtime's own. None if the runtime names none.
+    fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError>;
+
+    /// The bytes of a manifest, index or configuration, as far as the runtime keeps them.
+    fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError>;
 }

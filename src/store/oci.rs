@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Digest;
+use crate::{
+    Digest,
+    block::{self, Source},
+    error::FormatError,
+    gap::Code,
+    limits,
+};
 
 /// What points to a blob.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -127,6 +133,17 @@ impl Platform {
         let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
         format!("{}/{}{variant}", self.os, self.architecture)
     }
+}
+
+/// The bytes of a manifest, index or configuration, which must have its digest.
+pub fn checked(source: &Source, digest: &Digest, structure: &'static str) -> Result<Vec<u8>, FormatError> {
+    let bytes = block::read_all(source, structure, limits::TEXT_FILE_BYTES)?;
+    let actual = Digest::of(&bytes);
+    if actual == *digest {
+        return Ok(bytes);
+    }
+    let what = format!("{structure} {digest} of {} bytes has digest {actual}", bytes.len());
+    Err(FormatError::Unsupported { code: Code::BlobDigestMismatch, what })
 }
 
 /// Go writes an empty list or map as `null`.

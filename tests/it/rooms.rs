@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("database", &["block"]),
     ("node", &["block", "volume", "fs", "database", "inventory"]),
     ("store", &["block", "fs", "database"]),
-    ("layer", &["block", "fs", "inventory"]),
+    ("layer", &["block", "fs", "inventory", "store"]),
     ("image", &["block", "fs", "layer", "inventory"]),
     ("inventory", &["block", "fs", "database"]),
     ("vuln", &["block", "inventory"]),

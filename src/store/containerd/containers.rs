@@ -196,7 +196,9 @@ fn container(
         created: record.value("createdat").and_then(go_time),
         pod: (!pod.uid.is_empty()).then_some(pod),
         command: spec.map(|spec| spec.process.args).unwrap_or_default(),
+        labels,
         snapshot: snapshot.filter(|(snapshotter, key)| !snapshotter.is_empty() && !key.is_empty()),
+        ..Container::default()
     };
     let sandbox = record.text("sandboxid").filter(|id| !id.is_empty()).unwrap_or(metadata.sandbox);
     (container, sandbox)

@@ -4,11 +4,12 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Digest,
-    block::{self, Source},
+    block::Source,
     error::FormatError,
     fs::{FileKind, Root},
     gap::Code,
     limits,
+    store::oci,
 };
 
 const BLOBS: &str = "io.containerd.content.v1.content/blobs/sha256";
@@ -45,25 +46,27 @@ impl ContentStore {
         structure: &'static str,
         left: &mut u64,
     ) -> Result<T, FormatError> {
-        let Some(source) = self.open(digest)? else {
-            return Err(FormatError::Unsupported {
-                code: Code::BlobMissing,
-                what: format!("{structure} {digest} is not in the content store"),
-            });
-        };
+        let Some(source) = self.open(digest)? else { return Err(missing(digest, structure)) };
         *left = left.checked_sub(source.size().min(limits::TEXT_FILE_BYTES)).ok_or_else(|| {
             let bound = limits::IMAGE_DOCUMENT_BYTES;
             FormatError::limit(format!("{structure} {digest}: more than {bound} bytes of such documents"))
         })?;
-        let bytes = block::read_all(&source, structure, limits::TEXT_FILE_BYTES)?;
-        let actual = Digest::of(&bytes);
-        if actual != *digest {
-            return Err(FormatError::Unsupported {
-                code: Code::BlobDigestMismatch,
-                what: format!("{structure} {digest} of {} bytes has digest {actual}", bytes.len()),
-            });
-        }
+        let bytes = oci::checked(&source, digest, structure)?;
         serde_json::from_slice(&bytes)
             .map_err(|error| FormatError::corrupt(structure, 0, format!("{digest}: {error}")))
     }
+
+    /// A document's bytes, its digest checked; `None` if it is not there.
+    pub(super) fn document(
+        &self,
+        digest: &Digest,
+        structure: &'static str,
+    ) -> Result<Option<Vec<u8>>, FormatError> {
+        self.open(digest)?.map(|source| oci::checked(&source, digest, structure)).transpose()
+    }
+}
+
+fn missing(digest: &Digest, structure: &str) -> FormatError {
+    let what = format!("{structure} {digest} is not in the content store");
+    FormatError::Unsupported { code: Code::BlobMissing, what }
 }

@@ -10,9 +10,9 @@ mod index;
 mod snapshots;
 
 use self::{content::ContentStore, snapshots::Snapshots};
-use super::{Blob, Container, Contents, LayerRef, LayerSources, Store};
+use super::{Blob, Container, Contents, LayerRef, LayerSources, Store, Unpacked};
 use crate::{
-    FormatError, Gap,
+    Digest, FormatError, Gap,
     database::bolt::{self, Bucket},
     fs::{Handle, Root},
     gap::{Code, Scope},
@@ -100,7 +100,7 @@ impl Store for Containerd {
         let subject = layer.diff_id.to_string();
         match self.snapshots.committed(&layer.chain_id) {
             Ok(Some((directory, size))) => {
-                sources.snapshot = Some(directory);
+                sources.snapshot = Some(Unpacked::overlay(directory));
                 sources.snapshot_size = size;
             }
             Ok(None) => {}
@@ -126,9 +126,15 @@ impl Store for Containerd {
         sources
     }
 
-    fn writable_layer(&self, container: &Container) -> Result<Option<Handle>, FormatError> {
-        let Some((snapshotter, key)) = &container.snapshot else { return Ok(None) };
-        self.snapshots.active(&container.namespace, snapshotter, key).map(Some)
+    fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
+        let Some((snapshotter, key)) = &container.snapshot else { return Ok(Vec::new()) };
+        self.snapshots
+            .active(&container.namespace, snapshotter, key)
+            .map(|upper| vec![Unpacked::overlay(upper)])
+    }
+
+    fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
+        self.content.document(digest, "image document")
     }
 }
 
