@@ -334,3 +334,7 @@ pub const DATABASE_BLOCK_BYTES: u64 = 256 << 20;
 pub const DATABASE_CACHE_BYTES: u64 = 64 << 20;
 /// Components nested in each other in a software bill of materials that is matched.
 pub const COMPONENT_DEPTH: usize = 32;
+/// Paths that a container changed and that a report lists; `diff` lists all.
+pub const CHANGED_PATHS: usize = 1000;
+/// Directories of pods that the kubelet keeps, and of containers of one of them.
+pub const KUBELET_PODS: usize = 100_000;

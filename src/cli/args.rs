@@ -35,6 +35,11 @@ pub(crate) enum Command {
     Hash(HashArgs),
     /// Write an image as an OCI archive
     Export(ExportArgs),
+    /// Show what a container changed against its image: files as `docker diff` lists them, and packages
+    ///
+    /// A line is `A` (added), `C` (changed) or `D` (deleted) and a path, files that may be run marked; then packages, `+`
+    /// added, `-` removed, `~` in another version. With --json all that a report tells of the container, every path.
+    Diff(DiffArgs),
     /// Match packages, without a disk
     Match(MatchArgs),
     /// Build or describe a database of advisories
@@ -428,4 +433,19 @@ pub(crate) struct ExportArgs {
     /// The archive to write
     #[arg(short, long, value_name = "FILE", env = "ICECORE_OUTPUT_FILE")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) disks: DiskArgs,
+    /// The container, by its name or the beginning of its id
+    #[arg(long, value_name = "ID", env = "ICECORE_CONTAINER")]
+    pub(crate) container: String,
+    /// One JSON document
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_JSON")]
+    pub(crate) json: bool,
+    /// Match the packages that it added with this database of advisories
+    #[arg(long, value_name = "FILE", env = "ICECORE_DB")]
+    pub(crate) db: Option<PathBuf>,
 }

@@ -62,7 +62,7 @@ pub(super) fn open(args: &FileArgs, how: How) -> Result<Opened, Failure> {
     Ok(Opened { root, file, exit: of(&gaps) })
 }
 
-fn tell_gaps(gaps: &[Gap]) {
+pub(super) fn tell_gaps(gaps: &[Gap]) {
     for gap in gaps {
         output::tell_line(&format!("{}: {}: {}; {}", gap.code.text(), gap.subject, gap.detail, gap.effect));
     }
@@ -78,7 +78,7 @@ pub(crate) fn cat(args: &CatArgs) -> Done {
 }
 
 /// As for a report: a host that could not read may do so on another try.
-fn of(gaps: &[Gap]) -> Exit {
+pub(super) fn of(gaps: &[Gap]) -> Exit {
     match gaps {
         [] => Exit::Complete,
         gaps if gaps.iter().any(|gap| gap.code == Code::ReadError) => Exit::Io,

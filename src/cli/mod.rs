@@ -2,6 +2,7 @@
 
 mod args;
 mod db;
+mod diff;
 mod exit;
 mod files;
 mod hash;
@@ -31,6 +32,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Cat(args) => files::cat(&args),
         Command::Hash(args) => hash::hash(&args),
         Command::Export(args) => files::export(&args),
+        Command::Diff(args) => diff::diff(&args),
         Command::Match(args) => db::matches(&args),
         Command::Db { command: DbCommand::Build(args) } => db::build(&args),
         Command::Db { command: DbCommand::Info(args) } => db::info(&args),

@@ -1,6 +1,8 @@
 //! The report: what was found and what could not be examined. Its types are its JSON, `icecore.report/1`;
 //! the formats are pure functions of it.
 
+mod containers;
+mod diff;
 mod findings;
 mod json;
 mod ndjson;
@@ -8,6 +10,8 @@ mod table;
 mod tree;
 mod types;
 
+pub use containers::*;
+pub use diff::diff;
 pub use findings::{Filter, Place};
 pub use json::{Rendered, document, image, json};
 pub use ndjson::{Record, match_record, ndjson};

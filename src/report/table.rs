@@ -325,7 +325,7 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
         .map(|container| {
             let pod = container.pod.as_deref().and_then(|uid| pods.get(uid));
             let name = pod.map_or_else(|| container.name.clone(), |pod| format!("{pod}/{}", container.name));
-            let changes = container.changes.map_or("not read".to_owned(), |changes| {
+            let changes = container.changes.as_ref().map_or("not read".to_owned(), |changes| {
                 format!("+{} ~{} -{}", changes.added, changes.modified, changes.deleted)
             });
             let image = images.get(container.image.as_str()).unwrap_or(&container.image);

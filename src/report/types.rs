@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Branch;
+use super::{Container, Pod};
 use crate::{
     Gap,
     gap::Reason,
@@ -207,12 +208,14 @@ pub struct Runtime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Runs, or could.
+    /// A container runs it, or did.
     Workload,
     /// The sandbox of pods (`pause`).
     Sandbox,
-    /// Runs only in the cluster's own namespaces.
+    /// Runs only in the cluster's own namespaces, or is kept by the runtime whatever runs.
     Addon,
+    /// No container on the disk is of it.
+    Unused,
 }
 
 /// An image.
@@ -292,61 +295,6 @@ pub struct Layer {
     pub size: Option<u64>,
     /// Whether everything of it was examined.
     pub status: Status,
-}
-
-/// A container.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Container {
-    /// The runtime's id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// The id of its image, or the name by which the runtime knew an image that is not on the disk.
-    pub image: String,
-    /// `created`, `running`, `exited`, `unknown`: the last state that reached the disk.
-    pub state: String,
-    /// The pod's UID.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub pod: Option<String>,
-    /// The runtime's name.
-    pub runtime: String,
-    /// When it was created.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub created: Option<String>,
-    /// The command line of its first process.
-    pub command: Vec<String>,
-    /// What it changed, `None` if its writable layer could not be read.
-    pub changes: Option<Changes>,
-    /// Packages that it has and its image lacks.
-    pub packages_added: Vec<Package>,
-    /// Packages that its image has and it lacks.
-    pub packages_removed: Vec<Package>,
-    /// Findings of the added packages.
-    pub findings: Vec<Finding>,
-}
-
-/// How a container's files differ from its image's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Changes {
-    /// Files that are new.
-    pub added: u64,
-    /// Files that were written again.
-    pub modified: u64,
-    /// Files and directories that were removed.
-    pub deleted: u64,
-}
-
-/// A pod.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Pod {
-    /// The Kubernetes namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// Ids of its containers.
-    pub containers: Vec<String>,
 }
 
 /// A package.

@@ -1,22 +1,27 @@
 //! Containers: what the writable layer changed against the image.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use rayon::prelude::*;
 
-use super::{OpenStore, Progress, convert, layers::Layers};
+use super::{
+    OpenStore, Progress,
+    changes::{self, Compared, Told},
+    convert,
+    layers::Layers,
+};
 use crate::{
     Digest, FormatError, Gap,
-    fs::{FileKind, GuestPath, Handle},
+    fs::{GuestPath, Handle},
     gap::{Code, Scope},
-    image::{self, Hiding, Located},
-    inventory::Os,
+    image::{self, Located},
+    inventory::{Os, PackageKind},
     layer::{self, LayerFacts, Walk},
-    num, report,
-    store::{Container, Image, State},
+    limits, num, report,
+    store::{Compose, Container, ContainerKind, Image, State},
 };
 
 /// A container's record and its gaps.
@@ -46,7 +51,7 @@ pub(super) fn examine(
     let mut examined: Vec<Examined> = all
         .into_par_iter()
         .map(|(store, container)| {
-            let examined = one(stores, store, container, layers);
+            let examined = one(stores, (store, container), layers, limits::CHANGED_PATHS);
             progress.step();
             examined
         })
@@ -57,18 +62,39 @@ pub(super) fn examine(
 
 /// What the runtime says of a container.
 pub(super) fn record(store: &OpenStore, container: &Container) -> report::Container {
+    let mounts = container.mounts.iter().map(|mount| report::ContainerMount {
+        kind: mount.kind.clone(),
+        name: mount.name.clone(),
+        source: mount.source.clone(),
+        destination: mount.destination.clone(),
+        read_only: mount.read_only,
+    });
+    let compose = container.compose();
     report::Container {
         id: container.id.clone(),
         name: container.name.clone(),
+        kind: kind(container.kind).to_owned(),
         image: container.image.as_ref().map_or_else(|| container.image_name.clone(), ToString::to_string),
+        image_name: container.image_name.clone(),
         state: state(container.state).to_owned(),
         pod: container.pod.as_ref().map(|pod| pod.uid.clone()),
         runtime: store.store.runtime().to_owned(),
+        namespace: container.namespace.clone(),
         created: container.created.clone(),
+        started: container.started.clone(),
+        finished: container.finished.clone(),
+        exit_code: container.exit_code,
+        restarts: container.restarts,
+        restart_policy: container.restart_policy.clone(),
         command: container.command.clone(),
+        labels: container.labels.clone(),
+        mounts: mounts.collect(),
+        compose: compose.map(|Compose { project, service }| report::Compose { project, service }),
+        unit: container.unit.clone(),
         changes: None,
         packages_added: Vec::new(),
         packages_removed: Vec::new(),
+        packages_changed: Vec::new(),
         findings: Vec::new(),
     }
 }
@@ -82,7 +108,13 @@ pub(super) fn image_of<'a>(stores: &'a [OpenStore], own: &'a OpenStore, id: &Dig
     by_id(own).or_else(|| stores.iter().find_map(by_id))
 }
 
-fn one(stores: &[OpenStore], store: &OpenStore, container: &Container, layers: &Layers<'_>) -> Examined {
+/// Examines one container; of the paths that it changed this many are told.
+pub(super) fn one(
+    stores: &[OpenStore],
+    (store, container): (&OpenStore, &Container),
+    layers: &Layers<'_>,
+    paths: usize,
+) -> Examined {
     let image = container.image.as_ref().and_then(|id| image_of(stores, store, id));
     let mut record = record(store, container);
     let mut examined = Examined { record: record.clone(), os: None, added: Vec::new(), gaps: Vec::new() };
@@ -116,13 +148,18 @@ fn one(stores: &[OpenStore], store: &OpenStore, container: &Container, layers: &
         examined.gaps.push(Gap::new(Code::ZeroLengthFiles, Scope::Container, &container.id, detail, effect));
     }
     let stack = Stack { image, layers, own, lower, upper, facts };
-    record.changes = Some(stack.changes());
+    let compared =
+        Compared { lower: &stack.lower, trees: &|| stack.below(), upper: stack.upper, facts: &stack.facts };
+    let (changes, missed) = changes::changes(&compared, Told { subject: &container.id, paths });
+    record.changes = Some(changes);
+    examined.gaps.extend(missed);
     let difference = stack.packages(&container.id);
     examined.gaps.extend(difference.gaps);
     let layers: Vec<String> = image.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
     let os = difference.os;
     record.packages_added = convert::packages(&difference.added, os.as_ref(), &layers);
     record.packages_removed = convert::packages(&difference.removed, os.as_ref(), &layers);
+    record.packages_changed = changed(&record.packages_removed, &record.packages_added);
     Examined { record, os, added: difference.added, ..examined }
 }
 
@@ -147,12 +184,15 @@ struct Difference {
 }
 
 impl Stack<'_> {
+    /// The trees of the layers below the writable one.
+    fn below(&self) -> Result<Vec<Handle>, FormatError> {
+        let mut trees = self.layers.trees(self.image)?;
+        trees.extend_from_slice(self.own);
+        Ok(trees)
+    }
+
     fn packages(&self, subject: &str) -> Difference {
-        let below = || {
-            let mut trees = self.layers.trees(self.image)?;
-            trees.extend_from_slice(self.own);
-            Ok(trees)
-        };
+        let below = || self.below();
         let with_upper = || {
             let mut trees = below()?;
             trees.push(self.upper.clone());
@@ -172,37 +212,6 @@ impl Stack<'_> {
             gaps: after.gaps.into_iter().map(|gap| Gap { scope: Scope::Container, ..gap }).collect(),
         }
     }
-
-    /// Counts what the writable layer did to the files below it.
-    fn changes(&self) -> report::Changes {
-        let Self { lower, upper, facts, .. } = self;
-        let deleted = num::to_u64(facts.whiteouts.len());
-        let mut changes = report::Changes { deleted, ..report::Changes::default() };
-        let below = Hiding::new(lower);
-        let mut level = vec![(GuestPath::ROOT, upper.ino)];
-        let mut seen = HashSet::from([upper.ino]);
-        while !level.is_empty() {
-            let mut next = Vec::new();
-            for (path, dir) in level {
-                // Damage is a gap of the analysis already.
-                let dir = Handle { fs: Arc::clone(&upper.fs), ino: dir, path: GuestPath::ROOT };
-                let Ok(listing) = dir.read_dir() else { continue };
-                for entry in listing.entries {
-                    let here = path.join(&entry.name);
-                    let whiteout = || facts.whiteouts.binary_search_by(|w| w.0.cmp(&here)).is_ok();
-                    match entry.kind {
-                        FileKind::Directory if seen.insert(entry.ino) => next.push((here, entry.ino)),
-                        FileKind::Directory => {}
-                        _ if whiteout() => {}
-                        _ if below.shows(&here) => changes.modified = changes.modified.saturating_add(1),
-                        _ => changes.added = changes.added.saturating_add(1),
-                    }
-                }
-            }
-            level = next;
-        }
-        changes
-    }
 }
 
 type Identity<'a> = (&'a GuestPath, &'a crate::inventory::Package);
@@ -218,6 +227,36 @@ fn identities(located: &[Located]) -> BTreeSet<Identity<'_>> {
 /// The layers of a container as upper directories, base first.
 fn unpacked(store: &OpenStore, container: &Container) -> Result<Vec<Handle>, FormatError> {
     store.store.writable_layers(container)?.iter().map(layer::changes).collect()
+}
+
+/// Packages of the same name on both sides, in the order of their versions.
+fn changed(removed: &[report::Package], added: &[report::Package]) -> Vec<report::PackageChange> {
+    let mut versions: BTreeMap<(PackageKind, &str), [BTreeSet<&str>; 2]> = BTreeMap::new();
+    for (side, packages) in [removed, added].into_iter().enumerate() {
+        for package in packages {
+            let both = versions.entry((package.kind, &package.name)).or_default();
+            both.iter_mut().skip(side).take(1).for_each(|set| {
+                set.insert(&package.version);
+            });
+        }
+    }
+    let of_both = versions.into_iter().flat_map(|((kind, name), [from, to])| {
+        from.into_iter().zip(to).map(move |(from, to)| report::PackageChange {
+            kind,
+            name: name.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        })
+    });
+    of_both.filter(|change| change.from != change.to).collect()
+}
+
+fn kind(kind: ContainerKind) -> &'static str {
+    match kind {
+        ContainerKind::Ordinary => "ordinary",
+        ContainerKind::Init => "init",
+        ContainerKind::Ephemeral => "ephemeral",
+    }
 }
 
 fn state(state: State) -> &'static str {

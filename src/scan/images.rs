@@ -16,8 +16,23 @@ use crate::{
     store::{Container, Image, Pod},
 };
 
-/// Namespaces of a cluster's own components.
-const SYSTEM_NAMESPACES: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "gatekeeper-system"];
+/// Namespaces of a cluster's own components, and of what clouds and distributions bring along.
+const SYSTEM_NAMESPACES: [&str; 7] = [
+    "calico-system",
+    "gatekeeper-system",
+    "gke-managed-system",
+    "gmp-system",
+    "rook-ceph",
+    "tigera-operator",
+    "cattle-system",
+];
+/// Beginnings of names that Kubernetes and OpenShift reserve for their own.
+const SYSTEM_PREFIXES: [&str; 2] = ["kube-", "openshift-"];
+
+fn is_system(namespace: &str) -> bool {
+    SYSTEM_NAMESPACES.contains(&namespace)
+        || SYSTEM_PREFIXES.iter().any(|prefix| namespace.starts_with(prefix))
+}
 
 /// An image of the report before its packages are matched.
 pub(super) struct Folded<'a> {
@@ -164,9 +179,7 @@ impl Uses {
     fn container(&mut self, container: &Container) {
         let Some(image) = &container.image else { return };
         self.containers.entry(image.clone()).or_default().insert(container.id.clone());
-        let system =
-            container.pod.as_ref().is_some_and(|pod| SYSTEM_NAMESPACES.contains(&pod.namespace.as_str()));
-        if !system {
+        if !container.pod.as_ref().is_some_and(|pod| is_system(&pod.namespace)) {
             self.workloads.insert(image.clone());
         }
     }
@@ -183,11 +196,13 @@ impl Uses {
     }
 
     fn role(&self, image: &Image) -> report::Role {
+        let is_pause = |name: &String| name.rsplit('/').next().is_some_and(|last| last.starts_with("pause"));
         match () {
             () if self.workloads.contains(&image.id) => report::Role::Workload,
-            () if image.sandbox || self.sandboxes.contains(&image.id) => report::Role::Sandbox,
-            () if self.containers.contains_key(&image.id) => report::Role::Addon,
-            () => report::Role::Workload,
+            () if self.sandboxes.contains(&image.id) => report::Role::Sandbox,
+            () if image.pinned && image.references.iter().any(is_pause) => report::Role::Sandbox,
+            () if image.pinned || self.containers.contains_key(&image.id) => report::Role::Addon,
+            () => report::Role::Unused,
         }
     }
 }

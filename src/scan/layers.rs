@@ -331,7 +331,7 @@ mod tests {
             labels: BTreeMap::new(),
             history: Vec::new(),
             layers: vec![layer],
-            sandbox: false,
+            pinned: false,
             gaps: Vec::new(),
         };
         let contents = Contents { images: vec![image], ..Contents::default() };

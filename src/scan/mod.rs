@@ -1,14 +1,17 @@
 //! A scan: disks in, a report out. The room whose threads compute.
 
+mod changes;
 mod containers;
 mod convert;
 mod copies;
+mod diff;
 mod export;
 mod findings;
 mod images;
 mod layers;
 mod open;
 mod own;
+mod pods;
 mod run;
 mod siblings;
 mod stores;
@@ -17,6 +20,7 @@ mod volumes;
 
 use std::sync::Arc;
 
+pub use diff::diff;
 pub use export::{Scratch, export};
 pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};
 pub use run::{Options, inspect, json, on_threads, scan};

@@ -1,6 +1,7 @@
 //! From the caller's disks to an assembled machine and its runtimes' stores.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,7 +9,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{siblings::Named, stores, volumes};
+use super::{pods, siblings::Named, stores, volumes};
 use crate::{
     FormatError, Gap,
     block::{self, Counted, Counter, ReadAt, Source},
@@ -17,7 +18,7 @@ use crate::{
     limits,
     node::{self, Machine, NodeVolume},
     report,
-    store::{Contents, Store},
+    store::{self, Contents, KubeletPod, Store},
     volume,
 };
 
@@ -81,6 +82,8 @@ pub struct OpenedNode {
     pub runtimes: Vec<report::Runtime>,
     /// The stores that were read.
     pub stores: Vec<OpenStore>,
+    /// The pods that the kubelet's directories tell of, by UID.
+    pub kubelet: BTreeMap<String, KubeletPod>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     /// Those of the gaps that are disks or volumes of which nothing was read.
@@ -123,8 +126,16 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
     let machine = node::assemble(&file_systems, &recognised);
     gaps.extend(unread.iter().cloned());
     gaps.extend(machine.gaps.iter().cloned());
-    let (runtimes, stores) = stores::open(&machine, &file_systems, &mut gaps);
-    Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, gaps, unread, counter })
+    let (runtimes, mut stores) = stores::open(&machine, &file_systems, &mut gaps);
+    let (kubelet, lost) = machine.root.as_ref().map(store::kubelet_pods).unwrap_or_default();
+    gaps.extend(lost.iter().map(|error| {
+        let effect = "pods that only the kubelet's directories tell of are missing";
+        Gap::from_error(error, Scope::Runtime, "kubelet", effect)
+    }));
+    for store in &mut stores {
+        pods::complete(&mut store.contents.containers, &kubelet);
+    }
+    Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, kubelet, gaps, unread, counter })
 }
 
 pub(super) struct Opening<'a> {

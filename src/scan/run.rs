@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{
     Inputs, OpenError, OpenedNode, Progress, containers, convert, copies::Copies, findings::Findings, images,
-    layers::Layers, open, own::Own,
+    layers::Layers, open, own::Own, pods,
 };
 use crate::{
     gap::{Code, Reason, Scope},
@@ -196,12 +196,6 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
 fn inspected(node: &OpenedNode) -> Report {
     let machine = &node.machine;
     let reasons = reasons(node);
-    let pods = node.stores.iter().flat_map(|store| &store.contents.pods).map(|pod| report::Pod {
-        namespace: pod.id.namespace.clone(),
-        name: pod.id.name.clone(),
-        uid: pod.id.uid.clone(),
-        containers: pod.containers.clone(),
-    });
     let mounts = machine.mounts.iter().map(|mount| report::Mount {
         path: mount.path.to_string(),
         volume: mount.volume.clone(),
@@ -233,7 +227,7 @@ fn inspected(node: &OpenedNode) -> Report {
         },
         images: Vec::new(),
         containers: Vec::new(),
-        pods: pods.collect(),
+        pods: pods::records(&node.stores, &node.kubelet),
         gaps: node.gaps.clone(),
         stats: Stats::default(),
     }

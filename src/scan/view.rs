@@ -207,7 +207,10 @@ pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Ima
 }
 
 /// By the id or an unambiguous beginning of it.
-fn find_container<'a>(node: &'a OpenedNode, id: &str) -> Result<(&'a OpenStore, &'a Container), ViewError> {
+pub(super) fn find_container<'a>(
+    node: &'a OpenedNode,
+    id: &str,
+) -> Result<(&'a OpenStore, &'a Container), ViewError> {
     let all = node.stores.iter().flat_map(|store| store.contents.containers.iter().map(move |c| (store, c)));
     let mut found = all.filter(|(_, container)| container.id.starts_with(id) || container.name == id);
     match (found.next(), found.next()) {

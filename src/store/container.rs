@@ -23,7 +23,7 @@ pub enum State {
 }
 
 /// Which pod a container belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct PodRef {
     /// The Kubernetes namespace.
     pub namespace: String,
@@ -125,7 +125,7 @@ impl Container {
 }
 
 /// A pod.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pod {
     /// Namespace, name and UID.
     pub id: PodRef,
@@ -135,6 +135,8 @@ pub struct Pod {
     pub sandbox_image: Option<Digest>,
     /// The pod's labels.
     pub labels: BTreeMap<String, String>,
+    /// The pod's annotations.
+    pub annotations: BTreeMap<String, String>,
     /// Ids of its containers.
     pub containers: Vec<String>,
 }

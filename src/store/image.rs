@@ -24,8 +24,8 @@ pub struct Image {
     pub history: Vec<oci::History>,
     /// The layers, base first.
     pub layers: Vec<LayerRef>,
-    /// Whether the runtime keeps it for the sandboxes of pods (`pause`).
-    pub sandbox: bool,
+    /// Whether the runtime is told to keep it, as the image of the sandboxes of pods is (`pause`).
+    pub pinned: bool,
     /// What of it could not be read.
     pub gaps: Vec<Gap>,
 }

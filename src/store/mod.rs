@@ -6,11 +6,13 @@
 mod container;
 pub mod containerd;
 mod image;
+mod kubelet;
 pub mod oci;
 mod unpacked;
 
 pub use container::{Compose, Container, ContainerKind, Mount, Pod, PodRef, State};
 pub use image::{Image, LayerRef};
+pub use kubelet::{KubeletPod, pods as kubelet_pods};
 pub use unpacked::{Form, IdRange, Owners, Unpacked};
 
 use crate::{Digest, FormatError, Gap, block::Source};

@@ -164,7 +164,7 @@ fn what_a_container_changed_is_told() {
     let report = scan_demo();
     let web = report.containers.iter().find(|container| container.name == "app").unwrap();
     assert_eq!(web.state, "running");
-    assert_eq!(web.changes.unwrap().deleted, 1, "printf was removed");
+    assert_eq!(web.changes.as_ref().unwrap().deleted, 1, "printf was removed");
     assert_eq!(names(&web.packages_added, "pypi"), BTreeSet::from([("evil".to_owned(), "9.9".to_owned())]));
     let front = report.containers.iter().find(|container| container.name == "front").unwrap();
     assert_eq!((front.state.as_str(), front.packages_added.len()), ("exited", 0));

@@ -103,7 +103,7 @@ pub(super) fn choose(
         labels: BTreeMap::new(),
         history: Vec::new(),
         layers: Vec::new(),
-        sandbox: false,
+        pinned: false,
         gaps: vec![gap],
     }]
 }
@@ -130,7 +130,7 @@ fn image(resolved: &Resolved, manifests: BTreeSet<Digest>) -> Image {
         labels: config.config.labels.clone(),
         history: config.history.clone(),
         layers: layers.clone(),
-        sandbox: false,
+        pinned: false,
         gaps,
     }
 }

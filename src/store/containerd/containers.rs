@@ -11,7 +11,7 @@ use crate::{
     database::bolt::Bucket,
     error::FormatError,
     gap::Scope,
-    store::{Container, Contents, Image, Pod, PodRef, State},
+    store::{Container, Contents, Image, Mount, Pod, PodRef, State},
 };
 
 /// The namespace of the CRI plugin.
@@ -46,6 +46,17 @@ struct CriSandbox {
 struct CriConfig {
     metadata: CriMetadata,
     labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    mounts: Vec<CriMount>,
+}
+
+/// `Mount` of the CRI API.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct CriMount {
+    container_path: String,
+    host_path: String,
+    readonly: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -54,6 +65,7 @@ struct CriMetadata {
     name: String,
     namespace: String,
     uid: String,
+    attempt: u64,
 }
 
 /// The CRI plugin's `status` file.
@@ -63,18 +75,60 @@ struct CriStatus {
     created_at: i64,
     started_at: i64,
     finished_at: i64,
+    exit_code: i64,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Spec {
     process: Process,
+    mounts: Vec<SpecMount>,
+}
+
+/// A mount of the OCI runtime spec.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct SpecMount {
+    destination: String,
+    #[serde(rename = "type")]
+    kind: String,
+    source: String,
+    options: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Process {
     args: Vec<String>,
+}
+
+impl CriMount {
+    fn mount(self) -> Mount {
+        Mount {
+            kind: "bind".to_owned(),
+            name: None,
+            source: self.host_path,
+            destination: self.container_path,
+            read_only: self.readonly,
+        }
+    }
+}
+
+impl Spec {
+    /// The mounts of what lies on the node.
+    fn binds(&self) -> Vec<Mount> {
+        let is_bind = |mount: &&SpecMount| {
+            mount.kind == "bind" || mount.options.iter().any(|option| option == "bind" || option == "rbind")
+        };
+        let binds = self.mounts.iter().filter(is_bind).map(|mount| Mount {
+            kind: "bind".to_owned(),
+            name: None,
+            source: mount.source.clone(),
+            destination: mount.destination.clone(),
+            read_only: mount.options.iter().any(|option| option == "ro"),
+        });
+        binds.collect()
+    }
 }
 
 /// Adds the containers and pods of every namespace to `contents`, whose images are known already.
@@ -129,7 +183,7 @@ fn sandbox(
             CriSandbox::default()
         }
     };
-    let CriConfig { metadata, labels: pod_labels } = metadata.config;
+    let CriConfig { metadata, labels: pod_labels, annotations, .. } = metadata.config;
     let or_label = |value: String, key: &str| {
         if value.is_empty() { labels.get(key).cloned().unwrap_or_default() } else { value }
     };
@@ -142,6 +196,7 @@ fn sandbox(
         sandbox: id.to_owned(),
         sandbox_image: resolver.find(&record.text("image").unwrap_or_default()),
         labels: pod_labels,
+        annotations,
         containers: Vec::new(),
     })
 }
@@ -162,17 +217,15 @@ fn container(
             CriContainer::default()
         }
     };
-    let spec: Option<Spec> =
-        match record.value("spec").map(|any| any::json(any, "OCI runtime spec")).transpose() {
-            Ok(spec) => spec,
-            Err(error) => {
-                lost(error, "the container's command is not reported");
-                None
-            }
-        };
-    let state = state(containerd, id).unwrap_or_else(|error| {
+    let spec = record.value("spec").map(|any| any::json::<Spec>(any, "OCI runtime spec")).transpose();
+    let spec = spec.unwrap_or_else(|error| {
+        lost(error, "the container's command and mounts are not reported");
+        None
+    });
+    let spec = spec.unwrap_or_default();
+    let status = status(containerd, id).unwrap_or_else(|error| {
         lost(error, "the container's state is not reported");
-        State::Unknown
+        CriStatus::default()
     });
     let labels = record.bucket("labels").map(Bucket::texts).unwrap_or_default();
     let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
@@ -183,8 +236,14 @@ fn container(
     };
     let image_name = record.text("image").unwrap_or_default();
     let image = resolver.find(&metadata.image_ref).or_else(|| resolver.find(&image_name));
-    let names = [metadata.config.metadata.name, label("io.kubernetes.container.name"), label("nerdctl/name")];
+    let CriConfig { metadata: CriMetadata { name, attempt, .. }, labels: own_labels, mounts, .. } =
+        metadata.config;
+    let is_cri = !name.is_empty();
+    let names = [name, label("io.kubernetes.container.name"), label("nerdctl/name")];
     let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned());
+    // The CRI plugin's own list is of what the pod asked for, the spec's has the runtime's as well.
+    let mounts = if is_cri { mounts.into_iter().map(CriMount::mount).collect() } else { spec.binds() };
+    let labels = if is_cri { own_labels } else { labels };
     let snapshot = record.text("snapshotter").zip(record.text("snapshotKey"));
     let container = Container {
         id: id.to_owned(),
@@ -192,10 +251,15 @@ fn container(
         namespace: namespace.to_owned(),
         image,
         image_name,
-        state,
+        state: status.state(),
+        started: unix_nanos(status.started_at),
+        finished: unix_nanos(status.finished_at),
+        exit_code: (status.finished_at > 0).then_some(status.exit_code),
+        restarts: is_cri.then_some(attempt),
+        mounts,
         created: record.value("createdat").and_then(go_time),
         pod: (!pod.uid.is_empty()).then_some(pod),
-        command: spec.map(|spec| spec.process.args).unwrap_or_default(),
+        command: spec.process.args,
         labels,
         snapshot: snapshot.filter(|(snapshotter, key)| !snapshotter.is_empty() && !key.is_empty()),
         ..Container::default()
@@ -212,18 +276,29 @@ fn extension<T: for<'de> Deserialize<'de>>(
     any::json::<Versioned<T>>(any, name).map(|versioned| Some(versioned.metadata))
 }
 
-fn state(containerd: &Containerd, id: &str) -> Result<State, FormatError> {
+fn status(containerd: &Containerd, id: &str) -> Result<CriStatus, FormatError> {
     const NAME: &str = "CRI container status";
     let path = format!("{CRI}/containers/{id}/status");
-    let Some(bytes) = containerd.root.read(path.as_bytes(), NAME)? else { return Ok(State::Unknown) };
-    let status: CriStatus = serde_json::from_slice(&bytes)
-        .map_err(|error| FormatError::corrupt(NAME, 0, format!("{path} of {}: {error}", containerd.place)))?;
-    Ok(match status {
-        CriStatus { finished_at: 1.., .. } => State::Exited,
-        CriStatus { started_at: 1.., .. } => State::Running,
-        CriStatus { created_at: 1.., .. } => State::Created,
-        _ => State::Unknown,
-    })
+    let Some(bytes) = containerd.root.read(path.as_bytes(), NAME)? else { return Ok(CriStatus::default()) };
+    serde_json::from_slice(&bytes)
+        .map_err(|error| FormatError::corrupt(NAME, 0, format!("{path} of {}: {error}", containerd.place)))
+}
+
+impl CriStatus {
+    fn state(&self) -> State {
+        match self {
+            Self { finished_at: 1.., .. } => State::Exited,
+            Self { started_at: 1.., .. } => State::Running,
+            Self { created_at: 1.., .. } => State::Created,
+            _ => State::Unknown,
+        }
+    }
+}
+
+/// A time in nanoseconds since 1970 as RFC 3339, `None` if it was never set.
+fn unix_nanos(nanos: i64) -> Option<String> {
+    let time = time::OffsetDateTime::from_unix_timestamp_nanos(nanos.into()).ok().filter(|_| nanos > 0)?;
+    time.format(&time::format_description::well_known::Rfc3339).ok()
 }
 
 /// Finds an image by any name that a runtime records for it.

@@ -14,7 +14,7 @@ struct Reference {
     name: String,
     target: Digest,
     media_type: String,
-    sandbox: bool,
+    pinned: bool,
     candidates: Vec<Candidate>,
 }
 
@@ -28,8 +28,8 @@ pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
             match target(image) {
                 Ok((target, media_type)) => {
                     let candidates = documents.candidates(&target);
-                    let sandbox = sandbox(image);
-                    references.push(Reference { name, target, media_type, sandbox, candidates });
+                    let pinned = pinned(image);
+                    references.push(Reference { name, target, media_type, pinned, candidates });
                 }
                 Err(error) => {
                     let subject = format!("{namespace}/{name}");
@@ -42,14 +42,14 @@ pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
     // alone cannot tell which that is when nothing was unpacked; the others can.
     let host = host_architecture(references.iter().flat_map(|reference| &reference.candidates));
     let mut images: BTreeMap<Digest, Image> = BTreeMap::new();
-    for Reference { name, target, media_type, sandbox, candidates } in references {
+    for Reference { name, target, media_type, pinned, candidates } in references {
         for image in choose(candidates, &target, &media_type, host.as_deref()) {
             let known = images.entry(image.id.clone()).or_insert_with(|| image.clone());
             known.manifests.extend(image.manifests.iter().cloned());
             // A reference straight to a configuration leads to no layers.
             if known.layers.is_empty() && !image.layers.is_empty() {
                 let (manifests, references) = (known.manifests.clone(), known.references.clone());
-                *known = Image { manifests, references, sandbox: known.sandbox, ..image.clone() };
+                *known = Image { manifests, references, pinned: known.pinned, ..image.clone() };
             }
             // A manifest may name blobs that another one of the same image does not, or that are there.
             for (layer, other) in known.layers.iter_mut().zip(image.layers) {
@@ -59,7 +59,7 @@ pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
             }
             // The bare digest is the id over again, unless there is no other name.
             known.references.insert(name.clone());
-            known.sandbox |= sandbox;
+            known.pinned |= pinned;
         }
     }
     for image in images.values_mut() {
@@ -78,7 +78,7 @@ fn target(image: &Bucket) -> Result<(Digest, String), FormatError> {
     Ok((digest, target.text("mediatype").unwrap_or_default()))
 }
 
-fn sandbox(image: &Bucket) -> bool {
+fn pinned(image: &Bucket) -> bool {
     image.bucket("labels").is_some_and(|labels| labels.value("io.cri-containerd.pinned").is_some())
 }
 

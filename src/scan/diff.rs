@@ -1,0 +1,34 @@
+//! One container against its image.
+
+use super::{
+    OpenedNode, Silent, ViewError, containers, copies::Copies, findings::Findings, layers::Layers, view,
+};
+use crate::{Gap, gap::Scope, report, vuln::Database};
+
+/// What a container changed: all paths, the packages, and the findings of those that it added if a database is given;
+/// with what could not be examined.
+pub fn diff(
+    node: &OpenedNode,
+    id: &str,
+    database: Option<&Database>,
+) -> Result<(report::Container, Vec<Gap>), ViewError> {
+    let (store, container) = view::find_container(node, id)?;
+    let image = container.image.as_ref().and_then(|id| containers::image_of(&node.stores, store, id));
+    let copies = Copies::new(&node.stores);
+    let layers = Layers::analyze(image.into_iter(), &copies, None, &Silent);
+    let examined = containers::one(&node.stores, (store, container), &layers, usize::MAX);
+    let mut gaps = view::gaps(node, &view::Where::Container(container.id.clone()));
+    gaps.extend(layers.all().flat_map(|layer| layer.gaps.iter().chain(&layer.facts.gaps)).cloned());
+    gaps.extend(examined.gaps);
+    let mut record = examined.record;
+    if let Some(database) = database {
+        let added = (examined.os.as_ref(), examined.added.as_slice());
+        let findings = Findings::new(database, [added].into_iter(), &Silent);
+        let (found, missing) = findings.of(added.0, added.1, Scope::Container, &record.id);
+        record.findings = found;
+        gaps.extend(missing);
+    }
+    gaps.sort();
+    gaps.dedup();
+    Ok((record, gaps))
+}

@@ -1,0 +1,177 @@
+//! Pods: what the runtimes and the kubelet's directories tell of them together.
+
+use std::collections::BTreeMap;
+
+use super::OpenStore;
+use crate::{
+    report,
+    store::{Container, ContainerKind, KubeletPod, Pod, State},
+};
+
+/// The pods of all stores, and those of which only the kubelet's directories are left.
+pub(super) fn records(stores: &[OpenStore], kubelet: &BTreeMap<String, KubeletPod>) -> Vec<report::Pod> {
+    let known = stores.iter().flat_map(|store| store.contents.pods.iter().map(move |pod| (store, pod)));
+    let mut pods: Vec<report::Pod> = known
+        .map(|(store, pod)| report::Pod {
+            namespace: pod.id.namespace.clone(),
+            name: pod.id.name.clone(),
+            uid: pod.id.uid.clone(),
+            runtime: store.store.runtime().to_owned(),
+            sandbox: pod.sandbox.clone(),
+            owner: owner(pod),
+            labels: pod.labels.clone(),
+            containers: pod.containers.clone(),
+        })
+        .collect();
+    let left = kubelet.values().filter(|pod| pods.iter().all(|known| known.uid != pod.id.uid));
+    let left: Vec<report::Pod> = left
+        .map(|pod| report::Pod {
+            namespace: pod.id.namespace.clone(),
+            name: pod.id.name.clone(),
+            uid: pod.id.uid.clone(),
+            ..report::Pod::default()
+        })
+        .collect();
+    pods.extend(left);
+    pods
+}
+
+/// Completes what a store knows of its containers: how often the kubelet started them again, and which of a pod's
+/// containers are its init containers.
+pub(super) fn complete(containers: &mut [Container], kubelet: &BTreeMap<String, KubeletPod>) {
+    for container in containers.iter_mut() {
+        let attempts =
+            container.pod.as_ref().and_then(|pod| kubelet.get(&pod.uid)?.containers.get(&container.name));
+        container.restarts = container.restarts.max(attempts.copied());
+    }
+    let mut by_pod: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (number, container) in containers.iter().enumerate() {
+        if let Some(pod) = &container.pod {
+            by_pod.entry(pod.uid.clone()).or_default().push(number);
+        }
+    }
+    for members in by_pod.into_values() {
+        let of_pod = || {
+            let all = members.iter().filter_map(|number| containers.get(*number));
+            all.filter(|container| !is_debugger(&container.name))
+        };
+        let init: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(|number| {
+                containers.get(*number).is_some_and(|container| ran_before_others(container, of_pod()))
+            })
+            .collect();
+        for number in members {
+            if let Some(container) = containers.get_mut(number) {
+                container.kind = match () {
+                    () if init.contains(&number) => ContainerKind::Init,
+                    () if is_debugger(&container.name) => ContainerKind::Ephemeral,
+                    () => container.kind,
+                };
+            }
+        }
+    }
+}
+
+/// No runtime records which containers are init containers; the kubelet runs each of them to its successful end before
+/// it makes the next container.
+fn ran_before_others<'a>(container: &Container, mut of_pod: impl Iterator<Item = &'a Container>) -> bool {
+    let (State::Exited, Some(0), Some(end)) = (container.state, container.exit_code, &container.finished)
+    else {
+        return false;
+    };
+    let mut later = false;
+    let all = of_pod.all(|other| {
+        let before = other.created <= container.created;
+        let after = other.created.as_ref().is_some_and(|created| time(created) >= time(end));
+        later |= after;
+        other.id == container.id || before || after
+    });
+    all && later
+}
+
+fn time(text: &str) -> Option<time::OffsetDateTime> {
+    time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
+}
+
+/// The name that `kubectl debug` gives an ephemeral container.
+fn is_debugger(name: &str) -> bool {
+    let random = name.strip_prefix("debugger-");
+    random.is_some_and(|random| random.len() == 5 && random.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// What made a pod, by the labels that the controllers give their pods.
+fn owner(pod: &Pod) -> Option<report::Owner> {
+    let owner = |kind: &str, name: &str| Some(report::Owner { kind: kind.to_owned(), name: name.to_owned() });
+    let label = |key: &str| pod.labels.get(key).map(String::as_str);
+    let name = pod.id.name.as_str();
+    if pod.annotations.get("kubernetes.io/config.source").is_some_and(|source| source == "file") {
+        return owner("Node", "");
+    }
+    if let Some(job) = label("batch.kubernetes.io/job-name").or_else(|| label("job-name")) {
+        return owner("Job", job);
+    }
+    let (stem, last) = name.rsplit_once('-')?;
+    if let Some(hash) = label("pod-template-hash") {
+        return match stem.strip_suffix(hash).and_then(|name| name.strip_suffix('-')) {
+            Some(deployment) => owner("Deployment", deployment),
+            None => owner("ReplicaSet", stem),
+        };
+    }
+    label("controller-revision-hash")?;
+    let is_numbered = label("statefulset.kubernetes.io/pod-name").is_some() || last.parse::<u32>().is_ok();
+    owner(if is_numbered { "StatefulSet" } else { "DaemonSet" }, stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::PodRef;
+
+    fn pod(name: &str, labels: &[(&str, &str)]) -> Pod {
+        let id = PodRef { name: name.to_owned(), ..PodRef::default() };
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Pod { id, labels, ..Pod::default() }
+    }
+
+    #[test]
+    fn controllers_are_known_by_the_labels_that_they_give() {
+        let of = |name: &str, labels: &[(&str, &str)]| {
+            owner(&pod(name, labels)).map(|owner| format!("{}/{}", owner.kind, owner.name))
+        };
+        let hash = ("controller-revision-hash", "5d8b9c");
+        assert_eq!(of("web-7c9-x2x4z", &[("pod-template-hash", "7c9")]).unwrap(), "Deployment/web");
+        assert_eq!(of("web-x2x4z", &[("pod-template-hash", "7c9")]).unwrap(), "ReplicaSet/web");
+        assert_eq!(of("db-0", &[hash]).unwrap(), "StatefulSet/db");
+        assert_eq!(of("agent-x2x4z", &[hash]).unwrap(), "DaemonSet/agent");
+        assert_eq!(of("backup-29-x2x4z", &[("job-name", "backup-29")]).unwrap(), "Job/backup-29");
+        assert_eq!(of("alone", &[("app", "alone")]), None);
+    }
+
+    #[test]
+    fn a_container_that_ended_before_the_others_began_is_an_init_container() {
+        let container = |name: &str, created: &str, finished: Option<&str>| Container {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            state: if finished.is_some() { State::Exited } else { State::Running },
+            exit_code: finished.map(|_| 0),
+            created: Some(format!("2026-01-01T00:00:{created}Z")),
+            finished: finished.map(|finished| format!("2026-01-01T00:00:{finished}Z")),
+            pod: Some(PodRef { uid: "1".to_owned(), ..PodRef::default() }),
+            ..Container::default()
+        };
+        let mut containers = [
+            container("first", "01", Some("02.5")),
+            container("second", "03", Some("04")),
+            container("app", "05", None),
+            container("job", "05", Some("06")),
+            container("debugger-x2x4z", "09", None),
+        ];
+        complete(&mut containers, &BTreeMap::new());
+        let kinds: Vec<ContainerKind> = containers.iter().map(|container| container.kind).collect();
+        let (init, ordinary) = (ContainerKind::Init, ContainerKind::Ordinary);
+        // `job` ended before somebody looked into the pod: that container was made by hand.
+        assert_eq!(kinds, [init, init, ordinary, ordinary, ContainerKind::Ephemeral]);
+    }
+}
