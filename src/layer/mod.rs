@@ -17,7 +17,7 @@ mod zero;
 pub use analyze::{Walk, analyze, extract_one, wants};
 pub use blob::{BlobTree, diff_id, open_blob};
 pub use cache::Cache;
-pub use changes::changes;
+pub use changes::{Sameness, changes, whole_tree};
 pub use facts::{FileFacts, LayerFacts, OsFile};
 pub use pack::pack;
 pub use paths::Paths;

@@ -19,7 +19,7 @@ use crate::{
     gap::{Code, Scope},
     image::{self, Located},
     inventory::{Os, PackageKind},
-    layer::{self, LayerFacts, Walk},
+    layer::{self, LayerFacts, Sameness, Walk},
     limits, num, report,
     store::{Compose, Container, ContainerKind, Image, State},
 };
@@ -48,10 +48,11 @@ pub(super) fn examine(
         .filter(|(_, container)| is_wanted(container))
         .collect();
     progress.stage("containers", num::to_u64(all.len()));
+    let how = How { paths: limits::CHANGED_PATHS, sameness: Sameness::Attributes };
     let mut examined: Vec<Examined> = all
         .into_par_iter()
         .map(|(store, container)| {
-            let examined = one(stores, (store, container), layers, limits::CHANGED_PATHS);
+            let examined = one(stores, (store, container), layers, how);
             progress.step();
             examined
         })
@@ -108,12 +109,21 @@ pub(super) fn image_of<'a>(stores: &'a [OpenStore], own: &'a OpenStore, id: &Dig
     by_id(own).or_else(|| stores.iter().find_map(by_id))
 }
 
-/// Examines one container; of the paths that it changed this many are told.
+/// How thoroughly a container is examined.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// How many of the paths that it changed are told.
+    pub(super) paths: usize,
+    /// How exactly whole trees are compared.
+    pub(super) sameness: Sameness,
+}
+
+/// Examines one container.
 pub(super) fn one(
     stores: &[OpenStore],
     (store, container): (&OpenStore, &Container),
     layers: &Layers<'_>,
-    paths: usize,
+    how: How,
 ) -> Examined {
     let image = container.image.as_ref().and_then(|id| image_of(stores, store, id));
     let mut record = record(store, container);
@@ -122,7 +132,7 @@ pub(super) fn one(
     let lost = |detail: String| {
         vec![Gap::new(Code::SnapshotMissing, Scope::Container, &container.id, detail, effect)]
     };
-    let own = match unpacked(store, container) {
+    let own = match unpacked(store, container, how.sameness) {
         Ok(own) => own,
         Err(error) => {
             examined.gaps = vec![Gap::from_error(&error, Scope::Container, &container.id, effect)];
@@ -150,7 +160,7 @@ pub(super) fn one(
     let stack = Stack { image, layers, own, lower, upper, facts };
     let compared =
         Compared { lower: &stack.lower, trees: &|| stack.below(), upper: stack.upper, facts: &stack.facts };
-    let (changes, missed) = changes::changes(&compared, Told { subject: &container.id, paths });
+    let (changes, missed) = changes::changes(&compared, Told { subject: &container.id, paths: how.paths });
     record.changes = Some(changes);
     examined.gaps.extend(missed);
     let difference = stack.packages(&container.id);
@@ -225,8 +235,12 @@ fn identities(located: &[Located]) -> BTreeSet<Identity<'_>> {
 }
 
 /// The layers of a container as upper directories, base first.
-fn unpacked(store: &OpenStore, container: &Container) -> Result<Vec<Handle>, FormatError> {
-    store.store.writable_layers(container)?.iter().map(layer::changes).collect()
+fn unpacked(
+    store: &OpenStore,
+    container: &Container,
+    sameness: Sameness,
+) -> Result<Vec<Handle>, FormatError> {
+    store.store.writable_layers(container)?.iter().map(|own| layer::changes(own, sameness)).collect()
 }
 
 /// Packages of the same name on both sides, in the order of their versions.

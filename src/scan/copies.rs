@@ -11,9 +11,10 @@ use crate::{
     Digest, FormatError, Gap,
     fs::{Handle, Root},
     gap::{Code, Scope},
-    layer, limits,
+    layer::{self, Sameness},
+    limits,
     report::{LayerSource, Status},
-    store::{Blob, LayerRef, LayerSources, Store},
+    store::{Blob, LayerRef, LayerSources, Store, Unpacked},
 };
 
 /// One place where a layer may lie.
@@ -22,6 +23,8 @@ pub(super) struct Copy<'a> {
     pub(super) layer: &'a LayerRef,
     /// The number of the store.
     pub(super) of: usize,
+    /// How exactly whole trees are compared.
+    sameness: Sameness,
     /// What its blob unpacks to, if that is disputed.
     disputed: Option<Disputed>,
 }
@@ -32,11 +35,13 @@ pub(super) struct Copy<'a> {
 type Disputed = Arc<OnceLock<Result<Digest, (Code, String)>>>;
 
 /// All layers of the stores, by DiffID.
-pub(super) struct Copies<'a>(BTreeMap<&'a Digest, Vec<Copy<'a>>>);
+pub(super) struct Copies<'a> {
+    by_id: BTreeMap<&'a Digest, Vec<Copy<'a>>>,
+}
 
 impl<'a> Copies<'a> {
     /// In the order of the stores; of one store those with a blob first, as it can tell whether a snapshot is whole.
-    pub(super) fn new(stores: &'a [OpenStore]) -> Self {
+    pub(super) fn new(stores: &'a [OpenStore], sameness: Sameness) -> Self {
         let mut known: BTreeMap<&Digest, Vec<(usize, bool, &LayerRef)>> = BTreeMap::new();
         for (number, store) in stores.iter().enumerate() {
             for layer in store.contents.images.iter().flat_map(|image| &image.layers) {
@@ -50,16 +55,22 @@ impl<'a> Copies<'a> {
             let copies = places.into_iter().filter_map(|(of, _, layer)| {
                 let blob = layer.blob.as_ref().map(|blob| (of, &blob.digest));
                 let disputed = blob.and_then(|blob| disputes.get(&blob).cloned());
-                stores.get(of).map(|store| Copy { store: store.store.as_ref(), layer, of, disputed })
+                stores.get(of).map(|store| Copy {
+                    store: store.store.as_ref(),
+                    layer,
+                    of,
+                    sameness,
+                    disputed,
+                })
             });
             (diff_id, copies.collect())
         });
-        Self(copies.collect())
+        Self { by_id: copies.collect() }
     }
 
     /// The copies of a layer that are tried, and whether there are more.
     pub(super) fn of(&self, diff_id: &Digest) -> (&[Copy<'a>], bool) {
-        let all = self.0.get(diff_id).map(Vec::as_slice).unwrap_or_default();
+        let all = self.by_id.get(diff_id).map(Vec::as_slice).unwrap_or_default();
         match all.get(..limits::LAYER_COPIES) {
             Some(first) => (first, all.len() > limits::LAYER_COPIES),
             None => (all, false),
@@ -76,6 +87,16 @@ impl<'a> Copies<'a> {
             }
         }
         Err(failure.unwrap_or_else(|| lost(diff_id)))
+    }
+
+    /// Everything that shows of a layer and of those below it, if a store keeps that together; if the sizes of its files
+    /// are looked at, only if they are not those of files whose data never reached the disk.
+    pub(super) fn with_below(&self, layer: &LayerRef, sizes: bool) -> Option<Handle> {
+        let copies = self.of(&layer.diff_id).0.iter().filter(|copy| copy.layer.chain_id == layer.chain_id);
+        let whole = copies
+            .filter_map(|copy| copy.sources().snapshot)
+            .find_map(|unpacked| layer::whole_tree(&unpacked));
+        whole.filter(|tree| !sizes || !layer::emptiness(tree).is_suspicious(None))
     }
 
     /// As [`Self::tree`], of a copy whose empty files are so in the image; if there is none, with a gap. This looks at
@@ -122,11 +143,11 @@ impl<'a> Copies<'a> {
 
     /// The layer that a DiffID or the digest of a blob names.
     pub(super) fn named(&self, digest: &Digest) -> Option<&'a Digest> {
-        if let Some((diff_id, _)) = self.0.get_key_value(digest) {
+        if let Some((diff_id, _)) = self.by_id.get_key_value(digest) {
             return Some(diff_id);
         }
         let is_blob = |copy: &Copy<'_>| copy.layer.blob.as_ref().is_some_and(|blob| blob.digest == *digest);
-        self.0.iter().find(|(_, copies)| copies.iter().any(is_blob)).map(|(diff_id, _)| *diff_id)
+        self.by_id.iter().find(|(_, copies)| copies.iter().any(is_blob)).map(|(diff_id, _)| *diff_id)
     }
 }
 
@@ -160,6 +181,11 @@ impl Copy<'_> {
         Err(FormatError::Unsupported { code, what })
     }
 
+    /// Its snapshot as an upper directory.
+    pub(super) fn changes(&self, unpacked: &Unpacked) -> Result<Handle, FormatError> {
+        layer::changes(unpacked, self.sameness)
+    }
+
     /// What the store has of it.
     pub(super) fn sources(&self) -> LayerSources {
         self.store.layer(self.layer)
@@ -184,8 +210,8 @@ impl Copy<'_> {
     /// The same, of what the store said that it has.
     fn tree_of(&self, sources: &LayerSources, blob_first: bool) -> Result<Handle, FormatError> {
         let blob = match (&sources.snapshot, &sources.blob) {
-            (Some(unpacked), None) => return layer::changes(unpacked),
-            (Some(unpacked), Some(_)) if !blob_first => return layer::changes(unpacked),
+            (Some(unpacked), None) => return self.changes(unpacked),
+            (Some(unpacked), Some(_)) if !blob_first => return self.changes(unpacked),
             (_, blob) => blob.as_ref().ok_or_else(|| lost(&self.layer.diff_id))?,
         };
         self.settle(blob)?;

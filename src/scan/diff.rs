@@ -1,9 +1,14 @@
 //! One container against its image.
 
 use super::{
-    OpenedNode, Silent, ViewError, containers, copies::Copies, findings::Findings, layers::Layers, view,
+    OpenedNode, Silent, ViewError,
+    containers::{self, How},
+    copies::Copies,
+    findings::Findings,
+    layers::Layers,
+    view,
 };
-use crate::{Gap, gap::Scope, report, vuln::Database};
+use crate::{Gap, gap::Scope, layer::Sameness, report, vuln::Database};
 
 /// What a container changed: all paths, the packages, and the findings of those that it added if a database is given;
 /// with what could not be examined.
@@ -14,9 +19,10 @@ pub fn diff(
 ) -> Result<(report::Container, Vec<Gap>), ViewError> {
     let (store, container) = view::find_container(node, id)?;
     let image = container.image.as_ref().and_then(|id| containers::image_of(&node.stores, store, id));
-    let copies = Copies::new(&node.stores);
+    let copies = Copies::new(&node.stores, Sameness::Content);
     let layers = Layers::analyze(image.into_iter(), &copies, None, &Silent);
-    let examined = containers::one(&node.stores, (store, container), &layers, usize::MAX);
+    let how = How { paths: usize::MAX, sameness: Sameness::Content };
+    let examined = containers::one(&node.stores, (store, container), &layers, how);
     let mut gaps = view::gaps(node, &view::Where::Container(container.id.clone()));
     gaps.extend(layers.all().flat_map(|layer| layer.gaps.iter().chain(&layer.facts.gaps)).cloned());
     gaps.extend(examined.gaps);

@@ -7,7 +7,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{OpenedNode, ViewError, copies::Copies, view};
-use crate::{Digest, FormatError, Gap, block::Ahead, gap::Code, layer, store::Image};
+use crate::{
+    Digest, FormatError, Gap,
+    block::Ahead,
+    gap::Code,
+    layer::{self, Sameness},
+    store::Image,
+};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -31,7 +37,7 @@ pub fn export(
 ) -> Result<Vec<Gap>, ViewError> {
     let image = view::find_image(node, name)?;
     let mut gaps = image.gaps.clone();
-    let copies = Copies::new(&node.stores);
+    let copies = Copies::new(&node.stores, Sameness::Content);
     let mut archive = Archive { tar: tar::Builder::new(to), threads };
     let mut layers = Vec::new();
     let mut diff_ids = Vec::new();

@@ -209,9 +209,12 @@ impl Copy<'_> {
         let sources = self.sources();
         let mut gaps = sources.gaps;
         let effect = "the layer is read from its blob, if that is there";
-        let unpacked = sources.snapshot.as_ref().map(layer::changes).and_then(|unpacked| {
-            unpacked.map_err(|error| gaps.push(Gap::from_error(&error, Scope::Layer, &subject, effect))).ok()
-        });
+        let unpacked =
+            sources.snapshot.as_ref().map(|unpacked| self.changes(unpacked)).and_then(|unpacked| {
+                unpacked
+                    .map_err(|error| gaps.push(Gap::from_error(&error, Scope::Layer, &subject, effect)))
+                    .ok()
+            });
         if let Some(dir) = unpacked {
             let facts = layer::analyze(&dir, Walk::whole(&subject, Scope::Layer));
             if facts.empty == 0 {
@@ -287,6 +290,7 @@ impl Copy<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::Sameness;
     use crate::{
         fs::memory::Tree,
         scan::{OpenStore, Silent},
@@ -344,7 +348,7 @@ mod tests {
         tree.file("etc/os-release", "ID=debian\n");
         let there = Some(Root::new(tree.build()).top());
         for stores in [[store(None), store(there.clone())], [store(there.clone()), store(None)]] {
-            let copies = Copies::new(&stores);
+            let copies = Copies::new(&stores, Sameness::Attributes);
             let images = stores.iter().flat_map(|store| &store.contents.images);
             let layers = Layers::analyze(images, &copies, None, &Silent);
             let layer = layers.all().next().unwrap();
@@ -358,7 +362,7 @@ mod tests {
     #[test]
     fn a_layer_that_every_store_has_lost_is_a_gap() {
         let stores = [store(None), store(None)];
-        let copies = Copies::new(&stores);
+        let copies = Copies::new(&stores, Sameness::Attributes);
         let images = stores.iter().flat_map(|store| &store.contents.images);
         let layers = Layers::analyze(images, &copies, None, &Silent);
         let gaps: Vec<_> = layers.all().flat_map(|layer| &layer.gaps).map(|gap| gap.code).collect();
@@ -374,7 +378,7 @@ mod tests {
         let bytes: crate::block::Source = Arc::new(crate::block::Memory::new(vec![0; 1024]));
         let blob = Blob { digest: Digest::of(b"other bytes"), media_type: String::new(), bytes };
         let stores = [store_with(Some(Root::new(tree.build()).top()), Some(blob))];
-        let copies = Copies::new(&stores);
+        let copies = Copies::new(&stores, Sameness::Attributes);
         let images = stores.iter().flat_map(|store| &store.contents.images);
         let layers = Layers::analyze(images, &copies, None, &Silent);
         let layer = layers.all().next().unwrap();
@@ -392,7 +396,7 @@ mod tests {
         planted.file("etc/os-release", "ID=debian\n");
         let [own, planted] = [own, planted].map(|tree| store(Some(Root::new(tree.build()).top())));
         let stores = [own, planted];
-        let copies = Copies::new(&stores);
+        let copies = Copies::new(&stores, Sameness::Attributes);
         let images = stores.iter().flat_map(|store| &store.contents.images);
         let layers = Layers::analyze(images, &copies, None, &Silent);
         let layer = layers.all().next().unwrap();
@@ -411,7 +415,7 @@ mod tests {
         stores[0].contents.images[0].layers = [&real, &other]
             .map(|id| LayerRef { diff_id: id.clone(), chain_id: id.clone(), blob: Some(descriptor.clone()) })
             .to_vec();
-        let copies = Copies::new(&stores);
+        let copies = Copies::new(&stores, Sameness::Attributes);
         let images = stores.iter().flat_map(|store| &store.contents.images);
         let layers = Layers::analyze(images, &copies, None, &Silent);
         assert_eq!(layers.get(&real).map(Analyzed::is_complete), Some(true));

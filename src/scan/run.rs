@@ -17,7 +17,7 @@ use crate::{
     gap::{Code, Reason, Scope},
     image::{Inventory, Located},
     inventory::{Os, PackageKind},
-    layer::{self, Cache},
+    layer::{self, Cache, Sameness},
     node::NodeFacts,
     num,
     report::{self, Report, Stats, Status, Verdict},
@@ -92,7 +92,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     let skipped = report.verdict.status != Status::Complete;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
     let cache = options.cache.as_deref().map(Cache::new);
-    let copies = Copies::new(&node.stores);
+    let copies = Copies::new(&node.stores, Sameness::Attributes);
     // The node's own files are one more tree beside the layers.
     let (layers, own) = rayon::join(
         || Layers::analyze(chosen.iter().copied(), &copies, cache.as_ref(), progress),
@@ -166,7 +166,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     let node = open(inputs)?;
     let mut report = inspected(&node);
     let uses = images::Uses::new(&node.stores);
-    let copies = Copies::new(&node.stores);
+    let copies = Copies::new(&node.stores, Sameness::Attributes);
     let layers = Layers::none(&copies);
     for image in images::choose(&node.stores, None) {
         let folded = images::Folded { image, inventory: Inventory::default() };

@@ -34,7 +34,7 @@ pub(super) fn open(
         let subject = format!("{name}:{}", site.path);
         let effect = "its images and containers are not reported";
         match site.runtime {
-            Runtime::Containerd => match containerd::open(&site.dir) {
+            Runtime::Containerd => match containerd::open(&site.dir, machine.root.as_ref()) {
                 Ok(Some(store)) => {
                     let contents = store.contents();
                     let partial = !contents.gaps.is_empty();

@@ -10,7 +10,9 @@ use crate::{
     Digest, FormatError, Gap,
     fs::{Handle, Root},
     gap::Scope,
-    image, layer, report,
+    image,
+    layer::{self, Sameness},
+    report,
     store::{Container, Image},
 };
 
@@ -54,26 +56,35 @@ impl From<io::Error> for ViewError {
 ///
 /// The files of a layer that was copied soon after it was unpacked may all be empty; see [`whole_view`].
 pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, ViewError> {
-    tree(node, place, &|copies, diff_id| copies.tree(diff_id))
+    tree(node, place, Trees { sizes: false, layer: &|copies, diff_id| copies.tree(diff_id) })
 }
 
 /// As [`view`], with layers whose files' data never reached the disk read from their blobs; where that cannot be, with
 /// a gap. This looks at the size of every file of the layers.
 pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), ViewError> {
     let gaps = RefCell::new(Vec::new());
-    let root = tree(node, place, &|copies, diff_id| {
+    let layer: LayerTree<'_> = &|copies, diff_id| {
         let (tree, gap) = copies.whole_tree(diff_id)?;
         gaps.borrow_mut().extend(gap);
         Ok(tree)
-    })?;
+    };
+    let root = tree(node, place, Trees { sizes: true, layer })?;
     Ok((root, gaps.into_inner()))
 }
 
 /// Gives the files of a layer.
 type LayerTree<'a> = &'a dyn Fn(&Copies<'_>, &Digest) -> Result<Handle, FormatError>;
 
-fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, ViewError> {
-    let copies = Copies::new(&node.stores);
+/// How the trees of layers are come by.
+#[derive(Clone, Copy)]
+struct Trees<'a> {
+    /// Whether files that are empty and were not are looked for.
+    sizes: bool,
+    layer: LayerTree<'a>,
+}
+
+fn tree(node: &OpenedNode, place: &Where, Trees { sizes, layer }: Trees<'_>) -> Result<Root, ViewError> {
+    let copies = Copies::new(&node.stores, Sameness::Content);
     let trees = |image: &Image| -> Result<Vec<Handle>, FormatError> {
         image.layers.iter().map(|of| layer(&copies, &of.diff_id)).collect()
     };
@@ -96,7 +107,14 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
             let found = found.ok_or_else(|| ViewError::Unknown(why_not_read(node, id)))?;
             Ok(Root::new(found.opened.fs.clone()))
         }
-        Where::Image(name) => Ok(Root::new(image::merge(&trees(find_image(node, name)?)?))),
+        Where::Image(name) => {
+            let image = find_image(node, name)?;
+            // A tree that is there as a whole needs no merging of what was taken apart from it.
+            match image.layers.last().and_then(|top| copies.with_below(top, sizes)) {
+                Some(whole) => Ok(Root::below(&whole)),
+                None => Ok(Root::new(image::merge(&trees(image)?))),
+            }
+        }
         Where::Layer(digest) => {
             let digest: Digest = digest.parse().map_err(|error| ViewError::Unknown(format!("{error}")))?;
             let diff_id =
@@ -110,12 +128,15 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
                 ViewError::Unknown(format!("the image of container {id} is not on the disk"))
             })?;
             let own = store.store.writable_layers(container)?;
-            if own.is_empty() {
+            let Some(top) = own.last() else {
                 return Err(ViewError::Unknown(format!("no writable layer of container {id}")));
+            };
+            if let Some(whole) = layer::whole_tree(top) {
+                return Ok(Root::below(&whole));
             }
             let mut trees = trees(image)?;
             for unpacked in &own {
-                trees.push(layer::changes(unpacked)?);
+                trees.push(layer::changes(unpacked, Sameness::Content)?);
             }
             Ok(Root::new(image::merge(&trees)))
         }
@@ -206,16 +227,25 @@ pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Ima
     }
 }
 
-/// By the id or an unambiguous beginning of it.
+/// By the id, an unambiguous beginning of it, or a name that one container has.
 pub(super) fn find_container<'a>(
     node: &'a OpenedNode,
     id: &str,
 ) -> Result<(&'a OpenStore, &'a Container), ViewError> {
     let all = node.stores.iter().flat_map(|store| store.contents.containers.iter().map(move |c| (store, c)));
-    let mut found = all.filter(|(_, container)| container.id.starts_with(id) || container.name == id);
-    match (found.next(), found.next()) {
-        (Some(only), None) => Ok(only),
-        (None, _) => Err(ViewError::Unknown(format!("no container {id:?}"))),
-        (Some(_), Some(_)) => Err(ViewError::Unknown(format!("more than one container {id:?}"))),
+    let found: Vec<_> =
+        all.filter(|(_, container)| container.id.starts_with(id) || container.name == id).collect();
+    let whole = found.iter().find(|(_, container)| container.id == id);
+    match (whole, found.as_slice()) {
+        (Some(found), _) | (None, [found]) => Ok(*found),
+        (None, []) => Err(ViewError::Unknown(format!("no container {id:?}"))),
+        (None, several) => {
+            let ids: Vec<&str> = several.iter().map(|(_, container)| container.id.as_str()).collect();
+            Err(ViewError::Unknown(format!(
+                "{} containers are called {id:?}: {}",
+                several.len(),
+                ids.join(", ")
+            )))
+        }
     }
 }

@@ -78,7 +78,11 @@ fn a_layer_packed_from_its_snapshot_has_the_same_facts() {
     let mut packed_layers = 0;
     for image in &node.stores[0].contents.images {
         for layer in &image.layers {
-            let snapshot = layer::changes(&node.stores[0].store.layer(layer).snapshot.unwrap()).unwrap();
+            let snapshot = layer::changes(
+                &node.stores[0].store.layer(layer).snapshot.unwrap(),
+                layer::Sameness::Content,
+            )
+            .unwrap();
             let mut tar = Vec::new();
             layer::pack(&snapshot, 2, &mut tar).unwrap();
             let digest = Digest::of(&tar);

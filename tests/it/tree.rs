@@ -39,10 +39,15 @@ pub(crate) struct Tree {
 
 /// Walks a file system level by level; what cannot be read is in `errors`, never silently missing.
 pub(crate) fn walk(fs: &dyn FileSystem, bound: usize) -> Tree {
+    walk_from(fs, fs.root(), bound)
+}
+
+/// The same of what lies below a directory.
+pub(crate) fn walk_from(fs: &dyn FileSystem, top: Ino, bound: usize) -> Tree {
     let mut tree = Tree::default();
-    let mut level = vec![(Vec::new(), fs.root())];
-    tree.add(fs, b"/", fs.root(), None);
-    let mut seen = std::collections::HashSet::from([fs.root()]);
+    let mut level = vec![(Vec::new(), top)];
+    tree.add(fs, b"/", top, None);
+    let mut seen = std::collections::HashSet::from([top]);
     while !level.is_empty() && tree.lines.len() < bound {
         let dirs: Vec<Ino> = level.iter().map(|(_, ino)| *ino).collect();
         let mut next = Vec::new();

@@ -13,10 +13,20 @@ use crate::{
     store::{Form, Owners, Unpacked},
 };
 
+/// What tells whether a file of a whole tree is the same as the one by its name in the tree below. All of kind, mode,
+/// owner, size, time of change and extended attributes must be the same for it in any case; the runtimes' own comparison
+/// looks no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sameness {
+    /// The attributes; of a file that may show packages also the content, as builds give all their files one time.
+    Attributes,
+    /// The content of every file.
+    Content,
+}
+
 /// The layer as an upper directory. For a driver that keeps whole trees, the tree and the one below it are compared
-/// here, which looks at every file's attributes and reads no content: like the runtimes' own comparison, it takes
-/// files for the same that have the same kind, mode, owner, size, time of change and extended attributes.
-pub fn changes(unpacked: &Unpacked) -> Result<Handle, FormatError> {
+/// here.
+pub fn changes(unpacked: &Unpacked, sameness: Sameness) -> Result<Handle, FormatError> {
     let Unpacked { dir, form, owners } = unpacked;
     match form {
         Form::Overlay if owners.is_same() => Ok(dir.clone()),
@@ -24,9 +34,16 @@ pub fn changes(unpacked: &Unpacked) -> Result<Handle, FormatError> {
         Form::Whole(below) => {
             let see =
                 |dir: &Handle| if owners.is_same() { dir.clone() } else { top(seen(dir, form, owners)) };
-            whole::difference(&see(dir), below.as_ref().map(see).as_ref())
+            whole::difference(&see(dir), below.as_ref().map(see).as_ref(), sameness)
         }
     }
+}
+
+/// Everything that shows of a layer and of those below it, if the driver keeps that together.
+pub fn whole_tree(unpacked: &Unpacked) -> Option<Handle> {
+    let Unpacked { dir, form, owners } = unpacked;
+    matches!(form, Form::Whole(_))
+        .then(|| if owners.is_same() { dir.clone() } else { top(seen(dir, form, owners)) })
 }
 
 fn seen(dir: &Handle, form: &Form, owners: &Owners) -> Arc<dyn FileSystem> {

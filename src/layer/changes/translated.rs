@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::{
         fs::{GuestPath, Root, memory::Tree},
-        layer::changes,
+        layer::{Sameness, changes},
         store::{IdRange, Unpacked},
     };
 
@@ -199,7 +199,9 @@ mod tests {
         tree.mark(&GuestPath::new("q"), xattr("user.containers.override_stat", "5:6:40711"));
         let dir = Root::new(tree.build()).top();
         let form = Form::FuseOverlay;
-        let seen = Root::below(&changes(&Unpacked { dir, form, owners: Owners::default() }).unwrap());
+        let seen = Root::below(
+            &changes(&Unpacked { dir, form, owners: Owners::default() }, Sameness::Attributes).unwrap(),
+        );
         let of = |path: &str| seen.find(path.as_bytes()).unwrap().unwrap();
         let names: Vec<_> = of("d").read_dir().unwrap().entries.into_iter().map(|e| e.name).collect();
         assert_eq!(names, [b"gone".to_vec(), b"there".to_vec()]);
@@ -221,7 +223,9 @@ mod tests {
         let dir = Root::new(tree.build()).top();
         let range = IdRange { inside: 7, outside: 0, count: 1 };
         let owners = Owners { users: vec![range], groups: Vec::new() };
-        let seen = Root::below(&changes(&Unpacked { dir, form: Form::UserOverlay, owners }).unwrap());
+        let seen = Root::below(
+            &changes(&Unpacked { dir, form: Form::UserOverlay, owners }, Sameness::Attributes).unwrap(),
+        );
         let d = seen.find(b"d").unwrap().unwrap();
         assert!(overlay::is_opaque(&d.fs.xattrs(d.ino).unwrap()));
         assert_eq!(d.stat().unwrap().uid, 7);

@@ -6,23 +6,28 @@ use std::{
 };
 
 use crate::{
-    block::Source,
+    block::{self, Source},
     error::FormatError,
-    fs::{DirEntry, FileKind, FileSystem, Handle, Ino, Listing, Root, Stat, Xattr, settle},
+    fs::{DirEntry, FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root, Stat, Xattr, settle},
     gap::Code,
-    layer::overlay,
-    limits,
+    layer::{Sameness, overlay, wants},
+    limits, num,
 };
 
 /// The upper directory that makes `tree` of `below`: changed and new files, the directories on the way to them, and a
 /// whiteout for each name that is gone. What of `below` cannot be read hides nothing, so more may seem new.
-pub(super) fn difference(tree: &Handle, below: Option<&Handle>) -> Result<Handle, FormatError> {
+pub(super) fn difference(
+    tree: &Handle,
+    below: Option<&Handle>,
+    sameness: Sameness,
+) -> Result<Handle, FormatError> {
     let mut comparison = Comparison {
         tree: tree.fs.as_ref(),
         below: below.map(|below| below.fs.as_ref()),
         directories: vec![Directory::new(tree.ino, below.map(|below| below.ino), None)],
         seen: HashSet::from([tree.ino]),
         entries: 0,
+        sameness,
     };
     comparison.run()?;
     let shown = comparison.prune();
@@ -42,6 +47,7 @@ struct Directory {
     below: Option<Ino>,
     /// Where it lies: the number of its parent, and its name there.
     parent: Option<(usize, Vec<u8>)>,
+    path: GuestPath,
     depth: usize,
     /// Whether it shows even if nothing in it does.
     changed: bool,
@@ -50,7 +56,15 @@ struct Directory {
 
 impl Directory {
     fn new(ino: Ino, below: Option<Ino>, parent: Option<(usize, Vec<u8>)>) -> Self {
-        Self { ino, below, parent, depth: 0, changed: below.is_none(), shown: Shown::default() }
+        Self {
+            ino,
+            below,
+            parent,
+            path: GuestPath::ROOT,
+            depth: 0,
+            changed: below.is_none(),
+            shown: Shown::default(),
+        }
     }
 }
 
@@ -61,6 +75,7 @@ struct Comparison<'a> {
     directories: Vec<Directory>,
     seen: HashSet<Ino>,
     entries: u64,
+    sameness: Sameness,
 }
 
 impl Comparison<'_> {
@@ -105,7 +120,9 @@ impl Comparison<'_> {
             (Some(Err(error)), _) => damage.push(error),
             _ => {}
         }
-        let depth = self.directories.get(number).map_or(0, |dir| dir.depth).saturating_add(1);
+        let here = self.directories.get(number);
+        let depth = here.map_or(0, |dir| dir.depth).saturating_add(1);
+        let here = here.map(|dir| dir.path.clone()).unwrap_or_default();
         if depth > limits::PATH_DEPTH && ours.entries.iter().any(|e| e.kind == FileKind::Directory) {
             damage.push(FormatError::limit(format!("directories nested deeper than {}", limits::PATH_DEPTH)));
             ours.entries.retain(|entry| entry.kind != FileKind::Directory);
@@ -119,13 +136,15 @@ impl Comparison<'_> {
             let same_name = lower.remove(&name);
             let same_kind = same_name.filter(|(_, their)| *their == kind).map(|(ino, _)| ino);
             let is_same = match (same_kind, self.below) {
-                (Some(theirs), Some(below)) => match self.is_same(ino, below, theirs, kind) {
-                    Ok(same) => same,
-                    Err(error) => {
-                        damage.push(error);
-                        false
+                (Some(theirs), Some(below)) => {
+                    match self.is_same(&here.join(&name), ino, (below, theirs), kind) {
+                        Ok(same) => same,
+                        Err(error) => {
+                            damage.push(error);
+                            false
+                        }
                     }
-                },
+                }
                 _ => false,
             };
             if kind != FileKind::Directory {
@@ -141,7 +160,7 @@ impl Comparison<'_> {
             }
             // Names come before what lies in them, so a directory without changes is taken out at the end.
             let mut child = Directory::new(ino, same_kind, Some((number, name.clone())));
-            (child.changed, child.depth) = (!is_same, depth);
+            (child.changed, child.depth, child.path) = (!is_same, depth, here.join(&name));
             self.directories.push(child);
             shown.insert(name, (ino, kind));
         }
@@ -157,9 +176,9 @@ impl Comparison<'_> {
 
     fn is_same(
         &self,
+        path: &GuestPath,
         ours: Ino,
-        below: &dyn FileSystem,
-        theirs: Ino,
+        (below, theirs): (&dyn FileSystem, Ino),
         kind: FileKind,
     ) -> Result<bool, FormatError> {
         let (a, b) = (self.tree.stat(ours)?, below.stat(theirs)?);
@@ -172,10 +191,17 @@ impl Comparison<'_> {
         if kind == FileKind::Symlink {
             return Ok(self.tree.read_link(ours)? == below.read_link(theirs)?);
         }
-        let (mut ours, mut theirs) = (self.tree.xattrs(ours)?, below.xattrs(theirs)?);
-        ours.sort();
-        theirs.sort();
-        Ok(ours == theirs)
+        let (mut our_xattrs, mut their_xattrs) = (self.tree.xattrs(ours)?, below.xattrs(theirs)?);
+        our_xattrs.sort();
+        their_xattrs.sort();
+        if our_xattrs != their_xattrs {
+            return Ok(false);
+        }
+        let is_read = kind == FileKind::Regular && a.size > 0;
+        if is_read && (self.sameness == Sameness::Content || wants(path, kind)) {
+            return same_content(&self.tree.open(ours)?, &below.open(theirs)?);
+        }
+        Ok(true)
     }
 
     /// Takes out the directories of which nothing changed, those furthest down first.
@@ -196,6 +222,21 @@ impl Comparison<'_> {
         }
         all
     }
+}
+
+fn same_content(ours: &Source, theirs: &Source) -> Result<bool, FormatError> {
+    const PART: u64 = 256 << 10;
+    let size = ours.size();
+    let mut offset = 0;
+    while offset < size {
+        let length = num::to_usize(PART.min(size.saturating_sub(offset)));
+        let read = |from: &Source| block::read_vec(from, "file", offset, length);
+        if read(ours)? != read(theirs)? {
+            return Ok(false);
+        }
+        offset = offset.saturating_add(PART);
+    }
+    Ok(true)
 }
 
 struct Difference {
@@ -249,11 +290,7 @@ impl FileSystem for Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        fs::{GuestPath, memory::Tree},
-        layer::changes,
-        store::Unpacked,
-    };
+    use crate::{fs::memory::Tree, layer::changes, store::Unpacked};
 
     #[test]
     fn what_changed_between_two_trees_is_an_upper_directory() {
@@ -270,7 +307,8 @@ mod tests {
         tree.remove(&GuestPath::new("swap"));
         tree.file("swap", "now a file");
         let [below, tree] = [below, tree].map(|tree| Root::new(tree.build()).top());
-        let seen = changes(&Unpacked::whole(tree.clone(), Some(below.clone()))).unwrap();
+        let seen =
+            changes(&Unpacked::whole(tree.clone(), Some(below.clone())), Sameness::Attributes).unwrap();
         let names = |path: &str| -> Vec<String> {
             let dir = Root::below(&seen).find(path.as_bytes()).unwrap().unwrap();
             let entries = dir.read_dir().unwrap().entries;
@@ -283,7 +321,7 @@ mod tests {
         assert_eq!(names("changed"), ["-a", "cgone"]);
         assert_eq!(names("new"), ["-b"]);
         // With nothing below it, all of a tree is new.
-        let all = changes(&Unpacked::whole(tree, None)).unwrap();
+        let all = changes(&Unpacked::whole(tree, None), Sameness::Attributes).unwrap();
         assert_eq!(all.read_dir().unwrap().entries.len(), 4);
     }
 }

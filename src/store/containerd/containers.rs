@@ -1,7 +1,7 @@
 //! Containers and pods: records of `meta.db`, with the CRI plugin's JSON in their extensions and its status
 //! files beside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -235,7 +235,11 @@ fn container(
         uid: label("io.kubernetes.pod.uid"),
     };
     let image_name = record.text("image").unwrap_or_default();
-    let image = resolver.find(&metadata.image_ref).or_else(|| resolver.find(&image_name));
+    let snapshot = record.text("snapshotter").zip(record.text("snapshotKey"));
+    let snapshot = snapshot.filter(|(snapshotter, key)| !snapshotter.is_empty() && !key.is_empty());
+    let named = resolver.find(&metadata.image_ref).or_else(|| resolver.find(&image_name));
+    let chain = snapshot.as_ref().and_then(|(by, key)| containerd.snapshots.chain(namespace, by, key));
+    let image = resolver.on_chain(named, chain.as_ref());
     let CriConfig { metadata: CriMetadata { name, attempt, .. }, labels: own_labels, mounts, .. } =
         metadata.config;
     let is_cri = !name.is_empty();
@@ -244,7 +248,6 @@ fn container(
     // The CRI plugin's own list is of what the pod asked for, the spec's has the runtime's as well.
     let mounts = if is_cri { mounts.into_iter().map(CriMount::mount).collect() } else { spec.binds() };
     let labels = if is_cri { own_labels } else { labels };
-    let snapshot = record.text("snapshotter").zip(record.text("snapshotKey"));
     let container = Container {
         id: id.to_owned(),
         name,
@@ -261,7 +264,7 @@ fn container(
         pod: (!pod.uid.is_empty()).then_some(pod),
         command: spec.process.args,
         labels,
-        snapshot: snapshot.filter(|(snapshotter, key)| !snapshotter.is_empty() && !key.is_empty()),
+        snapshot,
         ..Container::default()
     };
     let sandbox = record.text("sandboxid").filter(|id| !id.is_empty()).unwrap_or(metadata.sandbox);
@@ -304,12 +307,17 @@ fn unix_nanos(nanos: i64) -> Option<String> {
 /// Finds an image by any name that a runtime records for it.
 struct Resolver {
     by_name: BTreeMap<String, Digest>,
+    /// The image that ends with a chain of layers; several may.
+    by_chain: BTreeMap<Digest, BTreeSet<Digest>>,
 }
 
 impl Resolver {
     fn new(images: &[Image]) -> Self {
-        let mut by_name = BTreeMap::new();
+        let (mut by_name, mut by_chain) = (BTreeMap::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for image in images {
+            if let Some(top) = image.layers.last() {
+                by_chain.entry(top.chain_id.clone()).or_default().insert(image.id.clone());
+            }
             for name in &image.references {
                 by_name.insert(name.clone(), image.id.clone());
             }
@@ -318,7 +326,15 @@ impl Resolver {
             }
             by_name.insert(image.id.to_string(), image.id.clone());
         }
-        Self { by_name }
+        Self { by_name, by_chain }
+    }
+
+    /// The image that a container runs: the one by its name if its layers are those that the container lies on, as a
+    /// name may have moved since; else another one with these layers.
+    fn on_chain(&self, named: Option<Digest>, chain: Option<&Digest>) -> Option<Digest> {
+        let Some(chain) = chain else { return named };
+        let images = self.by_chain.get(chain)?;
+        named.filter(|named| images.contains(named)).or_else(|| images.first().cloned())
     }
 
     fn find(&self, name: &str) -> Option<Digest> {

@@ -137,7 +137,7 @@ mod tests {
             let meta = bucket(vec![("k8s.io".to_owned(), namespace)]);
             let root = Root::new(self.0.build());
             let mut gaps = Vec::new();
-            let snapshots = super::super::Snapshots::open(&root, "/", &meta, &mut gaps);
+            let snapshots = super::super::Snapshots::open(&root, None, "/", &meta, &mut gaps);
             let content = super::super::ContentStore::new(root.clone());
             let place = "/".to_owned();
             read(&Containerd { root, place, meta, content, snapshots, gaps }, &mut Vec::new())

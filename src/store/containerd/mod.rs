@@ -32,8 +32,9 @@ pub struct Containerd {
     gaps: Vec<Gap>,
 }
 
-/// Opens the root directory of a containerd (`/var/lib/containerd`), `None` if it holds no `meta.db`.
-pub fn open(dir: &Handle) -> Result<Option<Containerd>, FormatError> {
+/// Opens the root directory of a containerd (`/var/lib/containerd`), `None` if it holds no `meta.db`. Snapshotters that
+/// are programs of their own keep their state elsewhere on the node, whose root is given if there is one.
+pub fn open(dir: &Handle, node: Option<&Root>) -> Result<Option<Containerd>, FormatError> {
     let root = Root::below(dir);
     let place = dir.path.to_string();
     let Some(file) = root.find(META_DB.as_bytes())? else { return Ok(None) };
@@ -65,7 +66,7 @@ pub fn open(dir: &Handle) -> Result<Option<Containerd>, FormatError> {
             "some of its state may be missing",
         ));
     }
-    let snapshots = Snapshots::open(&root, &place, &meta, &mut gaps);
+    let snapshots = Snapshots::open(&root, node, &place, &meta, &mut gaps);
     let content = ContentStore::new(root.clone());
     Ok(Some(Containerd { root, place, meta, content, snapshots, gaps }))
 }
@@ -99,8 +100,8 @@ impl Store for Containerd {
         let mut sources = LayerSources::default();
         let subject = layer.diff_id.to_string();
         match self.snapshots.committed(&layer.chain_id) {
-            Ok(Some((directory, size))) => {
-                sources.snapshot = Some(Unpacked::overlay(directory));
+            Ok(Some((unpacked, size))) => {
+                sources.snapshot = Some(unpacked);
                 sources.snapshot_size = size;
             }
             Ok(None) => {}
@@ -128,9 +129,7 @@ impl Store for Containerd {
 
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
         let Some((snapshotter, key)) = &container.snapshot else { return Ok(Vec::new()) };
-        self.snapshots
-            .active(&container.namespace, snapshotter, key)
-            .map(|upper| vec![Unpacked::overlay(upper)])
+        self.snapshots.active(&container.namespace, snapshotter, key)
     }
 
     fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError> {

@@ -1,0 +1,207 @@
+//! Snapshots: `meta.db` maps a namespace's key to a name, the snapshotter's `metadata.db` maps the name to a
+//! directory.
+
+mod kind;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use self::{
+    kind::{Layout, base, layout, missing},
+    record::Record,
+};
+use crate::{
+    Digest, Gap,
+    database::bolt::Bucket,
+    error::FormatError,
+    fs::Root,
+    gap::{Code, Scope},
+    limits,
+    store::Unpacked,
+};
+
+/// A layer that was unpacked, and the bytes of disk that it took, if they were recorded.
+type Committed = (Unpacked, Option<u64>);
+
+#[derive(Default)]
+pub(super) struct Snapshots {
+    by_name: BTreeMap<String, Snapshotter>,
+    /// Chain id → the snapshotters and names of its committed snapshots: one for each namespace that unpacked it.
+    committed: BTreeMap<Digest, Vec<(String, String)>>,
+    /// (namespace, snapshotter, key) → name.
+    keys: BTreeMap<(String, String, String), String>,
+}
+
+struct Snapshotter {
+    layout: Layout,
+    /// The directory of its state, and its snapshots; none if it is not read, or why it cannot be.
+    state: Option<(Root, BTreeMap<String, Record>)>,
+}
+
+impl Snapshots {
+    /// Of the snapshotters that `meta` has snapshots of, in containerd's root directory or elsewhere on the node.
+    pub(super) fn open(
+        root: &Root,
+        node: Option<&Root>,
+        place: &str,
+        meta: &Bucket,
+        gaps: &mut Vec<Gap>,
+    ) -> Self {
+        let mut all = Self::default();
+        for (namespace, bucket) in &meta.buckets {
+            let namespace = String::from_utf8_lossy(namespace).into_owned();
+            let Some(snapshotters) = bucket.bucket("snapshots") else { continue };
+            for (snapshotter, keys) in
+                snapshotters.buckets.iter().filter(|(_, keys)| !keys.buckets.is_empty())
+            {
+                let snapshotter = String::from_utf8_lossy(snapshotter).into_owned();
+                all.add(&namespace, &snapshotter, keys);
+                all.by_name.entry(snapshotter.clone()).or_insert_with(|| {
+                    let layout = layout(&snapshotter);
+                    let state = state(root, node, layout, &snapshotter, place, gaps);
+                    Snapshotter { layout, state }
+                });
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, namespace: &str, snapshotter: &str, keys: &Bucket) {
+        for (key, snapshot) in &keys.buckets {
+            let key = String::from_utf8_lossy(key).into_owned();
+            let Some(name) = snapshot.text("name") else { continue };
+            if let Ok(chain) = key.parse::<Digest>() {
+                self.committed.entry(chain).or_default().push((snapshotter.to_owned(), name.clone()));
+            }
+            self.keys.insert((namespace.to_owned(), snapshotter.to_owned(), key), name);
+        }
+    }
+
+    /// An unpacked layer, `None` if it was not unpacked here.
+    pub(super) fn committed(&self, chain: &Digest) -> Result<Option<Committed>, FormatError> {
+        let Some(copies) = self.committed.get(chain) else { return Ok(None) };
+        let mut copies: Vec<(u8, &str, &str)> = copies
+            .iter()
+            .map(|(snapshotter, name)| {
+                let rank = self.by_name.get(snapshotter).map_or(u8::MAX, |known| known.layout.rank());
+                (rank, snapshotter.as_str(), name.as_str())
+            })
+            .collect();
+        copies.sort_unstable();
+        let mut failure = None;
+        for (_, snapshotter, name) in copies {
+            match self.snapshot(snapshotter, name) {
+                Ok((unpacked, record)) => return Ok(Some((unpacked, record.size))),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(None), Err)
+    }
+
+    /// Whether a layer was unpacked by any snapshotter.
+    pub(super) fn unpacked(&self, chain: &Digest) -> bool {
+        self.committed.contains_key(chain)
+    }
+
+    /// The writable snapshot of a container and what lies between it and the layers of its image, base first.
+    pub(super) fn active(
+        &self,
+        namespace: &str,
+        snapshotter: &str,
+        key: &str,
+    ) -> Result<Vec<Unpacked>, FormatError> {
+        let mut all = Vec::new();
+        let mut name = Some(self.name(namespace, snapshotter, key)?.to_owned());
+        while let Some(this) = name.filter(|name| chain_of(name).is_none()) {
+            if all.len() >= limits::IMAGE_LAYERS {
+                let what = format!("more than {} snapshots below {key:?}", limits::IMAGE_LAYERS);
+                return Err(FormatError::limit(what));
+            }
+            let (unpacked, record) = self.snapshot(snapshotter, &this)?;
+            all.push(unpacked);
+            name = record.parent.clone();
+        }
+        all.reverse();
+        Ok(all)
+    }
+
+    /// The chain of layers that a container's snapshot lies on: what it runs, whatever its image is called now.
+    pub(super) fn chain(&self, namespace: &str, snapshotter: &str, key: &str) -> Option<Digest> {
+        let (_, records) = self.by_name.get(snapshotter)?.state.as_ref()?;
+        let mut name = self.name(namespace, snapshotter, key).ok()?;
+        for _ in 0..limits::IMAGE_LAYERS {
+            if let Some(chain) = chain_of(name) {
+                return Some(chain);
+            }
+            name = records.get(name)?.parent.as_deref()?;
+        }
+        None
+    }
+
+    fn name(&self, namespace: &str, snapshotter: &str, key: &str) -> Result<&str, FormatError> {
+        let name = self.keys.get(&(namespace.to_owned(), snapshotter.to_owned(), key.to_owned()));
+        name.map(String::as_str).ok_or_else(|| missing(format!("the snapshot {key:?} is not in meta.db")))
+    }
+
+    fn snapshot(&self, snapshotter: &str, name: &str) -> Result<(Unpacked, &Record), FormatError> {
+        let known = self.by_name.get(snapshotter);
+        let layout = known.map_or(Layout::Other, |known| known.layout);
+        let state = known.and_then(|known| known.state.as_ref());
+        let (base, records) = state.ok_or_else(|| layout.refused(snapshotter, "the files are kept by"))?;
+        let record =
+            records.get(name).ok_or_else(|| missing(format!("{name:?} has no directory in metadata.db")))?;
+        let below = match &record.parent {
+            None => None,
+            Some(parent) => records.get(parent),
+        };
+        Ok((layout.unpacked(snapshotter, base, record, below)?, record))
+    }
+}
+
+/// The state of a snapshotter, `None` with a gap if it cannot be read; without one if it is not read at all, as each
+/// layer that only it has is a gap of its own.
+fn state(
+    root: &Root,
+    node: Option<&Root>,
+    layout: Layout,
+    snapshotter: &str,
+    place: &str,
+    gaps: &mut Vec<Gap>,
+) -> Option<(Root, BTreeMap<String, Record>)> {
+    let read = || {
+        let not_there =
+            || FormatError::corrupt("snapshotter", 0, format!("metadata.db of {snapshotter} is not there"));
+        let base = base(root, node, snapshotter)?.ok_or_else(not_there)?;
+        let (records, damage) = record::read(&base)?;
+        Ok::<_, FormatError>((base, records, damage))
+    };
+    match read() {
+        Ok((base, records, damage)) => {
+            for error in &damage {
+                let effect = "unpacked layers that only this page names are read from their blobs";
+                gaps.push(
+                    Gap::from_error(error, Scope::Runtime, place, effect)
+                        .at(format!("{snapshotter}: metadata.db")),
+                );
+            }
+            Some((base, records))
+        }
+        // What such a snapshotter has is no loss where the blobs are there.
+        Err(_) if matches!(layout, Layout::Lazy | Layout::Other) => None,
+        Err(error) => {
+            let effect =
+                "no unpacked layer can be found; layers are read from their blobs, if those are there";
+            let gap = Gap::from_error(&error, Scope::Runtime, place, effect);
+            let code = if error.is_host_io() { gap.code } else { Code::RuntimeStateUnreadable };
+            gaps.push(Gap { code, ..gap });
+            None
+        }
+    }
+}
+
+/// The chain of layers that the name of a committed snapshot ends with.
+fn chain_of(name: &str) -> Option<Digest> {
+    name.rsplit('/').next()?.parse().ok()
+}
