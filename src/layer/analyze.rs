@@ -69,6 +69,7 @@ pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
     facts.whiteouts.sort();
     facts.links.sort();
     facts.opaque.sort();
+    facts.indirect.sort();
     facts.gaps.sort();
     facts
 }
@@ -237,8 +238,11 @@ impl Walker<'_> {
         if overlay::is_opaque(&xattrs) {
             self.facts.opaque.push(Paths(path.clone()));
         }
+        if overlay::is_indirect(&xattrs) {
+            self.facts.indirect.push(Paths(path.clone()));
+        }
         if let Some(error) = overlay::indirection(&xattrs) {
-            self.gap(&error, Some(path), "what it redirects to is not seen here");
+            self.gap(&error, Some(path), "removed files may still be reported");
         }
     }
 
@@ -248,6 +252,14 @@ impl Walker<'_> {
         wanted.sort_by_key(|wanted| wanted.ino);
         for Wanted { path, dir, ino, purpose } in wanted {
             self.facts.opened = self.facts.opened.saturating_add(1);
+            let is_indirect = self.fs.xattrs(ino).map(|xattrs| overlay::is_indirect(&xattrs));
+            if is_indirect.as_ref().is_ok_and(|indirect| *indirect) {
+                self.facts.indirect.push(Paths(path));
+                continue;
+            }
+            if let Err(error) = is_indirect {
+                self.gap(&error, Some(&path), "the file may show other packages than it has here");
+            }
             let done = match purpose {
                 Purpose::Extract(extractor) => self.extract(&path, dir, ino, extractor),
                 Purpose::Os => self.os(&path, ino),
@@ -266,13 +278,6 @@ impl Walker<'_> {
         ino: Ino,
         extractor: &dyn Extractor,
     ) -> Result<(), FormatError> {
-        let indirection = match self.fs.xattrs(ino) {
-            Ok(xattrs) => overlay::indirection(&xattrs),
-            Err(error) => Some(error),
-        };
-        if let Some(error) = indirection {
-            self.gap(&error, Some(path), "the file may show other packages than it has here");
-        }
         let mut facts = FileFacts {
             path: Paths(path.clone()),
             extractor: extractor.name().to_owned(),

@@ -27,6 +27,10 @@ pub struct LayerFacts {
     pub links: Vec<Paths>,
     /// Every path that the layer has.
     pub shadow: Shadow,
+    /// Directories, and files that an extractor wanted, that are made of something elsewhere in the layers below: what
+    /// they show is known of the merged tree only.
+    #[serde(default)]
+    pub indirect: Vec<Paths>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     /// Entries seen.

@@ -54,16 +54,29 @@ pub fn opaque() -> Xattr {
     Xattr { name: b"trusted.overlay.opaque".to_vec(), value: b"y".to_vec() }
 }
 
-/// Why a file or directory with these attributes may not be what its inode says: what they redirect to is not
-/// followed, nor are whiteouts that are attributes of files (`opaque` with the value `x`).
+/// Whether a file with these attributes has its data in a layer below.
+pub fn is_metacopy(xattrs: &[Xattr]) -> bool {
+    xattrs.iter().any(|xattr| xattr.name.strip_prefix(OWN) == Some(b"metacopy"))
+}
+
+/// Where what lies below a directory, or the data of a file, is to be looked for: a path from the root of the layers, or
+/// a name in the same directory.
+pub fn redirect(xattrs: &[Xattr]) -> Option<&[u8]> {
+    let of = |xattr: &&Xattr| xattr.name.strip_prefix(OWN) == Some(b"redirect");
+    xattrs.iter().find(of).map(|xattr| xattr.value.as_slice())
+}
+
+/// Whether a file or directory with these attributes is made of something elsewhere in the layers below.
+pub fn is_indirect(xattrs: &[Xattr]) -> bool {
+    is_metacopy(xattrs) || redirect(xattrs).is_some()
+}
+
+/// Why what a directory with these attributes shows is not known: its whiteouts may be attributes of files (`opaque`
+/// with the value `x`).
 pub fn indirection(xattrs: &[Xattr]) -> Option<FormatError> {
-    let is_one = |xattr: &&Xattr| match xattr.name.strip_prefix(OWN) {
-        Some(b"opaque") => xattr.value == b"x",
-        Some(rest) => matches!(rest, b"redirect" | b"metacopy"),
-        None => false,
-    };
+    let is_one = |xattr: &&Xattr| xattr.name.strip_prefix(OWN) == Some(b"opaque") && xattr.value == b"x";
     let found = xattrs.iter().find(is_one)?;
-    let what = format!("overlay attribute {}", String::from_utf8_lossy(&found.name));
+    let what = format!("overlay attribute {} with the value \"x\"", String::from_utf8_lossy(&found.name));
     Some(FormatError::unsupported(what))
 }
 
@@ -92,10 +105,10 @@ mod tests {
     fn what_an_image_may_bring_along_hides_nothing() {
         assert!(is_opaque(&xattr("trusted.overlay.opaque")) && !is_opaque(&xattr("user.overlay.opaque")));
         for name in ["trusted.overlay.metacopy", "trusted.overlay.redirect"] {
-            assert!(indirection(&xattr(name)).is_some(), "{name}");
+            assert!(is_indirect(&xattr(name)), "{name}");
         }
         for name in ["trusted.overlay.opaque", "trusted.overlay.origin", "user.overlay.metacopy"] {
-            assert!(indirection(&xattr(name)).is_none(), "{name}");
+            assert!(!is_indirect(&xattr(name)) && indirection(&xattr(name)).is_none(), "{name}");
         }
     }
 

@@ -119,6 +119,10 @@ impl Packer<'_> {
         if let Some(error) = overlay::indirection(xattrs) {
             return Err(error.into());
         }
+        if overlay::is_indirect(xattrs) {
+            let what = "an overlay's file that is made of something in the layers below, in a layer's tar";
+            return Err(FormatError::unsupported(what).into());
+        }
         let name = |x: &Xattr| format!("SCHILY.xattr.{}", String::from_utf8_lossy(&x.name));
         let shown = overlay::shown(xattrs.to_vec());
         let own: Vec<(String, &[u8])> = shown.iter().map(|x| (name(x), x.value.as_slice())).collect();

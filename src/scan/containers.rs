@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Digest, FormatError, Gap,
-    fs::{GuestPath, Handle},
+    fs::{GuestPath, Handle, Root},
     gap::{Code, Scope},
     image::{self, Located},
     inventory::{Os, PackageKind},
@@ -210,7 +210,13 @@ impl Stack<'_> {
         };
         let before = image::fold(&self.lower, subject, &below);
         let all: Vec<_> = self.lower.iter().chain([&self.facts]).cloned().collect();
-        let after = image::fold(&all, subject, &with_upper);
+        // What was moved shows at its new place in the merged tree only.
+        let after = match self.facts.indirect.is_empty() {
+            true => image::fold(&all, subject, &with_upper),
+            false => {
+                with_upper().map_or_else(|error| unmerged(&error, subject), |trees| merged(&trees, subject))
+            }
+        };
         let (had, has) = (identities(&before.packages), identities(&after.packages));
         let only = |from: &[Located], other: &BTreeSet<_>| -> Vec<Located> {
             from.iter().filter(|located| !other.contains(&identity(located))).cloned().collect()
@@ -222,6 +228,24 @@ impl Stack<'_> {
             gaps: after.gaps.into_iter().map(|gap| Gap { scope: Scope::Container, ..gap }).collect(),
         }
     }
+}
+
+/// The inventory of a merged tree, which is of no single layer.
+fn merged(trees: &[Handle], subject: &str) -> image::Inventory {
+    let top = Root::new(image::merge(trees)).top();
+    let facts = Arc::new(layer::analyze(&top, Walk::whole(subject, Scope::Container)));
+    let gaps = facts.gaps.clone();
+    let mut inventory = image::fold(&[facts], subject, &|| Ok(vec![top.clone()]));
+    inventory.packages.iter_mut().for_each(|located| located.layer = usize::MAX);
+    inventory.gaps.extend(gaps);
+    inventory
+}
+
+/// An inventory of which nothing is known.
+fn unmerged(error: &FormatError, subject: &str) -> image::Inventory {
+    let effect = "what the container changed of its packages is not reported";
+    let gap = Gap::from_error(error, Scope::Container, subject, effect);
+    image::Inventory { gaps: vec![gap], ..image::Inventory::default() }
 }
 
 type Identity<'a> = (&'a GuestPath, &'a crate::inventory::Package);

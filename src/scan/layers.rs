@@ -217,6 +217,13 @@ impl Copy<'_> {
             });
         if let Some(dir) = unpacked {
             let facts = layer::analyze(&dir, Walk::whole(&subject, Scope::Layer));
+            // No runtime commits such layers.
+            gaps.extend(facts.indirect.iter().map(|path| {
+                let detail = "an overlay's redirection in the layer of an image";
+                let effect = "what it redirects to is not seen here";
+                let gap = Gap::new(Code::UnsupportedFeature, Scope::Layer, &subject, detail, effect);
+                gap.at(path.0.to_string())
+            }));
             if facts.empty == 0 {
                 return Analyzed::new(facts, LayerSource::Snapshot, gaps);
             }
