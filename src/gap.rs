@@ -37,6 +37,8 @@ codes! {
     EphemeralOsDisk "ephemeral-os-disk" "The node keeps its OS or its runtime's state on a disk that no snapshot holds."
     WindowsNode "windows-node" "The node runs Windows; its containers are not analyzed."
     UnsupportedNode "unsupported-node" "The caller's facts say that the node is of a kind that is not analyzed."
+    TooManyDisks "too-many-disks" "The node has more disks than the caller allows."
+    DiskTooLarge "disk-too-large" "A disk of the node is larger than the caller allows."
     NoContainerRuntime "no-container-runtime" "No container runtime's state was found."
     EncryptedVolume "encrypted-volume" "A volume is encrypted and no key was given."
     UnsupportedDiskFormat "unsupported-disk-format" "The disk image is of a format that is not read."

@@ -174,6 +174,12 @@ pub(crate) struct ScanArgs {
     /// What is known of the node from its cloud's API (JSON): decides a skip before a byte is read
     #[arg(long, value_name = "FILE", env = "ICECORE_NODE_FACTS")]
     pub(crate) node_facts: Option<PathBuf>,
+    /// Skip a node that has more disks than this
+    #[arg(long, value_name = "N", env = "ICECORE_MAX_DISKS")]
+    pub(crate) max_disks: Option<usize>,
+    /// Skip a node with a disk that is larger than this: bytes, or with KiB, MiB, GiB or TiB
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "ICECORE_MAX_DISK_SIZE")]
+    pub(crate) max_disk_size: Option<u64>,
     /// Leave out what containers changed
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NO_CONTAINERS")]
     pub(crate) no_containers: bool,
@@ -203,6 +209,14 @@ fn severity(text: &str) -> Result<Severity, String> {
     let known = "negligible, low, medium, high, critical, unknown";
     let unknown = text.eq_ignore_ascii_case("unknown").then_some(Severity::Unknown);
     Severity::from_word(text).or(unknown).ok_or_else(|| format!("expected one of {known}"))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u32); 5] = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("", 0)];
+    let unit = UNITS.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), *shift)));
+    let number =
+        unit.and_then(|(number, shift)| number.parse::<u64>().ok()?.checked_mul(1u64.checked_shl(shift)?));
+    number.ok_or_else(|| "expected a number of bytes, or one with KiB, MiB, GiB or TiB".to_owned())
 }
 
 fn output(text: &str) -> Result<(Format, PathBuf), String> {

@@ -10,7 +10,7 @@ use std::{
 use icecore::{
     block,
     layer::Cache,
-    node::NodeFacts,
+    node::{Bounds, NodeFacts},
     report::{self, Filter, Report},
     scan::{self as library, Options},
     vuln::Database,
@@ -45,6 +45,7 @@ fn scan_here(args: &ScanArgs) -> Done {
     }
     let options = Options {
         facts,
+        bounds: Bounds { disks: args.max_disks, disk_bytes: args.max_disk_size },
         database: database.clone(),
         inputs: args.disks.inputs(),
         images: args.images.clone(),

@@ -1,6 +1,7 @@
 //! Volumes in, a machine out: which is the root, what is mounted where, what operating system it is, where
 //! container runtimes keep their state, and whether the node is of a kind that is analyzed.
 
+mod bounds;
 mod commands;
 mod config;
 mod configfiles;
@@ -22,6 +23,7 @@ mod units;
 mod verdict;
 mod windows;
 
+pub use bounds::Bounds;
 pub use facts::{DiskFacts, NodeFacts};
 pub use machine::{Machine, MountPoint, NodeVolume, assemble};
 pub use sites::{Runtime, Site};

@@ -18,7 +18,7 @@ use crate::{
     image::{Inventory, Located},
     inventory::{Os, PackageKind},
     layer::{self, Cache, Sameness},
-    node::NodeFacts,
+    node::{Bounds, NodeFacts},
     num,
     report::{self, Report, Stats, Status, Verdict},
     vuln::Database,
@@ -41,6 +41,8 @@ pub struct Options {
     pub reproducible: bool,
     /// What the caller knows of the node.
     pub facts: NodeFacts,
+    /// Beyond what the node is skipped.
+    pub bounds: Bounds,
     /// The advisories to match against; none for an inventory only.
     pub database: Option<Arc<Database>>,
 }
@@ -61,7 +63,8 @@ pub fn json(report: &Report, to: &mut dyn Write) -> io::Result<()> {
 
 /// Scans the disks of one node, on the threads of [`on_threads`].
 pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
-    let reasons = options.facts.reasons();
+    let mut reasons = options.facts.reasons();
+    reasons.extend(options.bounds.reasons_by_facts(&options.facts));
     if !reasons.is_empty() {
         return Ok(skipped(reasons, options.reproducible));
     }
@@ -87,7 +90,7 @@ fn skipped(reasons: Vec<Reason>, reproducible: bool) -> Report {
 fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
     let node = open(&options.inputs)?;
     progress.reading(&node.counter);
-    let mut report = inspected(&node);
+    let mut report = inspected(&node, options.bounds);
     report.verdict.looked_for = PackageKind::ALL.to_vec();
     let skipped = report.verdict.status != Status::Complete;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
@@ -164,7 +167,7 @@ fn assign<'a>(
 /// What is on the disks, without looking into images.
 pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     let node = open(inputs)?;
-    let mut report = inspected(&node);
+    let mut report = inspected(&node, Bounds::default());
     let uses = images::Uses::new(&node.stores);
     let copies = Copies::new(&node.stores, Sameness::Attributes);
     let layers = Layers::none(&copies);
@@ -193,9 +196,10 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
 }
 
 /// The parts of a report that opening the disks gives.
-fn inspected(node: &OpenedNode) -> Report {
+fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
     let machine = &node.machine;
-    let reasons = reasons(node);
+    let mut reasons = reasons(node);
+    reasons.extend(bounds.reasons(node.disks.iter().map(|disk| (disk.name.as_str(), disk.size))));
     let mounts = machine.mounts.iter().map(|mount| report::Mount {
         path: mount.path.to_string(),
         volume: mount.volume.clone(),

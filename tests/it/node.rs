@@ -196,6 +196,30 @@ fn facts_skip_a_node_before_a_byte_is_read() {
 }
 
 #[test]
+fn bounds_of_the_caller_skip_a_node_that_keeps_its_name() {
+    let scan = |bound: [&str; 2]| {
+        let words = ["scan", "--no-vulnerabilities", "-q", "-f", "json", bound[0], bound[1]];
+        let (code, out) = icecore(&words, &disks(&["aks-managed"]));
+        (code, serde_json::from_slice::<Value>(&out).unwrap())
+    };
+    for (bound, reason) in
+        [(["--max-disks", "0"], "too-many-disks"), (["--max-disk-size", "1MiB"], "disk-too-large")]
+    {
+        let (code, report) = scan(bound);
+        assert_eq!(code, Some(4), "{bound:?}");
+        assert_eq!(report["verdict"]["status"], "skipped");
+        assert_eq!(report["verdict"]["reasons"][0]["code"], reason);
+        assert!(report["node"]["os"]["id"].is_string() && report["node"]["hostname"].is_string(), "{report}");
+        assert!(report["images"].as_array().unwrap().is_empty());
+    }
+    for bound in [["--max-disks", "1"], ["--max-disk-size", "1TiB"]] {
+        assert_eq!(scan(bound).0, Some(0), "{bound:?}");
+    }
+    let words = ["scan", "--no-vulnerabilities", "--max-disk-size", "1 parsec"];
+    assert_eq!(icecore(&words, &disks(&["aks-managed"])).0, Some(2));
+}
+
+#[test]
 fn a_named_snapshot_is_that_of_the_disks_that_have_it() {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures/demo/node.qcow2");
     let raw = |dir: &Path| {
