@@ -338,3 +338,5 @@ pub const COMPONENT_DEPTH: usize = 32;
 pub const CHANGED_PATHS: usize = 1000;
 /// Directories of pods that the kubelet keeps, and of containers of one of them.
 pub const KUBELET_PODS: usize = 100_000;
+/// Members of an archive of images; real ones have a few for each layer.
+pub const ARCHIVE_MEMBERS: usize = 1 << 20;

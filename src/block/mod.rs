@@ -131,6 +131,19 @@ impl Stream {
     }
 }
 
+impl io::Seek for Stream {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let (from, by) = match to {
+            io::SeekFrom::Start(offset) => (offset, 0),
+            io::SeekFrom::Current(by) => (self.position, by),
+            io::SeekFrom::End(by) => (self.source.size(), by),
+        };
+        let before = || io::Error::new(io::ErrorKind::InvalidInput, "a position before the beginning");
+        self.position = from.checked_add_signed(by).ok_or_else(before)?;
+        Ok(self.position)
+    }
+}
+
 impl io::Read for Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let left = self.source.size().saturating_sub(self.position);

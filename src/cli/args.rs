@@ -60,7 +60,7 @@ pub(crate) enum Command {
 /// The disks of one node.
 #[derive(Args)]
 pub(crate) struct DiskArgs {
-    /// Disk images, block devices, directories or URLs of disk images: the disks of one node
+    /// Disk images, block devices, directories or URLs of disk images: the disks of one node; or an archive of images
     #[arg(required = true, value_name = "DISK")]
     disks: Vec<PathBuf>,
     #[command(flatten)]
@@ -80,6 +80,10 @@ pub(crate) struct FormatArgs {
     /// A file or URL that a disk image may refer to (backing file, extent, parent); repeatable, in the variable one a line
     #[arg(long, value_name = "FILE", value_delimiter = '\n', env = "ICECORE_BACKING")]
     backing: Vec<PathBuf>,
+    /// An archive of images (an OCI layout or what `docker save` writes) that is examined with the disks; repeatable, in the
+    /// variable one a line
+    #[arg(long, value_name = "FILE", value_delimiter = '\n', env = "ICECORE_IMAGE_ARCHIVE")]
+    image_archive: Vec<PathBuf>,
     /// Let disk images refer to files that lie beside them, too
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_SIBLINGS")]
     siblings: bool,
@@ -92,6 +96,7 @@ impl FormatArgs {
             format: self.disk_format.clone(),
             backing: self.backing.clone(),
             siblings: self.siblings,
+            archives: self.image_archive.clone(),
             snapshot: self.disk_snapshot.clone(),
         }
     }

@@ -13,12 +13,16 @@ use super::{pods, siblings::Named, stores, volumes};
 use crate::{
     FormatError, Gap,
     block::{self, Counted, Counter, ReadAt, Source},
-    disk, fs,
+    disk,
+    fs::{self, Root},
     gap::{Code, Scope},
     limits,
     node::{self, Machine, NodeVolume},
     report,
-    store::{self, Contents, KubeletPod, Store},
+    store::{
+        self, Contents, KubeletPod, Store,
+        archive::{self, Archive},
+    },
     volume,
 };
 
@@ -33,6 +37,8 @@ pub struct Inputs {
     pub backing: Vec<PathBuf>,
     /// Whether it may refer to files that lie beside it, too.
     pub siblings: bool,
+    /// Archives of images, to be examined with what is on the disks.
+    pub archives: Vec<PathBuf>,
     /// The internal snapshot to read, of the disks that have it.
     pub snapshot: Option<String>,
 }
@@ -103,6 +109,7 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         pending: Vec::new(),
         spanning: Vec::new(),
         recognised: Vec::new(),
+        archives: Vec::new(),
         gaps: Vec::new(),
         unread: Vec::new(),
         has_snapshot: false,
@@ -119,14 +126,19 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
             opening.disk(number, path)?;
         }
     }
+    for path in &inputs.archives {
+        opening.named_archive(path)?;
+    }
     opening.check_snapshot()?;
     opening.assemble();
     opening.spanning();
-    let Opening { counter, disks, volumes, file_systems, recognised, mut gaps, unread, .. } = opening;
+    let Opening { counter, disks, volumes, file_systems, recognised, archives, mut gaps, unread, .. } =
+        opening;
     let machine = node::assemble(&file_systems, &recognised);
     gaps.extend(unread.iter().cloned());
     gaps.extend(machine.gaps.iter().cloned());
-    let (runtimes, mut stores) = stores::open(&machine, &file_systems, &mut gaps);
+    let (mut runtimes, mut stores) = stores::open(&machine, &file_systems, &mut gaps);
+    stores::add_archives(archives, &mut runtimes, &mut stores, &mut gaps);
     let (kubelet, lost) = machine.root.as_ref().map(store::kubelet_pods).unwrap_or_default();
     gaps.extend(lost.iter().map(|error| {
         let effect = "pods that only the kubelet's directories tell of are missing";
@@ -150,6 +162,8 @@ pub(super) struct Opening<'a> {
     pub(super) spanning: Vec<(fs::Member, volume::Volume)>,
     /// Volumes that are recognised and not read.
     pub(super) recognised: Vec<(volume::Volume, volume::Signature)>,
+    /// Archives of images, with where they lie.
+    archives: Vec<(String, Archive)>,
     pub(super) gaps: Vec<Gap>,
     /// Gaps that are whole disks or volumes.
     pub(super) unread: Vec<Gap>,
@@ -166,6 +180,10 @@ impl Opening<'_> {
         let spelled = path.display().to_string();
         let fs = fs::host::open(path, Arc::clone(&self.counter));
         let fs = fs.map_err(|source| OpenError::Io { path: spelled, source })?;
+        match archive::open_directory(Root::new(Arc::clone(&fs))) {
+            Ok(None) => {}
+            opened => return self.archive(number, path, 0, opened),
+        }
         let id = format!("disk{number}");
         if self.inputs.snapshot.is_some() {
             let what = "a directory has no snapshots".to_owned();
@@ -186,9 +204,66 @@ impl Opening<'_> {
         Ok(())
     }
 
+    /// Notes an archive of images in the place of a disk.
+    fn archive(
+        &mut self,
+        number: usize,
+        path: &Path,
+        size: u64,
+        opened: Result<Option<Archive>, FormatError>,
+    ) -> Result<(), OpenError> {
+        let place = block::shown(path);
+        let form = match opened {
+            Ok(archive) => {
+                let form = archive.as_ref().map_or("unknown", Store::runtime);
+                self.archives.extend(archive.map(|archive| (place, archive)));
+                form
+            }
+            Err(error) => {
+                self.host_failed(path, &error)?;
+                let id = format!("disk{number}");
+                self.unread.push(Gap::from_error(&error, Scope::Disk, id, DISK_UNREAD));
+                "unknown"
+            }
+        };
+        self.disks.push(self.described(number, path, form, size, "none"));
+        Ok(())
+    }
+
+    /// Notes an archive of images that the caller named beside the disks.
+    fn named_archive(&mut self, path: &Path) -> Result<(), OpenError> {
+        let place = block::shown(path);
+        let opened = if path.is_dir() {
+            let fs = fs::host::open(path, Arc::clone(&self.counter));
+            let fs = fs.map_err(|source| OpenError::Io { path: place.clone(), source })?;
+            archive::open_directory(Root::new(fs))
+        } else {
+            archive::open_tar(&self.source(path)?)
+        };
+        match opened {
+            Ok(Some(archive)) => self.archives.push((place, archive)),
+            Ok(None) => {
+                let problem = "neither an OCI image layout nor what `docker save` writes".to_owned();
+                return Err(OpenError::NotADisk { path: place, problem });
+            }
+            Err(error) => {
+                self.host_failed(path, &error)?;
+                let effect = "the images of this archive are not examined";
+                self.gaps.push(Gap::from_error(&error, Scope::Runtime, place, effect));
+            }
+        }
+        Ok(())
+    }
+
     fn disk(&mut self, number: usize, path: &Path) -> Result<(), OpenError> {
         let id = format!("disk{number}");
         let source = self.source(path)?;
+        if self.inputs.format.is_none() {
+            match archive::open_tar(&source) {
+                Ok(None) => {}
+                opened => return self.archive(number, path, source.size(), opened),
+            }
+        }
         let mut opened = self.image(path, &source, self.inputs.snapshot.as_deref());
         match opened {
             Err(error) if error.code() == Code::DiskSnapshotMissing => {

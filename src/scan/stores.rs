@@ -8,7 +8,7 @@ use crate::{
     gap::{Code, Scope},
     node::{Machine, NodeVolume, Runtime},
     report,
-    store::{Store, containerd},
+    store::{Store, archive::Archive, containerd},
 };
 
 /// What the runtimes are, with whether each was read, and the stores of those that were.
@@ -70,4 +70,23 @@ pub(super) fn open(
     }
     runtimes.sort();
     (runtimes, stores)
+}
+
+/// Adds archives of images to the stores of the node.
+pub(super) fn add_archives(
+    archives: Vec<(String, Archive)>,
+    runtimes: &mut Vec<report::Runtime>,
+    stores: &mut Vec<OpenStore>,
+    gaps: &mut Vec<Gap>,
+) {
+    for (path, archive) in archives {
+        let contents = archive.contents();
+        let status =
+            if contents.gaps.is_empty() { report::Status::Complete } else { report::Status::Partial };
+        let name = archive.runtime().to_owned();
+        runtimes.push(report::Runtime { name, volume: None, path, status });
+        gaps.extend(contents.gaps.iter().cloned());
+        stores.push(OpenStore { store: Box::new(archive), contents, volume: None });
+    }
+    runtimes.sort();
 }

@@ -3,11 +3,13 @@
 //! A store names what it cannot read in gaps and goes on: one image without its manifest does not hide the
 //! others.
 
+pub mod archive;
 mod container;
 pub mod containerd;
 mod image;
 mod kubelet;
 pub mod oci;
+mod resolve;
 mod unpacked;
 
 pub use container::{Compose, Container, ContainerKind, Mount, Pod, PodRef, State};

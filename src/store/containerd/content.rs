@@ -1,14 +1,10 @@
 //! The content store: `io.containerd.content.v1.content/blobs/sha256/<hex>`.
 
-use serde::de::DeserializeOwned;
-
 use crate::{
     Digest,
     block::Source,
     error::FormatError,
     fs::{FileKind, Root},
-    gap::Code,
-    limits,
     store::oci,
 };
 
@@ -39,23 +35,6 @@ impl ContentStore {
         }
     }
 
-    /// A JSON blob, its digest checked. Its bytes are taken from `left`.
-    pub(super) fn json<T: DeserializeOwned>(
-        &self,
-        digest: &Digest,
-        structure: &'static str,
-        left: &mut u64,
-    ) -> Result<T, FormatError> {
-        let Some(source) = self.open(digest)? else { return Err(missing(digest, structure)) };
-        *left = left.checked_sub(source.size().min(limits::TEXT_FILE_BYTES)).ok_or_else(|| {
-            let bound = limits::IMAGE_DOCUMENT_BYTES;
-            FormatError::limit(format!("{structure} {digest}: more than {bound} bytes of such documents"))
-        })?;
-        let bytes = oci::checked(&source, digest, structure)?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| FormatError::corrupt(structure, 0, format!("{digest}: {error}")))
-    }
-
     /// A document's bytes, its digest checked; `None` if it is not there.
     pub(super) fn document(
         &self,
@@ -64,9 +43,4 @@ impl ContentStore {
     ) -> Result<Option<Vec<u8>>, FormatError> {
         self.open(digest)?.map(|source| oci::checked(&source, digest, structure)).transpose()
     }
-}
-
-fn missing(digest: &Digest, structure: &str) -> FormatError {
-    let what = format!("{structure} {digest} is not in the content store");
-    FormatError::Unsupported { code: Code::BlobMissing, what }
 }

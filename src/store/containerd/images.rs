@@ -1,35 +1,37 @@
 //! Images: the references of every namespace, each led to the images that the node has under that name.
 
-use std::collections::BTreeMap;
-
-use super::{
-    Containerd,
-    choose::{choose, host_architecture},
-    index::{Candidate, Documents},
+use super::Containerd;
+use crate::{
+    Digest, Gap,
+    block::Source,
+    database::bolt::Bucket,
+    error::FormatError,
+    gap::Scope,
+    store::{
+        Image, LayerRef,
+        resolve::{self, Blobs, Reference},
+    },
 };
-use crate::{Digest, Gap, database::bolt::Bucket, error::FormatError, gap::Scope, store::Image};
 
-/// A reference, and what it leads to.
-struct Reference {
-    name: String,
-    target: Digest,
-    media_type: String,
-    pinned: bool,
-    candidates: Vec<Candidate>,
+impl Blobs for Containerd {
+    fn open(&self, digest: &Digest) -> Result<Option<Source>, FormatError> {
+        self.content.open(digest)
+    }
+
+    fn is_own(&self, layers: &[LayerRef]) -> bool {
+        layers.last().is_some_and(|top| self.snapshots.unpacked(&top.chain_id))
+    }
 }
 
 /// Every image of every namespace, sorted by id.
 pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
-    let mut documents = Documents::new(containerd);
     let mut references = Vec::new();
     for (namespace, bucket) in containerd.namespaces() {
         for (name, image) in bucket.bucket("images").map(|images| &images.buckets).into_iter().flatten() {
             let name = String::from_utf8_lossy(name).into_owned();
             match target(image) {
                 Ok((target, media_type)) => {
-                    let candidates = documents.candidates(&target);
-                    let pinned = pinned(image);
-                    references.push(Reference { name, target, media_type, pinned, candidates });
+                    references.push(Reference { name, target, media_type, pinned: pinned(image) });
                 }
                 Err(error) => {
                     let subject = format!("{namespace}/{name}");
@@ -38,36 +40,7 @@ pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
             }
         }
     }
-    // An image of several platforms is many manifests, of which the node pulled its own. One reference
-    // alone cannot tell which that is when nothing was unpacked; the others can.
-    let host = host_architecture(references.iter().flat_map(|reference| &reference.candidates));
-    let mut images: BTreeMap<Digest, Image> = BTreeMap::new();
-    for Reference { name, target, media_type, pinned, candidates } in references {
-        for image in choose(candidates, &target, &media_type, host.as_deref()) {
-            let known = images.entry(image.id.clone()).or_insert_with(|| image.clone());
-            known.manifests.extend(image.manifests.iter().cloned());
-            // A reference straight to a configuration leads to no layers.
-            if known.layers.is_empty() && !image.layers.is_empty() {
-                let (manifests, references) = (known.manifests.clone(), known.references.clone());
-                *known = Image { manifests, references, pinned: known.pinned, ..image.clone() };
-            }
-            // A manifest may name blobs that another one of the same image does not, or that are there.
-            for (layer, other) in known.layers.iter_mut().zip(image.layers) {
-                if layer.blob != other.blob && !containerd.has_blob(layer) {
-                    layer.blob = other.blob.or(layer.blob.take());
-                }
-            }
-            // The bare digest is the id over again, unless there is no other name.
-            known.references.insert(name.clone());
-            known.pinned |= pinned;
-        }
-    }
-    for image in images.values_mut() {
-        if image.references.iter().any(|name| !name.starts_with("sha256:")) {
-            image.references.retain(|name| !name.starts_with("sha256:"));
-        }
-    }
-    images.into_values().collect()
+    resolve::images(containerd, references)
 }
 
 fn target(image: &Bucket) -> Result<(Digest, String), FormatError> {

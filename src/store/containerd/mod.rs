@@ -2,11 +2,9 @@
 //! layers). The layout is that of containerd's `docs/ops.md` and of disks written by it.
 
 mod any;
-mod choose;
 mod containers;
 mod content;
 mod images;
-mod index;
 mod snapshots;
 
 use self::{content::ContentStore, snapshots::Snapshots};
@@ -75,12 +73,6 @@ impl Containerd {
     /// The namespaces: `k8s.io`, `moby`, `default`, …
     fn namespaces(&self) -> impl Iterator<Item = (String, &Bucket)> {
         self.meta.buckets.iter().map(|(name, bucket)| (String::from_utf8_lossy(name).into_owned(), bucket))
-    }
-
-    /// Whether the blob of a layer is there.
-    fn has_blob(&self, layer: &LayerRef) -> bool {
-        let blob = layer.blob.as_ref();
-        blob.is_some_and(|blob| matches!(self.content.open(&blob.digest), Ok(Some(_))))
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use super::Containerd;
+use super::Blobs;
 use crate::{
     Digest,
     error::FormatError,
@@ -15,7 +15,7 @@ use crate::{
     limits,
     store::{
         LayerRef,
-        oci::{Config, Descriptor, Manifest, Platform},
+        oci::{self, Config, Descriptor, Manifest, Platform},
     },
 };
 
@@ -31,13 +31,13 @@ pub(super) struct Resolved {
     pub(super) id: Digest,
     pub(super) config: Arc<Config>,
     pub(super) layers: Vec<LayerRef>,
-    /// The top layer was unpacked: this is what the node runs.
+    /// The store has it as its own: this is what the node runs.
     pub(super) unpacked: bool,
 }
 
 /// The documents of a store's images, each read once however many references, indexes and manifests name it.
 pub(super) struct Documents<'a> {
-    containerd: &'a Containerd,
+    blobs: &'a dyn Blobs,
     manifests: Parsed<Manifest>,
     configs: Parsed<Config>,
     /// What manifests lead to.
@@ -50,15 +50,9 @@ pub(super) struct Documents<'a> {
 type Parsed<T> = BTreeMap<Digest, Result<Arc<T>, (Code, String)>>;
 
 impl<'a> Documents<'a> {
-    pub(super) fn new(containerd: &'a Containerd) -> Self {
+    pub(super) fn new(blobs: &'a dyn Blobs) -> Self {
         let left = limits::IMAGE_DOCUMENT_BYTES;
-        Self {
-            containerd,
-            manifests: BTreeMap::new(),
-            configs: BTreeMap::new(),
-            resolved: BTreeMap::new(),
-            left,
-        }
+        Self { blobs, manifests: BTreeMap::new(), configs: BTreeMap::new(), resolved: BTreeMap::new(), left }
     }
 
     /// The manifests that a target leads to.
@@ -70,11 +64,11 @@ impl<'a> Documents<'a> {
     }
 
     fn manifest(&mut self, digest: &Digest) -> Result<Arc<Manifest>, FormatError> {
-        parsed(self.containerd, &mut self.left, &mut self.manifests, digest, "image manifest")
+        parsed(self.blobs, &mut self.left, &mut self.manifests, digest, "image manifest")
     }
 
     fn config(&mut self, digest: &Digest) -> Result<Arc<Config>, FormatError> {
-        parsed(self.containerd, &mut self.left, &mut self.configs, digest, "image configuration")
+        parsed(self.blobs, &mut self.left, &mut self.configs, digest, "image configuration")
     }
 
     /// What a manifest leads to, found out once: many references may lead to it.
@@ -101,37 +95,47 @@ impl<'a> Documents<'a> {
             });
         }
         let config = self.config(&id)?;
-        let count = config.rootfs.diff_ids.len();
-        if count > limits::IMAGE_LAYERS {
-            let bound = limits::IMAGE_LAYERS;
-            return Err(FormatError::limit(format!(
-                "image configuration {id} has {count} layers, more than {bound}"
-            )));
-        }
-        let mut layers: Vec<LayerRef> = Vec::new();
-        let aligned = manifest.layers.len() == count;
-        for (number, diff_id) in config.rootfs.diff_ids.iter().enumerate() {
-            let chain_id = diff_id.chain(layers.last().map(|below| &below.chain_id));
-            let blob = manifest.layers.get(number).filter(|_| aligned).cloned();
-            layers.push(LayerRef { diff_id: diff_id.clone(), chain_id, blob });
-        }
-        let unpacked = layers.last().is_some_and(|top| self.containerd.snapshots.unpacked(&top.chain_id));
+        let aligned = manifest.layers.len() == config.rootfs.diff_ids.len();
+        let blob = |number, _: &Digest| manifest.layers.get(number).filter(|_| aligned).cloned();
+        let layers = LayerRef::all(&id, &config, blob)?;
+        let unpacked = self.blobs.is_own(&layers);
         Ok(Resolved { id, config, layers, unpacked })
     }
 }
 
 fn parsed<T: DeserializeOwned>(
-    containerd: &Containerd,
+    blobs: &dyn Blobs,
     left: &mut u64,
     known: &mut Parsed<T>,
     digest: &Digest,
     structure: &'static str,
 ) -> Result<Arc<T>, FormatError> {
     let parsed = known.entry(digest.clone()).or_insert_with(|| {
-        let read = containerd.content.json(digest, structure, left);
+        let read = json(blobs, digest, structure, left);
         read.map(Arc::new).map_err(|error| (error.code(), error.detail()))
     });
     again(parsed)
+}
+
+/// A JSON blob, its digest checked. Its bytes are taken from `left`.
+fn json<T: DeserializeOwned>(
+    blobs: &dyn Blobs,
+    digest: &Digest,
+    structure: &'static str,
+    left: &mut u64,
+) -> Result<T, FormatError> {
+    let missing = || FormatError::Unsupported {
+        code: Code::BlobMissing,
+        what: format!("{structure} {digest} is not in the store"),
+    };
+    let source = blobs.open(digest)?.ok_or_else(missing)?;
+    *left = left.checked_sub(source.size().min(limits::TEXT_FILE_BYTES)).ok_or_else(|| {
+        let bound = limits::IMAGE_DOCUMENT_BYTES;
+        FormatError::limit(format!("{structure} {digest}: more than {bound} bytes of such documents"))
+    })?;
+    let bytes = oci::checked(&source, digest, structure)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| FormatError::corrupt(structure, 0, format!("{digest}: {error}")))
 }
 
 /// A document that was met before, or why it is none.
