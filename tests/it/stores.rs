@@ -20,10 +20,11 @@ use crate::{judged, tree};
 fn disks() -> Vec<PathBuf> {
     let dir = std::env::var("ICECORE_STORES").expect("the directory that scripts/make-stores.sh fills");
     let only = std::env::var("ICECORE_STORES_ONLY").unwrap_or_default();
-    let mut disks: Vec<PathBuf> = std::fs::read_dir(dir)
+    let mut disks: Vec<PathBuf> = std::fs::read_dir(&dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "raw"))
+        .chain(archives(&dir))
         .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(&only))
         .collect();
     disks.sort();
@@ -33,6 +34,16 @@ fn disks() -> Vec<PathBuf> {
 
 fn open(disk: &Path) -> OpenedNode {
     scan::open(&Inputs { disks: vec![disk.to_owned()], ..Inputs::default() }).unwrap()
+}
+
+/// Archives that the same runtimes wrote, each with its truth beside it.
+fn archives(dir: &str) -> Vec<PathBuf> {
+    let Ok(all) = std::fs::read_dir(Path::new(dir).join("archives")) else { return Vec::new() };
+    let all = all.map(|entry| entry.unwrap().path());
+    // What `docker export` writes is a tree of files, no image.
+    let is_one =
+        |path: &PathBuf| Truth::path(path).exists() && !path.to_string_lossy().ends_with(".export.tar");
+    all.filter(is_one).collect()
 }
 
 /// Asks a question of every disk, and gathers all wrong answers.

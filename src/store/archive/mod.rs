@@ -1,5 +1,5 @@
 //! Images in an archive, without any runtime: an OCI image layout (image-spec, image-layout.md) in a directory or a tar,
-//! and what `docker save` writes.
+//! what `docker save` writes, and the directory that `skopeo copy … dir:` does.
 
 mod docker;
 mod members;
@@ -14,7 +14,13 @@ use super::{
     oci::{self, Manifest},
     resolve::{self, Blobs, Reference},
 };
-use crate::{Digest, FormatError, Gap, block::Source, fs::Root, gap::Scope};
+use crate::{
+    Digest, FormatError, Gap,
+    block::{self, Source},
+    fs::Root,
+    gap::Scope,
+    limits,
+};
 
 /// An archive of images, opened.
 pub struct Archive {
@@ -50,7 +56,10 @@ fn open(files: Files) -> Result<Option<Archive>, FormatError> {
     let entries = if matches!(files, Files::Tar { .. }) { docker::entries(&files)? } else { None };
     let mut archive =
         Archive { files, form: "oci-layout", contents: Contents::default(), paths: BTreeMap::new() };
-    if is_layout {
+    if is_copy(&archive.files)? {
+        archive.form = "image-directory";
+        archive.read_copy()?;
+    } else if is_layout {
         archive.read_layout()?;
         archive.add_names(entries.as_deref().unwrap_or_default());
     } else if let Some(entries) = entries {
@@ -63,6 +72,13 @@ fn open(files: Files) -> Result<Option<Archive>, FormatError> {
         return Ok(None);
     }
     Ok(Some(archive))
+}
+
+/// Whether a directory is what containers/image calls one: a manifest, with all that it names beside it.
+fn is_copy(files: &Files) -> Result<bool, FormatError> {
+    const VERSION: &[u8] = b"Directory Transport Version: 1.";
+    let Some(version) = files.open("version")? else { return Ok(false) };
+    Ok(version.size() < 64 && block::read_all(&version, "version", 64)?.starts_with(VERSION))
 }
 
 /// One image for each id, with all its names.
@@ -94,6 +110,17 @@ impl Archive {
         Ok(())
     }
 
+    fn read_copy(&mut self) -> Result<(), FormatError> {
+        let missing = || FormatError::corrupt("image directory", 0, "no manifest.json");
+        let manifest = self.files.open("manifest.json")?.ok_or_else(missing)?;
+        let target = Digest::of(&block::read_all(&manifest, "image manifest", limits::TEXT_FILE_BYTES)?);
+        self.paths.insert(target.clone(), "manifest.json".to_owned());
+        let (name, media_type) = (String::new(), String::new());
+        self.contents.images =
+            resolve::images(self, vec![Reference { name, target, media_type, pinned: false }]);
+        Ok(())
+    }
+
     /// Names that a Docker archive tells beside the layout that it is.
     fn add_names(&mut self, entries: &[docker::Entry]) {
         for entry in entries {
@@ -119,6 +146,11 @@ impl Blobs for Archive {
     fn open(&self, digest: &Digest) -> Result<Option<Source>, FormatError> {
         match self.paths.get(digest) {
             Some(path) => self.files.open(path),
+            None if self.form == "image-directory" => {
+                let hex = digest.hex();
+                // Of an image of several platforms each has a manifest of its own.
+                Ok(self.files.open(&hex)?.or(self.files.open(&format!("{hex}.manifest.json"))?))
+            }
             None => self.files.open(&format!("blobs/sha256/{}", digest.hex())),
         }
     }
@@ -126,7 +158,11 @@ impl Blobs for Archive {
     /// All platforms of an image are its own that the archive has the layers of.
     fn is_own(&self, layers: &[LayerRef]) -> bool {
         let is_there = |layer: &LayerRef| {
-            layer.blob.as_ref().is_some_and(|blob| matches!(Blobs::open(self, &blob.digest), Ok(Some(_))))
+            // What an attestation calls layers are documents.
+            let is_tar =
+                |blob: &&oci::Descriptor| blob.media_type.is_empty() || blob.media_type.contains("tar");
+            let blob = layer.blob.as_ref().filter(is_tar);
+            blob.is_some_and(|blob| matches!(Blobs::open(self, &blob.digest), Ok(Some(_))))
         };
         !layers.is_empty() && layers.iter().all(is_there)
     }

@@ -1,6 +1,9 @@
 //! What `scripts/make-stores.sh` wrote down of a disk.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use icecore::report;
 use serde::Deserialize;
@@ -81,8 +84,14 @@ pub(super) struct Pod {
 }
 
 impl Truth {
+    /// Where it lies: in the place of a disk, or beside an archive.
+    pub(super) fn path(disk: &Path) -> PathBuf {
+        let is_disk = disk.extension().is_some_and(|extension| extension == "raw");
+        if is_disk { disk.with_extension("json") } else { PathBuf::from(format!("{}.json", disk.display())) }
+    }
+
     pub(super) fn read(disk: &Path) -> Self {
-        let path = disk.with_extension("json");
+        let path = Self::path(disk);
         let text = std::fs::read_to_string(&path).unwrap();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
