@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# make-stores.sh [--newer CACHE] OUT [NAME…]: disks of nodes on which real container runtimes wrote their stores, OUT/NAME.raw, and what is
+# true of each, OUT/NAME.json and OUT/NAME.trees/, as the runtime and the kernel tell it (scripts/stores/). Without names, all that the packages
+# of Debian 12 can make. Needs root; takes what it lacks from there.
+set -euo pipefail
+here=$(dirname "$(realpath "$0")")
+missing=()
+for pair in dockerd:docker.io podman:podman buildah:buildah skopeo:skopeo fuse-overlayfs:fuse-overlayfs crun:crun newuidmap:uidmap containerd:containerd runc:runc \
+  musl-gcc:musl-tools mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils ip:iproute2 zstd:zstd; do
+  command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+# Namespaces of its own: what it mounts and starts ends with it, and no runtime sees the machine's network.
+exec unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec python3 "$@"' - "$here/stores/main.py" "$@"

@@ -1,0 +1,153 @@
+"""Disks: made, filled by a runtime on the node, and then read by the kernel for the truth."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.join(os.path.dirname(HERE), "tree.py")
+MAKE = {
+    "ext4": ["mkfs.ext4", "-q", "-m", "0"],
+    "xfs": ["mkfs.xfs", "-q"],
+    "btrfs": ["mkfs.btrfs", "-q"],
+}
+
+
+class NotMade(Exception):
+    pass
+
+
+def run(*words, **options):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    if done.returncode:
+        raise NotMade(" ".join(words[:6]) + ": " + (done.stderr or done.stdout).decode(errors="replace").strip()[-3000:])
+    return done.stdout.decode()
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(text)
+
+
+class Disk:
+    def __init__(self, work, out, name, file_system, size="512M"):
+        self.work, self.out, self.name, self.file_system = work, out, name, file_system
+        self.image, self.mount = f"{work}/{name}.raw", f"{work}/{name}.mnt"
+        os.mkdir(self.mount)
+        run("truncate", "-s", size, self.image)
+        run(*MAKE[file_system], self.image)
+        run("mount", "-o", "loop", self.image, self.mount)
+
+    def minimal(self, system, hostname):
+        """What makes it a node's root, and lets programs run on it."""
+        root = self.mount
+        for path in ("usr", "proc", "sys", "dev", "run", "tmp", "var/lib/dpkg", "var/tmp", "var/log", "root", "home", "mnt", "srv", "opt", "etc/containers", "etc/docker"):
+            os.makedirs(f"{root}/{path}", exist_ok=True)
+        for link in ("bin", "sbin", "lib", "lib64"):
+            os.symlink("usr/" + link, f"{root}/{link}")
+        os.symlink("/run", root + "/var/run")
+        with open(system + "/etc/os-release") as file:
+            write(root + "/etc/os-release", file.read())
+        write(root + "/etc/hostname", hostname + "\n")
+        write(root + "/etc/hosts", "127.0.0.1 localhost registry.example\n")
+        write(root + "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\ncontainers:x:999:999::/nonexistent:/bin/false\n")
+        write(root + "/etc/group", "root:x:0:\nnogroup:x:65534:\ndocker:x:998:\nu:x:1000:\n")
+        write(root + "/etc/subuid", "u:100000:65536\ncontainers:2147483647:2147483648\n")
+        write(root + "/etc/subgid", "u:100000:65536\ncontainers:2147483647:2147483648\n")
+        uuid = run("blkid", "-s", "UUID", "-o", "value", self.image).strip()
+        write(root + "/etc/fstab", f"UUID={uuid} / {self.file_system} defaults 0 1\n")
+        write(root + "/etc/containers/policy.json", '{"default":[{"type":"insecureAcceptAnything"}]}\n')
+        write(root + "/etc/containers/registries.conf", '[[registry]]\nlocation = "registry.example"\ninsecure = true\n')
+        os.chmod(root + "/tmp", 0o1777)
+        os.chmod(root + "/var/tmp", 0o1777)
+
+    def run(self, system, part, options):
+        """Runs a part on the node; it may ask for copies of the disk meanwhile."""
+        words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"{HERE}/node.sh", self.mount, system, self.work,
+                 "python3", f"/run/scripts/stores/{part}.py", self.name, json.dumps(options)]
+        with open(f"{self.work}/{self.name}.log", "w+b") as log:
+            process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+            for line in process.stdout:
+                word, _, name = line.decode().strip().partition(" ")
+                if word == "copy":
+                    run("sync", "-f", self.mount)
+                    run("fsfreeze", "-f", self.mount)
+                    run("cp", "--sparse=always", self.image, f"{self.work}/{name}.raw")
+                    run("fsfreeze", "-u", self.mount)
+                    process.stdin.write(b"\n")
+                    process.stdin.flush()
+            if process.wait():
+                log.seek(0)
+                raise NotMade(log.read().decode(errors="replace").strip()[-3000:])
+
+    def done(self, names=()):
+        """Unmounts it, has the kernel list what it holds, and puts everything where it belongs."""
+        self.unmount()
+        for name in (self.name, *names):
+            self.judge(name)
+
+    def unmount(self):
+        for attempt in range(50):
+            if not subprocess.run(["umount", self.mount], stderr=subprocess.DEVNULL).returncode:
+                return
+            time.sleep(0.1)
+        raise NotMade("the disk is still in use")
+
+    def judge(self, name):
+        """From a copy, which the kernel may recover."""
+        with open(f"{self.work}/{name}.facts.json") as file:
+            facts = json.load(file)
+        run("cp", "--sparse=always", f"{self.work}/{name}.raw", f"{self.work}/{name}.copy")
+        run("mount", "-o", "loop", f"{self.work}/{name}.copy", self.mount)
+        trees = f"{self.out}/{name}.trees"
+        subprocess.run(["rm", "-rf", trees], check=True)
+        os.makedirs(trees)
+        try:
+            for each in facts["images"] + facts["containers"]:
+                view = each.pop("view", None)
+                if view is not None:
+                    file = each["id"].removeprefix("sha256:")
+                    self.list(view, f"{trees}/{file}")
+                    each["tree"] = f"{name}.trees/{file}"
+        finally:
+            subprocess.run(["umount", self.mount], check=True)
+        os.unlink(f"{self.work}/{name}.copy")
+        facts = {"runtime": facts.pop("runtime"), "version": facts.pop("version"), "driver": facts.pop("driver"), "file_system": self.file_system} | facts
+        write(f"{self.out}/{name}.json", json.dumps(facts, indent=1, sort_keys=False) + "\n")
+        run("cp", "--sparse=always", f"{self.work}/{name}.raw", f"{self.out}/{name}.raw")
+        os.unlink(f"{self.work}/{name}.raw")
+
+    def list(self, view, file):
+        """The tree as the kernel shows it: a directory, or layers (the uppermost first) merged by overlayfs."""
+        at = lambda path: self.mount + path
+        if "directory" in view:
+            return self.listing(at(view["directory"]), file)
+        merged, empty = f"{self.work}/{self.name}.merged", f"{self.work}/{self.name}.empty"
+        os.makedirs(merged, exist_ok=True)
+        os.makedirs(empty, exist_ok=True)  # at the bottom, as one layer alone is not merged
+        layers = [at(path) for path in view.get("overlay") or view["fuse"]] + [empty]
+        # Relative names are short enough for a mount's page of options.
+        base = os.path.commonpath(layers[:-1]) if len(layers) > 2 else os.path.dirname(layers[0])
+        lower = ":".join([os.path.relpath(layer, base) for layer in layers[:-1]] + [empty])
+        if "fuse" in view:
+            run("fuse-overlayfs", "-o", f"ro,lowerdir={':'.join(layers)}", merged)
+        else:
+            run("mount", "-t", "overlay", "overlay", "-o", ",".join(["ro", "lowerdir=" + lower] + view.get("options", [])), merged, cwd=base)
+        try:
+            self.listing(merged, file)
+        finally:
+            subprocess.run(["umount", merged], check=True)
+
+    @staticmethod
+    def listing(folder, file):
+        lines = subprocess.run([sys.executable, TREE, "list", folder], stdout=subprocess.PIPE, check=True, env=os.environ | {"UNREADABLE": "1"})
+        lines = lines.stdout.splitlines(keepends=True)
+        # In a directory that is of one layer only, the kernel lists the whiteouts too, and then finds nothing by these names.
+        lines = [line for line in lines if not (line.startswith(b"# unreadable:") and line.endswith(b"No such file or directory\n"))]
+        unreadable = [line for line in lines if line.startswith(b"#")]
+        if unreadable:
+            raise NotMade(unreadable[0].decode())
+        with open(file, "wb") as out:
+            out.writelines(sorted(lines))

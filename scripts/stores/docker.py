@@ -1,0 +1,155 @@
+"""docker.py NAME OPTIONS: fills the store of a Docker daemon, on the node."""
+import http.client
+import json
+import os
+import socket
+import sys
+
+from inside import CHANGES, FILES, NAMES, copy, read, run, start, tell, until, write
+
+
+class Daemon:
+    def __init__(self, options):
+        self.root = options.get("root", "/var/lib/docker")
+        self.driver = options["driver"]
+        settings = {"storage-driver": self.driver, "insecure-registries": ["registry.example"]} | options.get("settings", {})
+        if self.root != "/var/lib/docker":
+            settings["data-root"] = self.root
+        write("/etc/docker/daemon.json", json.dumps(settings, indent=2) + "\n")
+        self.start()
+
+    def start(self):
+        # The machine has no network of its own, and what it counts of containers may be odd: the daemon can do without both.
+        self.process = start("/run/dockerd.log", "dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-masq=false")
+        until(lambda: self.process.poll() is not None or self.answers(), "the daemon")
+        if self.process.poll() is not None:
+            raise SystemExit("dockerd: " + read("/run/dockerd.log")[-2000:])
+
+    def answers(self):
+        try:
+            return self.ask("/_ping") is not None
+        except OSError:
+            return False
+
+    def ask(self, path):
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect("/run/docker.sock")
+        connection.request("GET", path)
+        answer = connection.getresponse().read()
+        try:
+            return json.loads(answer)
+        except ValueError:
+            return answer
+
+    def __call__(self, *words, **options):
+        return run("/usr/bin/docker", *words, **options)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+    # Where the kernel finds the tree of a layer: of overlay2 the daemon says it, of others its own records do.
+
+    def layer(self, chain):
+        return read(f"{self.root}/image/{self.driver}/layerdb/sha256/{chain}/cache-id")
+
+    def view(self, answer, directory):
+        data = answer.get("GraphDriver", {}).get("Data") or {}
+        if "UpperDir" in data:
+            lower = data.get("LowerDir", "").split(":") if data.get("LowerDir") else []
+            return {"overlay": [data["UpperDir"]] + lower}
+        directory = directory()
+        places = {"vfs": "vfs/dir", "btrfs": "btrfs/subvolumes", "fuse-overlayfs": "fuse-overlayfs"}
+        if self.driver == "fuse-overlayfs":
+            folder = f"{self.root}/fuse-overlayfs/{directory}"
+            lower = read(folder + "/lower").split(":") if os.path.exists(folder + "/lower") else []
+            return {"fuse": [folder + "/diff"] + [os.path.realpath(f"{self.root}/fuse-overlayfs/{each}") for each in lower]}
+        return {"directory": f"{self.root}/{places[self.driver]}/{directory}"}
+
+    def images(self):
+        shown = {image["Id"] for image in self.ask("/images/json")}
+        for image in self.ask("/images/json?all=1"):
+            answer = self.ask(f"/images/{image['Id']}/json")
+            chain = chain_id(answer["RootFS"].get("Layers") or [])
+            yield {"id": answer["Id"], "names": sorted(answer["RepoTags"] or []), "digests": sorted(answer["RepoDigests"] or []),
+                   "shown": answer["Id"] in shown, "created": answer.get("Created"), "labels": (answer["Config"] or {}).get("Labels") or {},
+                   "layers": answer["RootFS"].get("Layers") or [], "view": self.view(answer, lambda: self.layer(chain))}
+
+    def containers(self):
+        for each in self.ask("/containers/json?all=1"):
+            answer = self.ask(f"/containers/{each['Id']}/json")
+            changes = self.ask(f"/containers/{each['Id']}/changes") or []
+            yield {"id": answer["Id"], "name": answer["Name"].lstrip("/"), "image": answer["Image"], "image_name": answer["Config"]["Image"],
+                   "state": answer["State"]["Status"], "exit_code": answer["State"]["ExitCode"], "command": [answer["Path"], *answer["Args"]],
+                   "created": answer["Created"], "started": answer["State"]["StartedAt"], "finished": answer["State"]["FinishedAt"],
+                   "labels": answer["Config"]["Labels"] or {}, "restart": answer["HostConfig"]["RestartPolicy"]["Name"],
+                   "privileged": answer["HostConfig"]["Privileged"], "user": answer["Config"]["User"], "hostname": answer["Config"]["Hostname"],
+                   "mounts": [{"type": mount["Type"], "name": mount.get("Name"), "source": mount.get("Source"), "destination": mount["Destination"],
+                               "writable": mount["RW"]} for mount in answer["Mounts"]],
+                   "changes": sorted("CAD"[change["Kind"]] + " " + change["Path"] for change in changes),
+                   "view": self.view(answer, lambda: read(f"{self.root}/image/{self.driver}/layerdb/mounts/{answer['Id']}/mount-id"))}
+
+    def facts(self):
+        version = self.ask("/version")
+        return {"runtime": "docker", "version": version["Version"], "driver": self.driver, "root": self.root,
+                "images": list(self.images()), "containers": list(self.containers()), "pods": []}
+
+
+def chain_id(layers):
+    import hashlib
+    chain = layers[0] if layers else "sha256:"
+    for layer in layers[1:]:
+        chain = "sha256:" + hashlib.sha256(f"{chain} {layer}".encode()).hexdigest()
+    return chain[7:]
+
+
+def fill(docker):
+    for name in NAMES:
+        docker("pull", "-q", name)
+    docker("load", "-q", "-i", FILES + "/docker-archive.tar")
+    docker("import", "-c", 'CMD ["/bin/tool"]', FILES + "/import.tar")  # without a name
+    docker("build", "-q", "-t", "built:1", FILES + "/build", env=os.environ | {"DOCKER_BUILDKIT": "0"})
+    made = ["--network", "none"]
+    tool = "/bin/tool"
+    web, odd = "registry.example/shop/web:1.0", "registry.example/odd/things:1"
+    docker("create", *made, "--name", "never-started", "--label", "why=created only", web, tool, "wait")
+    docker("run", *made, "--name", "ended", "--restart", "on-failure:0", "registry.example/base/debian:12", tool, "exit", "3", may_fail=True)
+    docker("run", *made, "--name", "changed", odd, tool, *CHANGES)
+    docker("run", *made, "--name", "of-old-tag", "registry.example/moved/tag:1", tool, "write", "/from-old", "x")
+    docker("tag", "registry.example/moved/tag:next", "registry.example/moved/tag:1")
+    docker("volume", "create", "--label", "kept=yes", "named")
+    write("/srv/host/file", "of the host\n")
+    docker("run", *made, "--name", "mounts", "-v", "named:/data", "-v", "/srv/host:/host:ro", "-v", "/anonymous", "--tmpfs", "/scratch",
+           web, tool, "write", "/data/in-volume", "x", "write", "/scratch/lost", "x", "write", "/kept", "x")
+    compose = {"project": "shop", "service": "web", "container-number": "1", "oneoff": "False", "version": "2.20.2", "config-hash": "0" * 64,
+               "project.working_dir": "/srv/shop", "project.config_files": "/srv/shop/docker-compose.yml", "depends_on": ""}
+    labels = [word for key, value in compose.items() for word in ("--label", f"com.docker.compose.{key}={value}")]
+    docker("run", "-d", *made, "--name", "shop-web-1", "--restart", "unless-stopped", *labels, web, tool, "write", "/ran", "x", "wait")
+    docker("stop", "-t", "2", "shop-web-1")
+    docker("run", *made, "--name", "by-id", "--user", "1000:1000", "--hostname", "by-id", "-e", "A=B", "-w", "/srv",
+           docker("image", "inspect", "-f", "{{.Id}}", "local.example/loaded:2"), tool, "exit", "0")
+    docker("run", *made, "--name", "of-build", "--read-only", "built:1", tool, "show", "/etc/built")
+    docker("run", *made, "--name", "for-commit", web, tool, "write", "/committed", "x", "remove", "/opt/dir")
+    docker("commit", "-a", "nobody", "-m", "by hand", "for-commit", "committed:1")
+    docker("rm", "for-commit")
+    docker("run", "-d", *made, "--name", "killed", "committed:1", tool, "write", "/ran", "x", "wait")
+    docker("kill", "killed")
+    docker("create", *made, "--name", "privileged", "--privileged", "--pid", "host", "-v", "/:/host", "committed:1")
+    docker("rmi", "--force", "local.example/loaded:1", may_fail=True)
+
+
+def main():
+    name, options = sys.argv[1], json.loads(sys.argv[2])
+    docker = Daemon(options)
+    fill(docker)
+    if options.get("running"):
+        docker("run", "-d", "--network", "none", "--name", "running", "--restart", "always", "registry.example/shop/web:1.1", "write", "/tmp/running", "x", "wait")
+        copy(docker.facts(), name + "-running")
+        docker("rm", "-f", "running")
+    tell(docker.facts())
+    docker.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What the parts share that run on the node (node.sh): commands, what containers do, what is told to the outside."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+FILES = "/run/stores/images"
+NAMES = ["registry.example/" + name for name in (
+    "base/debian:12", "shop/web:1.0", "shop/web:stable", "shop/web:1.1", "odd/things:1", "moved/tag:1", "moved/tag:next", "many/layers:1", "attested/app:1")]
+SITE = "/usr/local/lib/python3.11/site-packages"
+EVIL = "\nPackage: evil\nStatus: install ok installed\nMaintainer: Nobody <nobody@example.org>\nArchitecture: amd64\nVersion: 9.9\nDescription: installed in a container"
+# What the writable layer of a container can hold, of odd/things:1.
+CHANGES = [
+    "write", "/etc/motd", "changed", "write", "/new", "new", "append", "/var/lib/dpkg/status", EVIL, "remove", "/usr/share/doc/zlib1g",
+    "remove", "/srv/data", "mkdir", "/srv/data", "write", "/srv/data/new", "of a directory made again", "remove", "/opaque", "write", "/opaque", "a file now",
+    "remove", "/swap/file2link", "mkdir", "/swap/file2link", "write", "/swap/file2link/in", "in", "chmod", "600", "/etc/passwd", "chmod", "640", "/etc/big",
+    "chmod", "700", "/odd/a/b", "chown", "1000", "1000", "/etc/debian_version", "write", "/usr/bin/evil", "x", "chmod", "4755", "/usr/bin/evil",
+    "link", "/etc/motd", "/etc/motd.link", "link", "/odd/text", "/odd/text.link", "rename", "/odd/empty", "/odd/renamed",
+    "try-rename", "/srv/move", "/srv/moved", "symlink", "/etc/passwd", "/link", "fifo", "/fifo", "try-xattr", "/etc/group", "user.changed", "yes",
+    "sparse", "/sparse", "8000000", "remove", "/odd/absolute", "write", "/names/back\\slash", "changed", "write", "/odd/a/one", "no longer of three names",
+    "mkdir", SITE, "mkdir", SITE + "/evil-9.9.dist-info", "write", SITE + "/evil-9.9.dist-info/METADATA", "Metadata-Version: 2.1\nName: evil\nVersion: 9.9"]
+# /usr/local is no directory of odd/things:1.
+at = CHANGES.index(SITE) - 1
+CHANGES[at:at] = [word for path in ("/usr/local", "/usr/local/lib", "/usr/local/lib/python3.11") for word in ("mkdir", path)]
+
+
+def run(*words, may_fail=False, **options):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    if done.returncode and not may_fail:
+        raise SystemExit(" ".join(words) + f" ended with {done.returncode}:\n" + done.stderr.decode(errors="replace")[-3000:])
+    return done.stdout.decode(errors="surrogateescape").strip()
+
+
+def start(log, *words, **options):
+    with open(log, "wb") as file:
+        return subprocess.Popen(words, stdout=file, stderr=file, **options)
+
+
+def until(check, what, seconds=30):
+    end = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > end:
+            raise SystemExit("waited in vain for " + what)
+        time.sleep(0.05)
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def copy(facts, name):
+    """Has the disk copied as it is now, with what is true of it now."""
+    tell(facts, name)
+    print("copy", name, flush=True)
+    sys.stdin.readline()
+
+
+def tell(facts, name=None):
+    write(f"/run/stores/{name or sys.argv[1]}.facts.json", json.dumps(facts))

@@ -1,0 +1,65 @@
+"""main.py [--newer CACHE] OUT [NAME…]: makes the disks, two at a time. Run by make-stores.sh in namespaces of its own."""
+import argparse
+import concurrent.futures
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import layers
+import registry
+from disk import Disk, NotMade
+
+DISKS = {}
+
+
+def disk(name, file_system, part, **options):
+    DISKS[name] = (file_system, part, options)
+
+
+disk("docker-overlay2-ext4", "ext4", "docker", driver="overlay2", running=True)
+disk("docker-overlay2-xfs", "xfs", "docker", driver="overlay2", running=True)
+disk("docker-vfs-ext4", "ext4", "docker", driver="vfs", size="1G")
+disk("docker-btrfs", "btrfs", "docker", driver="btrfs")
+
+
+def make(work, out, name):
+    began = time.monotonic()
+    file_system, part, options = DISKS[name]
+    try:
+        made = Disk(work, out, name, file_system, options.get("size", "512M"))
+        made.minimal("/", name)
+        made.run("/", part, options)
+        made.done([name + "-running"] if options.get("running") else [])
+        print(f"{name} ({time.monotonic() - began:.0f} s)", flush=True)
+        return True
+    except (NotMade, OSError, ValueError, subprocess.SubprocessError) as why:
+        print(f"NOT MADE: {name}: {why}", flush=True)
+        subprocess.run(["umount", "-q", f"{work}/{name}.mnt"])
+        return False
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--newer", metavar="CACHE")
+    options.add_argument("out")
+    options.add_argument("names", nargs="*")
+    options = options.parse_args()
+    out = os.path.abspath(options.out)
+    os.makedirs(out, exist_ok=True)
+    unknown = set(options.names) - set(DISKS)
+    if unknown:
+        raise SystemExit("no such disk: " + ", ".join(sorted(unknown)))
+    work = tempfile.mkdtemp()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", work], check=True)
+    os.mkdir(work + "/images")
+    layers.images(work + "/images")
+    registry.serve(work + "/images")
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as pool:
+        done = list(pool.map(lambda name: make(work, out, name), options.names or DISKS))
+    if not all(done):
+        sys.exit(1)
+
+
+main()
