@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 
-from inside import CHANGES, FILES, NAMES, copy, read, run, start, tell, until, write
+from inside import CHANGES, FILES, NAMES, TO_DIRECTORY, copy, read, run, start, tell, until, write
 
 
 class Daemon:
@@ -114,9 +114,10 @@ def fill(docker):
     tool = "/bin/tool"
     web, odd = "registry.example/shop/web:1.0", "registry.example/odd/things:1"
     docker("create", *made, "--name", "never-started", "--label", "why=created only", web, tool, "wait")
-    docker("run", *made, "--name", "ended", "--restart", "on-failure:0", "registry.example/base/debian:12", tool, "exit", "3", may_fail=True)
+    docker("run", *made, "--name", "ended", "--restart", "on-failure:1", "registry.example/base/debian:12", tool, "exit", "3", may_fail=True)
+    until(lambda: docker("inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "ended") == "1 exited", "a container to end again")
     docker("run", *made, "--name", "changed", odd, tool, *CHANGES)
-    docker("run", *made, "--name", "of-old-tag", "registry.example/moved/tag:1", tool, "write", "/from-old", "x")
+    docker("run", *made, "--name", "of-old-tag", "registry.example/moved/tag:1", tool, "write", "/from-old", "x", *TO_DIRECTORY)
     docker("tag", "registry.example/moved/tag:next", "registry.example/moved/tag:1")
     docker("volume", "create", "--label", "kept=yes", "named")
     write("/srv/host/file", "of the host\n")

@@ -22,6 +22,10 @@ disk("docker-overlay2-ext4", "ext4", "docker", driver="overlay2", running=True)
 disk("docker-overlay2-xfs", "xfs", "docker", driver="overlay2", running=True)
 disk("docker-vfs-ext4", "ext4", "docker", driver="vfs", size="1G")
 disk("docker-btrfs", "btrfs", "docker", driver="btrfs")
+disk("podman-overlay-ext4", "ext4", "podman", driver="overlay", pods=True, running=True)
+disk("podman-overlay-xfs", "xfs", "podman", driver="overlay", mountopt="nodev,metacopy=on")
+disk("podman-vfs-ext4", "ext4", "podman", driver="vfs")
+disk("podman-btrfs", "btrfs", "podman", driver="btrfs", size="1G")
 
 
 def make(work, out, name):
