@@ -13,4 +13,4 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 # Namespaces of its own: what it mounts and starts ends with it, and no runtime sees the machine's network.
-exec unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec python3 "$@"' - "$here/stores/main.py" "$@"
+exec unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$@"

@@ -58,14 +58,8 @@ class Daemon:
         data = answer.get("GraphDriver", {}).get("Data") or {}
         if "UpperDir" in data:
             lower = data.get("LowerDir", "").split(":") if data.get("LowerDir") else []
-            return {"overlay": [data["UpperDir"]] + lower}
-        directory = directory()
-        places = {"vfs": "vfs/dir", "btrfs": "btrfs/subvolumes", "fuse-overlayfs": "fuse-overlayfs"}
-        if self.driver == "fuse-overlayfs":
-            folder = f"{self.root}/fuse-overlayfs/{directory}"
-            lower = read(folder + "/lower").split(":") if os.path.exists(folder + "/lower") else []
-            return {"fuse": [folder + "/diff"] + [os.path.realpath(f"{self.root}/fuse-overlayfs/{each}") for each in lower]}
-        return {"directory": f"{self.root}/{places[self.driver]}/{directory}"}
+            return {"fuse" if self.driver == "fuse-overlayfs" else "overlay": [data["UpperDir"]] + lower}
+        return {"directory": f"{self.root}/{'vfs/dir' if self.driver == 'vfs' else 'btrfs/subvolumes'}/{directory()}"}
 
     def images(self):
         shown = {image["Id"] for image in self.ask("/images/json")}
@@ -104,46 +98,55 @@ def chain_id(layers):
     return chain[7:]
 
 
+MADE = ["--network", "none"]
+TOOL = "/bin/tool"
+WEB, ODD = "registry.example/shop/web:1.0", "registry.example/odd/things:1"
+
+
+def few(docker):
+    """Two images and the containers that tell the most."""
+    for name in WEB, ODD:
+        docker("pull", "-q", name)
+    docker("create", *MADE, "--name", "never-started", "--label", "why=created only", WEB, TOOL, "wait")
+    docker("run", *MADE, "--name", "changed", ODD, TOOL, *CHANGES)
+    docker("volume", "create", "--label", "kept=yes", "named")
+    write("/srv/host/file", "of the host\n")
+    docker("run", *MADE, "--name", "mounts", "-v", "named:/data", "-v", "/srv/host:/host:ro", "-v", "/anonymous", "--tmpfs", "/scratch",
+           WEB, TOOL, "write", "/data/in-volume", "x", "write", "/scratch/lost", "x", "write", "/kept", "x")
+
+
 def fill(docker):
+    few(docker)
     for name in NAMES:
         docker("pull", "-q", name)
     docker("load", "-q", "-i", FILES + "/docker-archive.tar")
     docker("import", "-c", 'CMD ["/bin/tool"]', FILES + "/import.tar")  # without a name
     docker("build", "-q", "-t", "built:1", FILES + "/build", env=os.environ | {"DOCKER_BUILDKIT": "0"})
-    made = ["--network", "none"]
-    tool = "/bin/tool"
-    web, odd = "registry.example/shop/web:1.0", "registry.example/odd/things:1"
-    docker("create", *made, "--name", "never-started", "--label", "why=created only", web, tool, "wait")
-    docker("run", *made, "--name", "ended", "--restart", "on-failure:1", "registry.example/base/debian:12", tool, "exit", "3", may_fail=True)
-    until(lambda: docker("inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "ended") == "1 exited", "a container to end again")
-    docker("run", *made, "--name", "changed", odd, tool, *CHANGES)
-    docker("run", *made, "--name", "of-old-tag", "registry.example/moved/tag:1", tool, "write", "/from-old", "x", *TO_DIRECTORY)
+    docker("run", *MADE, "--name", "ended", "--restart", "on-failure:1", "registry.example/base/debian:12", TOOL, "exit", "3", may_fail=True)
+    docker("run", *MADE, "--name", "of-old-tag", "registry.example/moved/tag:1", TOOL, "write", "/from-old", "x", *TO_DIRECTORY)
     docker("tag", "registry.example/moved/tag:next", "registry.example/moved/tag:1")
-    docker("volume", "create", "--label", "kept=yes", "named")
-    write("/srv/host/file", "of the host\n")
-    docker("run", *made, "--name", "mounts", "-v", "named:/data", "-v", "/srv/host:/host:ro", "-v", "/anonymous", "--tmpfs", "/scratch",
-           web, tool, "write", "/data/in-volume", "x", "write", "/scratch/lost", "x", "write", "/kept", "x")
     compose = {"project": "shop", "service": "web", "container-number": "1", "oneoff": "False", "version": "2.20.2", "config-hash": "0" * 64,
                "project.working_dir": "/srv/shop", "project.config_files": "/srv/shop/docker-compose.yml", "depends_on": ""}
     labels = [word for key, value in compose.items() for word in ("--label", f"com.docker.compose.{key}={value}")]
-    docker("run", "-d", *made, "--name", "shop-web-1", "--restart", "unless-stopped", *labels, web, tool, "write", "/ran", "x", "wait")
+    docker("run", "-d", *MADE, "--name", "shop-web-1", "--restart", "unless-stopped", *labels, WEB, TOOL, "write", "/ran", "x", "wait")
     docker("stop", "-t", "2", "shop-web-1")
-    docker("run", *made, "--name", "by-id", "--user", "1000:1000", "--hostname", "by-id", "-e", "A=B", "-w", "/srv",
-           docker("image", "inspect", "-f", "{{.Id}}", "local.example/loaded:2"), tool, "exit", "0")
-    docker("run", *made, "--name", "of-build", "--read-only", "built:1", tool, "show", "/etc/built")
-    docker("run", *made, "--name", "for-commit", web, tool, "write", "/committed", "x", "remove", "/opt/dir")
+    docker("run", *MADE, "--name", "by-id", "--user", "1000:1000", "--hostname", "by-id", "-e", "A=B", "-w", "/srv",
+           docker("image", "inspect", "-f", "{{.Id}}", "local.example/loaded:2"), TOOL, "exit", "0")
+    docker("run", *MADE, "--name", "of-build", "--read-only", "built:1", TOOL, "show", "/etc/built")
+    docker("run", *MADE, "--name", "for-commit", WEB, TOOL, "write", "/committed", "x", "remove", "/opt/dir")
     docker("commit", "-a", "nobody", "-m", "by hand", "for-commit", "committed:1")
     docker("rm", "for-commit")
-    docker("run", "-d", *made, "--name", "killed", "committed:1", tool, "write", "/ran", "x", "wait")
+    docker("run", "-d", *MADE, "--name", "killed", "committed:1", TOOL, "write", "/ran", "x", "wait")
     docker("kill", "killed")
-    docker("create", *made, "--name", "privileged", "--privileged", "--pid", "host", "-v", "/:/host", "committed:1")
+    docker("create", *MADE, "--name", "privileged", "--privileged", "--pid", "host", "-v", "/:/host", "committed:1")
     docker("rmi", "--force", "local.example/loaded:1", may_fail=True)
+    until(lambda: docker("inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "ended") == "1 exited", "a container to end again")
 
 
 def main():
     name, options = sys.argv[1], json.loads(sys.argv[2])
     docker = Daemon(options)
-    fill(docker)
+    (few if options.get("few") else fill)(docker)
     if options.get("running"):
         docker("run", "-d", "--network", "none", "--name", "running", "--restart", "always", "registry.example/shop/web:1.1", "write", "/tmp/running", "x", "wait")
         copy(docker.facts(), name + "-running")

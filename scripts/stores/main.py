@@ -26,6 +26,16 @@ disk("podman-overlay-ext4", "ext4", "podman", driver="overlay", pods=True, runni
 disk("podman-overlay-xfs", "xfs", "podman", driver="overlay", mountopt="nodev,metacopy=on")
 disk("podman-vfs-ext4", "ext4", "podman", driver="vfs")
 disk("podman-btrfs", "btrfs", "podman", driver="btrfs", size="1G")
+disk("podman-buildah", "ext4", "podman", driver="overlay", few=True, buildah=True)
+disk("podman-additional", "ext4", "podman", driver="overlay", few=True, additional="/srv/images")
+disk("podman-userns", "ext4", "podman", driver="overlay", few=True, userns=True)
+disk("podman-rootless", "ext4", "podman", driver="overlay", few=True, user="u")
+disk("podman-rootless-fuse", "xfs", "podman", driver="overlay", few=True, user="u", mount_program="/usr/bin/fuse-overlayfs")
+disk("podman-rootless-vfs", "ext4", "podman", driver="vfs", few=True, user="u")
+disk("podman-moved-fuse", "ext4", "podman", driver="overlay", few=True, root="/data/containers", mount_program="/usr/bin/fuse-overlayfs")
+disk("docker-moved", "ext4", "docker", driver="overlay2", few=True, root="/data/docker")
+disk("docker-fuse", "ext4", "docker", driver="fuse-overlayfs", few=True)
+disk("docker-remapped", "ext4", "docker", driver="overlay2", few=True, settings={"userns-remap": "u"})
 
 
 def make(work, out, name):

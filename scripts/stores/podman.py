@@ -100,7 +100,8 @@ class Podman:
                 continue
             layer = self.layer("containers", one["id"])
             folder = f"{self.root}/overlay/{layer}"
-            layers = [folder + "/diff"] + [os.path.realpath(f"{self.root}/overlay/{each}") for each in read(folder + "/lower").split(":")]
+            lower = read(folder + "/lower").split(":") if os.path.exists(folder + "/lower") else []
+            layers = [folder + "/diff"] + [os.path.realpath(f"{self.root}/overlay/{each}") for each in lower]
             yield {"id": one["id"], "name": one["containername"], "image": "sha256:" + one["imageid"] if one["imageid"] else "", "image_name": one["imagename"],
                    "state": "working", "view": {"overlay": layers}}
 
@@ -120,53 +121,60 @@ class Podman:
         return facts
 
 
-def fill(podman, options):
-    names = NAMES + ["registry.example/packed/zstd:1"]
-    for name in names:
+MADE = ["--network", "none"]
+WEB, ODD = "registry.example/shop/web:1.0", "registry.example/odd/things:1"
+
+
+def few(podman):
+    """Two images and the containers that tell the most."""
+    for name in WEB, ODD:
+        podman("pull", "-q", name)
+    podman("create", *MADE, "--name", "never-started", "--label", "why=created only", WEB, TOOL, "wait")
+    podman("run", *MADE, "--name", "changed", ODD, TOOL, *CHANGES)
+    podman("volume", "create", "--label", "kept=yes", "named")
+    host = podman.home + "/host" if podman.user else "/srv/host"
+    write(host + "/file", "of the host\n")
+    podman("run", *MADE, "--name", "mounts", "-v", "named:/data", "-v", host + ":/host:ro", "-v", "/anonymous", "--tmpfs", "/scratch",
+           WEB, TOOL, "write", "/data/in-volume", "x", "write", "/scratch/lost", "x", "write", "/kept", "x")
+
+
+def fill(podman):
+    few(podman)
+    for name in NAMES + ["registry.example/packed/zstd:1"]:
         podman("pull", "-q", name)
     podman("load", "-q", "-i", FILES + "/docker-archive.tar")
     podman("import", "-q", "-c", 'CMD ["/bin/tool"]', FILES + "/import.tar")
     podman("build", "-q", "--layers", "--isolation", "chroot", "-t", "built:1", FILES + "/build")
-    made = ["--network", "none"]
-    web, odd = "registry.example/shop/web:1.0", "registry.example/odd/things:1"
-    podman("create", *made, "--name", "never-started", "--label", "why=created only", web, TOOL, "wait")
-    podman("run", *made, "--name", "ended", "--restart", "on-failure:1", "registry.example/base/debian:12", TOOL, "exit", "3", may_fail=True)
-    podman("run", *made, "--name", "changed", odd, TOOL, *CHANGES)
-    podman("run", *made, "--name", "of-old-tag", "registry.example/moved/tag:1", TOOL, "write", "/from-old", "x", *TO_DIRECTORY)
+    podman("run", *MADE, "--name", "ended", "--restart", "on-failure:1", "registry.example/base/debian:12", TOOL, "exit", "3", may_fail=True)
+    podman("run", *MADE, "--name", "of-old-tag", "registry.example/moved/tag:1", TOOL, "write", "/from-old", "x", *TO_DIRECTORY)
     podman("tag", "registry.example/moved/tag:next", "registry.example/moved/tag:1")
-    podman("volume", "create", "--label", "kept=yes", "named")
-    host = podman.home + "/host" if podman.user else "/srv/host"
-    write(host + "/file", "of the host\n")
-    podman("run", *made, "--name", "mounts", "-v", "named:/data", "-v", host + ":/host:ro", "-v", "/anonymous", "--tmpfs", "/scratch",
-           web, TOOL, "write", "/data/in-volume", "x", "write", "/scratch/lost", "x", "write", "/kept", "x")
-    podman("run", "-d", *made, "--name", "shop_web_1", "--restart", "always", "--label", "com.docker.compose.project=shop", "--label", "com.docker.compose.service=web",
-           "--label", "io.podman.compose.project=shop", "--label", "PODMAN_SYSTEMD_UNIT=podman-compose@shop.service", web, TOOL, "write", "/ran", "x", "wait")
+    podman("run", "-d", *MADE, "--name", "shop_web_1", "--restart", "always", "--label", "com.docker.compose.project=shop", "--label", "com.docker.compose.service=web",
+           "--label", "io.podman.compose.project=shop", "--label", "PODMAN_SYSTEMD_UNIT=podman-compose@shop.service", WEB, TOOL, "write", "/ran", "x", "wait")
     podman("stop", "-t", "2", "shop_web_1")
-    podman("run", *made, "--name", "by-id", "--user", "1000:1000", "--hostname", "by-id", "-e", "A=B", "-w", "/srv",
+    podman("run", *MADE, "--name", "by-id", "--user", "1000:1000", "--hostname", "by-id", "-e", "A=B", "-w", "/srv",
            podman("image", "inspect", "-f", "{{.Id}}", "local.example/loaded:2"), TOOL, "exit", "0")
-    podman("run", *made, "--name", "of-build", "--read-only", "built:1", TOOL, "show", "/etc/built")
-    podman("run", *made, "--name", "for-commit", web, TOOL, "write", "/committed", "x", "remove", "/opt/dir")
+    podman("run", *MADE, "--name", "of-build", "--read-only", "built:1", TOOL, "show", "/etc/built")
+    podman("run", *MADE, "--name", "for-commit", WEB, TOOL, "write", "/committed", "x", "remove", "/opt/dir")
     podman("commit", "-q", "-a", "nobody", "-m", "by hand", "-f", "docker", "for-commit", "committed:1")
     podman("rm", "for-commit")
-    podman("create", *made, "--name", "privileged", "--privileged", "-v", "/:/host", "committed:1")
+    podman("create", *MADE, "--name", "privileged", "--privileged", "-v", "/:/host", "committed:1")
     podman("untag", "local.example/loaded:1")
 
 
 def pods(podman):
-    made = ["--network", "none"]
-    podman("pod", "create", *made, "--name", "shop", "--label", "app=shop")
+    podman("pod", "create", *MADE, "--name", "shop", "--label", "app=shop")
     podman("run", "-d", "--pod", "shop", "--name", "shop-web", "registry.example/shop/web:1.0", TOOL, "write", "/in-pod", "x", "wait")
     podman("create", "--pod", "shop", "--name", "shop-job", "registry.example/base/debian:12", TOOL, "exit", "0")
     podman("pod", "stop", "-t", "2", "shop")
     podman("pod", "create", "--infra=false", "--name", "no-infra")
-    podman("create", *made, "--pod", "no-infra", "--name", "alone", "registry.example/base/debian:12", TOOL, "wait")
+    podman("create", *MADE, "--pod", "no-infra", "--name", "alone", "registry.example/base/debian:12", TOOL, "wait")
     write("/srv/pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: played\n  labels:\n    app: played\n  annotations:\n    note: by hand\nspec:\n  restartPolicy: Never\n  containers:\n"
           "  - name: web\n    image: registry.example/shop/web:1.0\n    command: [/bin/tool]\n    args: [write, /played, x, wait]\n    volumeMounts: [{name: kept, mountPath: /kept}]\n"
           "  initContainers:\n  - name: first\n    image: registry.example/base/debian:12\n    command: [/bin/tool, exit, '0']\n"
           "  volumes: [{name: kept, persistentVolumeClaim: {claimName: claimed}}]\n")
     # It asks for control groups, with which this version's pods start nothing where devices are filtered (their own group allows none).
     write("/run/containers.conf", MACHINE.replace('cgroups = "disabled"\n', ""))
-    podman("play", "kube", *made, "--start=false", "/srv/pod.yaml")
+    podman("play", "kube", *MADE, "--start=false", "/srv/pod.yaml")
     write("/run/containers.conf", MACHINE)
     os.makedirs("/etc/systemd/system", exist_ok=True)
     write("/etc/systemd/system/container-shop_web_1.service", podman("generate", "systemd", "--new", "--name", "shop_web_1") + "\n")
@@ -179,7 +187,7 @@ def buildah(podman):
     """Containers that buildah works in, which Podman's own records do not have."""
     do = lambda *words: podman(*words, program="buildah")
     do("from", "--name", "working", "registry.example/shop/web:1.0")
-    do("run", "--isolation", "chroot", "--network", "none", "working", "--", TOOL, "write", "/worked", "x", "remove", "/opt/dir")
+    do("run", "--isolation", "chroot", "working", "--", TOOL, "write", "/worked", "x", "remove", "/opt/dir")
     do("config", "--label", "made=by buildah", "--cmd", "/bin/tool", "working")
     do("commit", "-q", "working", "localhost/worked:1")
     do("run", "--isolation", "chroot", "working", "--", TOOL, "write", "/not-committed", "x")
@@ -203,7 +211,7 @@ def main():
         without = Podman({**options, "additional": None})
         additional(without, options)
         podman = Podman(options)
-    fill(podman, options)
+    (few if options.get("few") else fill)(podman)
     for part in (pods, buildah):
         if options.get(part.__name__):
             part(podman)
