@@ -12,5 +12,9 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+# A client of the CRI, while there is a network to fetch what it is made of.
+CRI=$(mktemp); export CRI
+trap 'rm -f "$CRI"' EXIT
+(cd "$here/cri" && go build -o "$CRI" .)
 # Namespaces of its own: what it mounts and starts ends with it, and no runtime sees the machine's network.
-exec unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$@"
+unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$@"

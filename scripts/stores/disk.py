@@ -52,6 +52,7 @@ class Disk:
             write(root + "/etc/os-release", file.read())
         write(root + "/etc/hostname", hostname + "\n")
         write(root + "/etc/hosts", "127.0.0.1 localhost registry.example\n")
+        write(root + "/etc/resolv.conf", "nameserver 127.0.0.1\n")
         write(root + "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\ncontainers:x:999:999::/nonexistent:/bin/false\n")
         write(root + "/etc/group", "root:x:0:\nnogroup:x:65534:\ndocker:x:998:\nu:x:1000:\n")
         write(root + "/etc/subuid", "u:100000:65536\ncontainers:2147483647:2147483648\n")
@@ -66,7 +67,7 @@ class Disk:
     def run(self, system, part, options):
         """Runs a part on the node; it may ask for copies of the disk meanwhile."""
         words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"{HERE}/node.sh", self.mount, system, self.work,
-                 "python3", f"/run/scripts/stores/{part}.py", self.name, json.dumps(options)]
+                 part, self.name, json.dumps(options)]
         with open(f"{self.work}/{self.name}.log", "w+b") as log:
             process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
             for line in process.stdout:
@@ -106,9 +107,8 @@ class Disk:
         os.makedirs(trees)
         try:
             for each in facts["images"] + facts["containers"]:
-                view = each.pop("view", None)
+                view, file = each.pop("view", None), each.pop("file", each["id"].removeprefix("sha256:"))
                 if view is not None:
-                    file = each["id"].removeprefix("sha256:")
                     self.list(view, f"{trees}/{file}")
                     each["tree"] = f"{name}.trees/{file}"
         finally:

@@ -156,6 +156,8 @@ def layers(folder):
     made["between"] = Layer().gone("twice").done()
     for number in range(24):
         made[f"small{number}"] = Layer().dirs("small").add(f"small/{number}", f"{number}\n").add("small/last", f"{number}\n").done()
+    with open(folder + "/base/usr/bin/tool", "rb") as tool:
+        made["pause"] = Layer().dirs("usr", "usr/bin").add("usr/bin/tool", tool.read(), mode=0o755).done()
     return made
 
 
@@ -326,8 +328,11 @@ def images(folder):
     names["registry.example/moved/tag:next"] = all_.manifest(["base", "web", "next"])
     names["registry.example/many/layers:1"] = all_.manifest(["base"] + [f"small{number}" for number in range(24)], how="plain")
     names["registry.example/packed/zstd:1"] = all_.manifest(["base", "middle", "next"], how="zstd", created="2026-02-01T00:00:00Z")
+    # For where it is fetched and not unpacked: its tree is that of loaded:1, its chain of layers no other's.
+    names["registry.example/only/fetched:1"] = all_.manifest(["base", "middle", "empty"], how="zstd")
     names["registry.example/attested/app:1"] = all_.attested(
         all_.manifest(["base", "twice"]), all_.manifest(["twice"], architecture="arm64"))
+    names["registry.example/pause/pause:3.9"] = all_.manifest(["pause"], Entrypoint=["/usr/bin/tool", "wait"], Cmd=[])
     names["local.example/loaded:1"] = all_.manifest(["base", "middle"])
     names["local.example/loaded:2"] = all_.manifest(["base", "middle", "next"], how="plain")
     all_.write(folder)

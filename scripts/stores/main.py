@@ -36,6 +36,11 @@ disk("podman-moved-fuse", "ext4", "podman", driver="overlay", few=True, root="/d
 disk("docker-moved", "ext4", "docker", driver="overlay2", few=True, root="/data/docker")
 disk("docker-fuse", "ext4", "docker", driver="fuse-overlayfs", few=True)
 disk("docker-remapped", "ext4", "docker", driver="overlay2", few=True, settings={"userns-remap": "u"})
+disk("containerd-overlayfs-ext4", "ext4", "containerd", snapshotter="overlayfs", running=True)
+disk("containerd-overlayfs-xfs", "xfs", "containerd", snapshotter="overlayfs")
+disk("containerd-native-ext4", "ext4", "containerd", snapshotter="native", size="1G")
+disk("containerd-btrfs", "btrfs", "containerd", snapshotter="btrfs", size="1G")
+disk("containerd-discard", "ext4", "containerd", snapshotter="overlayfs", discard=True)
 
 
 def make(work, out, name):
@@ -70,6 +75,8 @@ def main():
     os.mkdir(work + "/images")
     layers.images(work + "/images")
     registry.serve(work + "/images")
+    if "CRI" in os.environ:
+        subprocess.run(["cp", os.environ["CRI"], work + "/cri"], check=True)
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as pool:
         done = list(pool.map(lambda name: make(work, out, name), options.names or DISKS))
     if not all(done):

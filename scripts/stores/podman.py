@@ -76,6 +76,10 @@ class Podman:
         for number in dict.fromkeys(self("image", "ls", "-a", "-q", "--no-trunc").split()):
             number = number.removeprefix("sha256:")
             image = self.ask("image", "inspect", number)[0]
+            if image["Id"] != number:  # a list of images, which is told by what is in it
+                names = [name for each in self.ask("image", "ls", "--no-trunc", "--format", "json") if each["Id"] == number for name in each["Names"]]
+                yield {"id": "sha256:" + number, "names": names, "list": [each["digest"] for each in self.ask("manifest", "inspect", number)["manifests"]]}
+                continue
             shown = number in self("image", "ls", "-q", "--no-trunc")
             yield {"id": "sha256:" + image["Id"], "names": sorted(image["RepoTags"] or []), "digests": sorted(image["RepoDigests"] or []),
                    "shown": shown, "history_names": sorted(image.get("NamesHistory") or []), "created": image["Created"], "labels": image["Labels"] or {},

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# suite.sh CACHE SUITE: CACHE/SUITE, a Debian of another suite with the container runtimes it has, whose programs run on the disks' nodes.
+# Says on its last line what kept it from being made.
+set -euo pipefail
+root=$1/$2 suite=$2
+if [ -e "$root/made" ]; then exit; fi
+rm -rf "$root"; mkdir -p "$root"
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2> /dev/null | grep -ohE 'https?://[^ ]*/debian/?( |$)' | head -1 || true)
+debootstrap --variant=minbase "$suite" "$root" "${mirror:-http://deb.debian.org/debian}" > "$1/$suite.log" 2>&1
+printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"; chmod +x "$root/usr/sbin/policy-rc.d"
+cp /etc/resolv.conf "$root/etc/"; cp /etc/hosts "$root/etc/"
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+echo 'Acquire::Check-Valid-Until "false";' > "$root/etc/apt/apt.conf.d/90old" # a mirror may be behind
+chroot "$root" apt-get update -qq >> "$1/$suite.log" 2>&1
+wanted=()
+for name in python3-minimal docker.io docker-cli docker-buildx docker-compose podman buildah skopeo containerd containerd-stargz-grpc nerdctl cri-o cri-tools runc crun conmon \
+  catatonit fuse-overlayfs fuse3 uidmap iptables netavark aardvark-dns passt erofs-utils btrfs-progs xfsprogs iproute2 zstd; do
+  if chroot "$root" apt-cache show "$name" > /dev/null 2>&1; then wanted+=("$name"); fi
+done
+chroot "$root" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >> "$1/$suite.log" 2>&1
+chroot "$root" apt-get clean
+touch "$root/made"
