@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # make-stores.sh [--newer CACHE] OUT [NAME…]: disks of nodes on which real container runtimes wrote their stores, OUT/NAME.raw, and what is
 # true of each, OUT/NAME.json and OUT/NAME.trees/, as the runtime and the kernel tell it (scripts/stores/). Without names, all that the packages
-# of Debian 12 can make. Needs root; takes what it lacks from there.
+# of Debian 12 can make; with --newer, all that those of Debian's later suites can, which are put into CACHE. Needs root; takes what it lacks from there.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 missing=()
 for pair in dockerd:docker.io podman:podman buildah:buildah skopeo:skopeo fuse-overlayfs:fuse-overlayfs crun:crun newuidmap:uidmap containerd:containerd runc:runc \
-  musl-gcc:musl-tools mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils ip:iproute2 zstd:zstd; do
+  musl-gcc:musl-tools mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils debootstrap:debootstrap catatonit:catatonit ip:iproute2 zstd:zstd; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -16,5 +16,8 @@ fi
 CRI=$(mktemp); export CRI
 trap 'rm -f "$CRI"' EXIT
 (cd "$here/cri" && go build -o "$CRI" .)
+if [ "${1:-}" = --newer ]; then
+  for suite in trixie sid; do bash "$here/stores/suite.sh" "${2:?}" $suite || echo "not to be had: $suite: $(tail -n 1 "$2/$suite.log")"; done
+fi
 # Namespaces of its own: what it mounts and starts ends with it, and no runtime sees the machine's network.
 unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$@"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from inside import CHANGES, FILES, TO_DIRECTORY, copy, read, run, start, tell, until, write
+from snapshots import Store, alike
 
 TOOL = "/bin/tool"
 ROOT = "/var/lib/containerd"
@@ -28,6 +29,7 @@ root = "/var/lib/containerd"
 [plugins."io.containerd.cri.v1.images"]
   snapshotter = "%(snapshotter)s"
   discard_unpacked_layers = %(discard)s
+  use_local_image_pull = true
   [plugins."io.containerd.cri.v1.images".pinned_images]
     sandbox = "registry.example/pause/pause:3.9"
   [plugins."io.containerd.cri.v1.images".registry]
@@ -36,16 +38,20 @@ root = "/var/lib/containerd"
   disable_apparmor = true
   restrict_oom_score_adj = true
 '''
+EROFS = '''[plugins."io.containerd.service.v1.diff-service"]
+  default = ["erofs", "walking"]
+'''
 
 
-class Containerd:
+class Containerd(Store):
     def __init__(self, options):
+        super().__init__(ROOT)
         self.options = options
         self.snapshotter = options["snapshotter"]
         self.version = run("containerd", "--version").split()[2]
         values = {"snapshotter": self.snapshotter, "discard": str(bool(options.get("discard"))).lower()}
-        newer = self.version.lstrip("v").startswith("2")
-        write("/etc/containerd/config.toml", (CONFIG_3 if newer else CONFIG) % values)
+        newer = self.newer = self.version.lstrip("v").startswith("2")
+        write("/etc/containerd/config.toml", (CONFIG_3 if newer else CONFIG) % values + (EROFS if self.snapshotter == "erofs" else ""))
         if newer:
             write("/etc/containerd/certs.d/registry.example/hosts.toml", 'server = "http://registry.example"\n[host."http://registry.example"]\n')
         self.process = start("/run/containerd.log", "containerd")
@@ -54,96 +60,16 @@ class Containerd:
         if self.process.poll() is not None:
             raise SystemExit("containerd: " + read("/run/containerd.log")[-2000:])
 
-    def ctr(self, *words, namespace="default", **options):
-        return run("ctr", "-n", namespace, *words, **options)
-
     def cri(self, *words, **options):
         return run("/run/stores/cri", "/run/containerd/containerd.sock", *words, **options)
 
     def pull(self, name, *more):
-        self.ctr("images", "pull", "--plain-http", "--snapshotter", self.snapshotter, *more, name)
+        more = [*more, "--local"] if self.newer else more
+        self.ctr("images", "pull", "--plain-http", *(more if "--snapshotter" in more else ["--snapshotter", self.snapshotter, *more]), name)
 
     def stop(self):
         self.process.terminate()
         self.process.wait()
-
-    # Facts: blobs by their digests, layers' places by the mounts that the snapshotter gives out.
-
-    def blob(self, digest):
-        path = f"{ROOT}/io.containerd.content.v1.content/blobs/sha256/{digest[7:]}"
-        return json.loads(read(path)) if os.path.exists(path) else None
-
-    def manifests(self, digest, found=None):
-        """All that a target leads to: (digest, document or None, descriptor)."""
-        found = [] if found is None else found
-        document = self.blob(digest)
-        found.append((digest, document))
-        for each in (document or {}).get("manifests", []):
-            self.manifests(each["digest"], found)
-        return found
-
-    def snapshots(self, namespace, snapshotter):
-        lines = self.ctr("snapshots", "--snapshotter", snapshotter, "ls", namespace=namespace, may_fail=True).splitlines()[1:]
-        return {line.split()[0]: line.split()[-1] for line in lines if line.strip()}
-
-    def mounts(self, namespace, snapshotter, key):
-        words = self.ctr("snapshots", "--snapshotter", snapshotter, "mounts", "/there", key, namespace=namespace)
-        return self.view(words)
-
-    def view(self, words):
-        """Of `mount -t TYPE SOURCE TARGET -o OPTIONS`, one line for each mount."""
-        lines = [line.split() for line in words.splitlines() if line.strip()]
-        kind, source, options = lines[-1][2], lines[-1][3], dict(each.partition("=")[::2] for each in lines[-1][-1].split(","))
-        if kind == "overlay":
-            return {"overlay": ([options["upperdir"]] if "upperdir" in options else []) + options["lowerdir"].split(":")}
-        if kind == "btrfs":
-            return {"directory": next((each["path"] for each in subvolumes() if each["ID"] == options["subvolid"]), "")}
-        return {"directory": source}
-
-    def committed(self, namespace, snapshotter, chain):
-        """Where a committed snapshot lies: a view is made of it for a moment, which shows that itself, or, of btrfs, a snapshot of it."""
-        do = lambda *words: self.ctr("snapshots", "--snapshotter", snapshotter, *words, namespace=namespace, may_fail=True)
-        while True:  # nothing refers to the view: it may be collected before it is asked for
-            do("view", "moment", chain)
-            words = do("mounts", "/there", "moment")
-            view = self.view(words) if words else None
-            if view and snapshotter == "btrfs":
-                known = subvolumes()
-                parent = next((each["parent_uuid"] for each in known if each["path"] == view["directory"]), None)
-                view = next(({"directory": each["path"]} for each in known if each["uuid"] == parent), None)
-            do("rm", "moment")
-            if view:
-                return view
-
-    def images(self, namespace):
-        targets = {}
-        for line in self.ctr("images", "ls", namespace=namespace).splitlines()[1:]:
-            words = line.split()
-            targets.setdefault(words[2], []).append(words[0])
-        snapshotters = {each: self.snapshots(namespace, each) for each in ("overlayfs", "native", "btrfs", "erofs")}
-        for target, names in sorted(targets.items()):
-            parts = self.manifests(target)
-            attested = {each["digest"] for _, document in parts for each in (document or {}).get("manifests", [])
-                        if (each.get("annotations") or {}).get("vnd.docker.reference.type") == "attestation-manifest"}
-            image = {"namespace": namespace, "id": "", "names": sorted(names), "target": target, "digests": [digest for digest, document in parts if document],
-                     "absent": [digest for digest, document in parts if not document], "attestations": sorted(attested), "unpacked": []}
-            for digest, document in parts:
-                if document is None or "layers" not in document or digest in attested:
-                    continue
-                config = self.blob(document["config"]["digest"])
-                if config is None or config.get("architecture") not in ("amd64", None):
-                    continue
-                layers = config["rootfs"]["diff_ids"]
-                image |= {"id": document["config"]["digest"], "created": config.get("created"), "labels": (config.get("config") or {}).get("Labels") or {}, "layers": layers,
-                          "layer_blobs": [each["digest"] for each in document["layers"]],
-                          "absent_layers": [each["digest"] for each in document["layers"] if not os.path.exists(f"{ROOT}/io.containerd.content.v1.content/blobs/sha256/{each['digest'][7:]}")]}
-                chain = chain_id(layers)
-                for snapshotter, keys in snapshotters.items():
-                    if chain in keys:
-                        image["unpacked"].append(snapshotter)
-                        image.setdefault("view", self.committed(namespace, snapshotter, chain))
-                image["file"] = f"{namespace}-{image['id'][7:]}"
-            yield image
 
     def containers(self, namespace):
         statuses = {each["id"]: each for each in self.statuses} if namespace == "k8s.io" else {}
@@ -170,10 +96,7 @@ class Containerd:
     def facts(self):
         self.statuses, self.sandboxes = json.loads(self.cri("ps")) or [], json.loads(self.cri("pods")) or []
         images = [image for namespace in ("default", "k8s.io") for image in self.images(namespace)]
-        for image in images:  # what is not unpacked shows what one shows that differs by a layer without anything in it
-            like = next((each for each in images if each["unpacked"] and [layer for layer in image.get("layers", []) if layer != EMPTY] == each.get("layers")), None)
-            if not image["unpacked"] and like:
-                image["view"], image["file"] = like["view"], f"{image['namespace']}-{image['id'][7:]}"
+        alike(images)
         self.configs = {(image["namespace"], name): image["id"] for image in images for name in image["names"]}
         containers = [one for namespace in ("default", "k8s.io") for one in self.containers(namespace)]
         pods = [{"id": each["id"], "name": each["metadata"]["name"], "namespace": each["metadata"]["namespace"], "uid": each["metadata"]["uid"],
@@ -183,25 +106,7 @@ class Containerd:
         return {"runtime": "containerd", "version": self.version, "driver": self.snapshotter, "root": ROOT, "images": images, "containers": containers, "pods": pods}
 
 
-EMPTY = "sha256:84ff92691f909a05b224e1c56abb4864f01b4f8e3c854e4bb4c7baf1d3f6d652"
 STATES = {None: "created", 0: "created", 1: "running", 2: "exited", 3: "unknown"}
-
-
-def chain_id(layers):
-    import hashlib
-    chain = layers[0] if layers else "sha256:"
-    for layer in layers[1:]:
-        chain = "sha256:" + hashlib.sha256(f"{chain} {layer}".encode()).hexdigest()
-    return chain
-
-
-def subvolumes():
-    found = []
-    for line in run("btrfs", "subvolume", "list", "-u", "-q", "/").splitlines():
-        words, _, path = line.replace("top level", "level").partition(" path ")
-        words = words.split()
-        found.append(dict(zip(words[::2], words[1::2])) | {"path": "/" + path})
-    return found
 
 
 def by_ctr(containerd):
@@ -215,7 +120,7 @@ def by_ctr(containerd):
     ctr("content", "fetch", "--plain-http", "registry.example/only/fetched:1")  # never unpacked
     ctr("images", "import", "--no-unpack", FILES + "/oci-archive.tar", may_fail=True)
     if containerd.snapshotter == "overlayfs":
-        ctr("images", "pull", "--plain-http", "--snapshotter", "native", BASE)  # of two snapshotters
+        containerd.pull(BASE, "--snapshotter", "native")  # of two snapshotters
     ctr("containers", "create", *snapshotter, "--label", "why=created only", WEB, "never-started", TOOL, "wait")
     ctr("run", *snapshotter, ODD, "changed", TOOL, *CHANGES)
     ctr("run", *snapshotter, BASE, "to-directory", TOOL, *TO_DIRECTORY)

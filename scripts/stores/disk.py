@@ -122,12 +122,20 @@ class Disk:
     def list(self, view, file):
         """The tree as the kernel shows it: a directory, or layers (the uppermost first) merged by overlayfs."""
         at = lambda path: self.mount + path
-        if "directory" in view:
-            return self.listing(at(view["directory"]), file)
         merged, empty = f"{self.work}/{self.name}.merged", f"{self.work}/{self.name}.empty"
         os.makedirs(merged, exist_ok=True)
         os.makedirs(empty, exist_ok=True)  # at the bottom, as one layer alone is not merged
+        if "directory" in view:
+            if not view["directory"].endswith("/layer.erofs"):
+                return self.listing(at(view["directory"]), file)
+            run("mount", "-t", "erofs", "-o", "loop,ro", at(view["directory"]), merged)
+            self.listing(merged, file)
+            return run("umount", merged)
         layers = [at(path) for path in view.get("overlay") or view["fuse"]] + [empty]
+        images = [layer[:-2] + "layer.erofs" for layer in layers]
+        for layer, image in zip(layers, images):
+            if os.path.exists(image):
+                run("mount", "-t", "erofs", "-o", "loop,ro", image, layer)
         # Relative names are short enough for a mount's page of options.
         base = os.path.commonpath(layers[:-1]) if len(layers) > 2 else os.path.dirname(layers[0])
         lower = ":".join([os.path.relpath(layer, base) for layer in layers[:-1]] + [empty])
@@ -139,6 +147,9 @@ class Disk:
             self.listing(merged, file)
         finally:
             subprocess.run(["umount", merged], check=True)
+            for layer, image in zip(layers, images):
+                if os.path.exists(image):
+                    subprocess.run(["umount", layer], check=True)
 
     @staticmethod
     def listing(folder, file):

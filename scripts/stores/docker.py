@@ -6,13 +6,24 @@ import socket
 import sys
 
 from inside import CHANGES, FILES, NAMES, TO_DIRECTORY, copy, read, run, start, tell, until, write
+from snapshots import Store, chain_id
 
 
 class Daemon:
     def __init__(self, options):
+        self.options = options
         self.root = options.get("root", "/var/lib/docker")
         self.driver = options["driver"]
         settings = {"storage-driver": self.driver, "insecure-registries": ["registry.example"]} | options.get("settings", {})
+        # Of a daemon that leaves images to containerd: to its own, or to the machine's.
+        self.store = None
+        if options.get("containerd"):
+            settings["features"] = {"containerd-snapshotter": True}
+            system = options["containerd"] == "system"
+            self.store = Store("/var/lib/containerd") if system else Store(f"{self.root}/containerd/daemon", "/var/run/docker/containerd/containerd.sock")
+            if system:
+                self.system = start("/run/containerd.log", "containerd")
+                until(lambda: os.path.exists("/run/containerd/containerd.sock"), "containerd")
         if self.root != "/var/lib/docker":
             settings["data-root"] = self.root
         write("/etc/docker/daemon.json", json.dumps(settings, indent=2) + "\n")
@@ -46,8 +57,10 @@ class Daemon:
         return run("/usr/bin/docker", *words, **options)
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait()
+        for process in self.process, getattr(self, "system", None):
+            if process:
+                process.terminate()
+                process.wait()
 
     # Where the kernel finds the tree of a layer: of overlay2 the daemon says it, of others its own records do.
 
@@ -55,6 +68,8 @@ class Daemon:
         return read(f"{self.root}/image/{self.driver}/layerdb/sha256/{chain}/cache-id")
 
     def view(self, answer, directory):
+        if self.store:
+            return self.store.mounts("moby", self.driver, answer["Id"])
         data = answer.get("GraphDriver", {}).get("Data") or {}
         if "UpperDir" in data:
             lower = data.get("LowerDir", "").split(":") if data.get("LowerDir") else []
@@ -62,19 +77,28 @@ class Daemon:
         return {"directory": f"{self.root}/{'vfs/dir' if self.driver == 'vfs' else 'btrfs/subvolumes'}/{directory()}"}
 
     def images(self):
+        if self.store:
+            shown = {image["Id"]: image for image in self.ask("/images/json?all=1")}
+            for image in self.store.images("moby"):
+                told = shown.get(image["target"], {})
+                names = {"names": sorted(told.get("RepoTags") or []), "refs": image["names"], "digests": sorted(told.get("RepoDigests") or []), "blobs": image["digests"],
+                         "shown": bool(told)}
+                yield image | names
+            return
         shown = {image["Id"] for image in self.ask("/images/json")}
         for image in self.ask("/images/json?all=1"):
             answer = self.ask(f"/images/{image['Id']}/json")
             chain = chain_id(answer["RootFS"].get("Layers") or [])
             yield {"id": answer["Id"], "names": sorted(answer["RepoTags"] or []), "digests": sorted(answer["RepoDigests"] or []),
                    "shown": answer["Id"] in shown, "created": answer.get("Created"), "labels": (answer["Config"] or {}).get("Labels") or {},
-                   "layers": answer["RootFS"].get("Layers") or [], "view": self.view(answer, lambda: self.layer(chain))}
+                   "layers": answer["RootFS"].get("Layers") or [], "view": self.view(answer, lambda: self.layer(chain[7:]))}
 
     def containers(self):
         for each in self.ask("/containers/json?all=1"):
             answer = self.ask(f"/containers/{each['Id']}/json")
             changes = self.ask(f"/containers/{each['Id']}/changes") or []
-            yield {"id": answer["Id"], "name": answer["Name"].lstrip("/"), "image": answer["Image"], "image_name": answer["Config"]["Image"],
+            more = {"manifest": answer["ImageManifestDescriptor"]["digest"]} if answer.get("ImageManifestDescriptor") else {}
+            yield more | {"id": answer["Id"], "name": answer["Name"].lstrip("/"), "image": answer["Image"], "image_name": answer["Config"]["Image"],
                    "state": answer["State"]["Status"], "exit_code": answer["State"]["ExitCode"], "command": [answer["Path"], *answer["Args"]],
                    "created": answer["Created"], "started": answer["State"]["StartedAt"], "finished": answer["State"]["FinishedAt"],
                    "labels": answer["Config"]["Labels"] or {}, "restart": answer["HostConfig"]["RestartPolicy"]["Name"],
@@ -86,16 +110,13 @@ class Daemon:
 
     def facts(self):
         version = self.ask("/version")
-        return {"runtime": "docker", "version": version["Version"], "driver": self.driver, "root": self.root,
-                "images": list(self.images()), "containers": list(self.containers()), "pods": []}
-
-
-def chain_id(layers):
-    import hashlib
-    chain = layers[0] if layers else "sha256:"
-    for layer in layers[1:]:
-        chain = "sha256:" + hashlib.sha256(f"{chain} {layer}".encode()).hexdigest()
-    return chain[7:]
+        more = {"containerd_root": self.store.root} if self.store else {}
+        images, containers = list(self.images()), list(self.containers())
+        if self.store:  # by which containers name what their image's name points at
+            configs = {image["target"]: image["id"] for image in images}
+            containers = [one | {"image": configs.get(one["image"], ""), "image_target": one["image"]} for one in containers]
+        return more | {"runtime": "docker", "version": version["Version"], "driver": self.driver, "root": self.root,
+                "images": images, "containers": containers, "pods": []}
 
 
 MADE = ["--network", "none"]
@@ -122,6 +143,8 @@ def fill(docker):
     docker("load", "-q", "-i", FILES + "/docker-archive.tar")
     docker("import", "-c", 'CMD ["/bin/tool"]', FILES + "/import.tar")  # without a name
     docker("build", "-q", "-t", "built:1", FILES + "/build", env=os.environ | {"DOCKER_BUILDKIT": "0"})
+    if docker.options.get("buildkit"):
+        docker("build", "-q", "--network", "none", *(["--provenance=true"] if docker.store else []), "-t", "built:2", FILES + "/build", env=os.environ | {"DOCKER_BUILDKIT": "1"})
     docker("run", *MADE, "--name", "ended", "--restart", "on-failure:1", "registry.example/base/debian:12", TOOL, "exit", "3", may_fail=True)
     docker("run", *MADE, "--name", "of-old-tag", "registry.example/moved/tag:1", TOOL, "write", "/from-old", "x", *TO_DIRECTORY)
     docker("tag", "registry.example/moved/tag:next", "registry.example/moved/tag:1")

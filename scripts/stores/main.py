@@ -41,15 +41,42 @@ disk("containerd-overlayfs-xfs", "xfs", "containerd", snapshotter="overlayfs")
 disk("containerd-native-ext4", "ext4", "containerd", snapshotter="native", size="1G")
 disk("containerd-btrfs", "btrfs", "containerd", snapshotter="btrfs", size="1G")
 disk("containerd-discard", "ext4", "containerd", snapshotter="overlayfs", discard=True)
+# By newer ones.
+disk("docker26-overlay2-ext4", "ext4", "docker", suite="trixie", driver="overlay2", buildkit=True)
+disk("docker26-containerd-ext4", "ext4", "docker", suite="trixie", driver="overlayfs", containerd="own", buildkit=True, running=True)
+disk("docker28-overlay2-xfs", "xfs", "docker", suite="sid", driver="overlay2", buildkit=True)
+disk("docker28-containerd-ext4", "ext4", "docker", suite="sid", driver="overlayfs", containerd="own", buildkit=True)
+disk("docker28-containerd-system", "xfs", "docker", suite="sid", driver="overlayfs", containerd="system", buildkit=True)
+disk("docker28-btrfs", "btrfs", "docker", suite="sid", driver="btrfs", few=True)
+disk("docker28-containerd-btrfs", "btrfs", "docker", suite="sid", driver="btrfs", containerd="own", few=True)
+disk("podman54-overlay-ext4", "ext4", "podman", suite="trixie", driver="overlay", pods=True, running=True)
+disk("podman54-rootless", "xfs", "podman", suite="trixie", driver="overlay", few=True, user="u")
+disk("podman54-btrfs", "btrfs", "podman", suite="trixie", driver="btrfs", few=True)
+disk("podman58-overlay-xfs", "xfs", "podman", suite="sid", driver="overlay", mountopt="nodev,metacopy=on", pods=True)
+disk("podman58-vfs-ext4", "ext4", "podman", suite="sid", driver="vfs", few=True)
+disk("podman58-rootless", "ext4", "podman", suite="sid", driver="overlay", few=True, user="u")
+disk("podman58-buildah", "ext4", "podman", suite="sid", driver="overlay", few=True, buildah=True)
+disk("podman58-userns", "ext4", "podman", suite="sid", driver="overlay", few=True, userns=True)
+disk("podman58-composefs", "ext4", "podman", suite="sid", driver="overlay", few=True, composefs=True)
+disk("containerd17-overlayfs-ext4", "ext4", "containerd", suite="trixie", snapshotter="overlayfs")
+disk("containerd21-overlayfs-xfs", "xfs", "containerd", suite="sid", snapshotter="overlayfs", running=True)
+disk("containerd21-erofs", "ext4", "containerd", suite="sid", snapshotter="erofs")
+disk("containerd21-native", "ext4", "containerd", suite="sid", snapshotter="native", size="1G")
+disk("containerd21-btrfs", "btrfs", "containerd", suite="sid", snapshotter="btrfs", size="1G")
 
 
-def make(work, out, name):
+def make(work, out, name, cache):
     began = time.monotonic()
     file_system, part, options = DISKS[name]
     try:
+        if "suite" in options and not cache:
+            raise NotMade("it needs --newer")
         made = Disk(work, out, name, file_system, options.get("size", "512M"))
-        made.minimal("/", name)
-        made.run("/", part, options)
+        system = f"{cache}/{options['suite']}" if "suite" in options else "/"
+        if not os.path.exists(system + "/usr/bin/python3"):
+            raise NotMade(f"there is no {options['suite']}")
+        made.minimal(system, name)
+        made.run(system, part, options)
         made.done([name + "-running"] if options.get("running") else [])
         print(f"{name} ({time.monotonic() - began:.0f} s)", flush=True)
         return True
@@ -77,8 +104,10 @@ def main():
     registry.serve(work + "/images")
     if "CRI" in os.environ:
         subprocess.run(["cp", os.environ["CRI"], work + "/cri"], check=True)
+    # Of a newer system none, or, if asked for, only those.
+    names = options.names or [name for name, (_, _, more) in DISKS.items() if ("suite" in more) == bool(options.newer)]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as pool:
-        done = list(pool.map(lambda name: make(work, out, name), options.names or DISKS))
+        done = list(pool.map(lambda name: make(work, out, name, options.newer and os.path.abspath(options.newer)), names))
     if not all(done):
         sys.exit(1)
 

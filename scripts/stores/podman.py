@@ -52,9 +52,10 @@ class Podman:
     def layer(self, kind, number):
         records = []
         for folder in [self.root] + ([self.options["additional"]] if self.options.get("additional") else []):
-            path = f"{folder}/{self.driver}-{kind}/{kind}.json"
-            if os.path.exists(path):
-                records += json.loads(read(path))
+            for name in f"{kind}.json", f"volatile-{kind}.json":
+                path = f"{folder}/{self.driver}-{kind}/{name}"
+                if os.path.exists(path):
+                    records += json.loads(read(path))
         return next((record.get("layer", "") for record in records if record["id"] == number), "")
 
     def view(self, driver, kind, number):
@@ -112,6 +113,7 @@ class Podman:
     def pods(self):
         for number in self("pod", "ls", "-q", "--no-trunc").split():
             pod = self.ask("pod", "inspect", number)
+            pod = pod[0] if isinstance(pod, list) else pod
             yield {"id": pod["Id"], "name": pod["Name"], "state": pod["State"], "created": pod["Created"], "labels": pod.get("Labels") or {},
                    "infra": pod.get("InfraContainerID", ""), "containers": sorted(one["Id"] for one in pod.get("Containers") or [])}
 

@@ -3,6 +3,7 @@ import hashlib
 import http.server
 import json
 import re
+import socketserver
 import threading
 
 
@@ -44,8 +45,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass  # who hangs up has what it wants
+
+
+class NoTls(socketserver.BaseRequestHandler):
+    """Answers so that who begins with TLS goes on without it, if it may."""
+
+    def handle(self):
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+
+
 def serve(folder):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 80), Handler)
+    threading.Thread(target=socketserver.ThreadingTCPServer(("127.0.0.1", 443), NoTls).serve_forever, daemon=True).start()
+    server = Server(("127.0.0.1", 80), Handler)
     server.folder = folder
     with open(folder + "/refs.json") as file:
         server.names = json.load(file)
