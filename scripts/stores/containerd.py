@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from inside import CHANGES, FILES, TO_DIRECTORY, copy, read, run, start, tell, until, write
+from inside import CHANGES, FILES, TO_DIRECTORY, archive, copy, read, run, start, tell, until, write
 from snapshots import Store, alike
 
 TOOL = "/bin/tool"
@@ -166,6 +166,13 @@ def pod(namespace, name, uid):
             "log_directory": logs, "linux": {"cgroup_parent": "/kubepods", "security_context": {"namespace_options": {"network": 2}}}}
 
 
+def save(containerd):
+    containerd.ctr("images", "export", archive("one.oci.tar"), ODD)
+    containerd.ctr("images", "export", archive("many.oci.tar"), WEB, "registry.example/shop/web:stable", "registry.example/packed/zstd:1", "registry.example/many/layers:1",
+                   "registry.example/only/fetched:1")
+    containerd.ctr("images", "export", "--platform", "linux/amd64", archive("attested.oci.tar"), "registry.example/attested/app:1")
+
+
 def main():
     options = json.loads(sys.argv[2])
     containerd = Containerd(options)
@@ -174,6 +181,8 @@ def main():
     by_cri(containerd)
     if options.get("running"):
         copy(containerd.facts(), sys.argv[1] + "-running")
+    if options.get("archives"):
+        save(containerd)
     containerd.cri("stopp")
     tell(containerd.facts())
     containerd.stop()

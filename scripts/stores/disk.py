@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import archives
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.join(os.path.dirname(HERE), "tree.py")
 MAKE = {
@@ -116,6 +118,7 @@ class Disk:
         os.unlink(f"{self.work}/{name}.copy")
         facts = {"runtime": facts.pop("runtime"), "version": facts.pop("version"), "driver": facts.pop("driver"), "file_system": self.file_system} | facts
         write(f"{self.out}/{name}.json", json.dumps(facts, indent=1, sort_keys=False) + "\n")
+        archives.tell(f"{self.work}/{name}.archives", self.out, facts)
         run("cp", "--sparse=always", f"{self.work}/{name}.raw", f"{self.out}/{name}.raw")
         os.unlink(f"{self.work}/{name}.raw")
 

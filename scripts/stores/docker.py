@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 
-from inside import CHANGES, FILES, NAMES, TO_DIRECTORY, copy, read, run, start, tell, until, write
+from inside import CHANGES, FILES, NAMES, TO_DIRECTORY, archive, copy, read, run, start, tell, until, write
 from snapshots import Store, chain_id
 
 
@@ -166,6 +166,13 @@ def fill(docker):
     until(lambda: docker("inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "ended") == "1 exited", "a container to end again")
 
 
+def save(docker):
+    docker("save", "-o", archive("save.docker.tar"), WEB, "registry.example/shop/web:stable", ODD, "registry.example/shop/web:1.1", "built:1")
+    docker("save", "-o", archive("by-id.docker.tar"), docker("image", "inspect", "-f", "{{.Id}}", WEB))
+    docker("save", "-o", archive("attested.docker.tar"), "registry.example/attested/app:1")
+    docker("export", "-o", archive("container.export.tar"), "changed")
+
+
 def main():
     name, options = sys.argv[1], json.loads(sys.argv[2])
     docker = Daemon(options)
@@ -174,6 +181,8 @@ def main():
         docker("run", "-d", "--network", "none", "--name", "running", "--restart", "always", "registry.example/shop/web:1.1", "write", "/tmp/running", "x", "wait")
         copy(docker.facts(), name + "-running")
         docker("rm", "-f", "running")
+    if options.get("archives"):
+        save(docker)
     tell(docker.facts())
     docker.stop()
 

@@ -58,6 +58,13 @@ def read(path):
         return file.read()
 
 
+def archive(name):
+    """Where what a runtime saves is left: `DISK-NAME.KIND`, a file if that ends with .tar."""
+    path = f"/run/stores/{sys.argv[1]}.archives/{sys.argv[1]}-{name}"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return path
+
+
 def copy(facts, name):
     """Has the disk copied as it is now, with what is true of it now."""
     tell(facts, name)

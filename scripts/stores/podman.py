@@ -4,7 +4,7 @@ import os
 import re
 import sys
 
-from inside import CHANGES, FILES, NAMES, TO_DIRECTORY, copy, read, run, tell, until, write
+from inside import CHANGES, FILES, NAMES, TO_DIRECTORY, archive, copy, read, run, tell, until, write
 
 TOOL = "/bin/tool"
 # What this machine lacks; a node would need none of it, so it is not on the disk.
@@ -210,6 +210,22 @@ def additional(podman, options):
     podman("--root", options["additional"], "--storage-driver", podman.driver, "pull", "-q", "registry.example/shop/web:1.0")
 
 
+def save(podman):
+    for kind in "docker-archive", "oci-archive":
+        podman("save", "-q", "--format", kind, "-o", archive(f"save.{kind}.tar"), ODD)
+    podman("save", "-q", "-m", "--format", "docker-archive", "-o", archive("many.docker-archive.tar"), WEB, ODD, "built:1")
+    for kind in "docker-dir", "oci-dir":
+        podman("save", "-q", "--format", kind, "-o", archive(f"save.{kind}"), ODD)
+    podman("export", "-o", archive("container.export.tar"), "changed")
+    skopeo = lambda *words: podman("copy", "-q", *words, program="skopeo")
+    skopeo("containers-storage:" + WEB, f"oci:{archive('skopeo.oci')}:web")
+    skopeo("containers-storage:" + ODD, f"oci:{archive('skopeo.oci')}:odd")
+    skopeo("--dest-compress-format", "zstd", "--dest-oci-accept-uncompressed-layers", "--src-tls-verify=false", "docker://registry.example/packed/zstd:1", f"oci-archive:{archive('zstd.oci-archive.tar')}:zstd")
+    skopeo("--all", "--src-tls-verify=false", "docker://registry.example/attested/app:1", f"oci:{archive('index.oci')}:attested")
+    skopeo("--src-tls-verify=false", "docker://registry.example/many/layers:1", f"dir:{archive('skopeo.dir')}")
+    skopeo("containers-storage:" + WEB, f"docker-archive:{archive('skopeo.docker-archive.tar')}:{WEB}")
+
+
 def main():
     options = json.loads(sys.argv[2])
     podman = Podman(options)
@@ -229,6 +245,8 @@ def main():
         podman("run", "-d", "--network", "none", "--name", "running", "--restart", "always", "registry.example/shop/web:1.1", "write", "/tmp/running", "x", "wait")
         copy(podman.facts(), sys.argv[1] + "-running")
         podman("rm", "-f", "-t", "2", "running")
+    if options.get("archives"):
+        save(podman)
     tell(podman.facts())
     podman("umount", "-a", may_fail=True)
 
