@@ -5,7 +5,7 @@
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 missing=()
-for pair in dockerd:docker.io podman:podman buildah:buildah skopeo:skopeo fuse-overlayfs:fuse-overlayfs crun:crun newuidmap:uidmap containerd:containerd runc:runc \
+for pair in dockerd:docker.io podman:podman buildah:buildah skopeo:skopeo fuse-overlayfs:fuse-overlayfs crun:crun rootlesskit:rootlesskit newuidmap:uidmap containerd:containerd runc:runc \
   musl-gcc:musl-tools mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils debootstrap:debootstrap catatonit:catatonit ip:iproute2 zstd:zstd; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done

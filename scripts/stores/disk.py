@@ -125,6 +125,9 @@ class Disk:
     def list(self, view, file):
         """The tree as the kernel shows it: a directory, or layers (the uppermost first) merged by overlayfs."""
         at = lambda path: self.mount + path
+        if "listed" in view:
+            with open(f"{self.work}/{view['listed']}", "rb") as lines, open(file, "wb") as out:
+                return out.writelines(sorted(lines))
         merged, empty = f"{self.work}/{self.name}.merged", f"{self.work}/{self.name}.empty"
         os.makedirs(merged, exist_ok=True)
         os.makedirs(empty, exist_ok=True)  # at the bottom, as one layer alone is not merged

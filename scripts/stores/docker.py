@@ -12,7 +12,10 @@ from snapshots import Store, chain_id
 class Daemon:
     def __init__(self, options):
         self.options = options
-        self.root = options.get("root", "/var/lib/docker")
+        self.user = options.get("user")
+        home = f"/home/{self.user}"
+        self.root = home + "/.local/share/docker" if self.user else options.get("root", "/var/lib/docker")
+        self.socket = "/run/user/1000/docker.sock" if self.user else "/run/docker.sock"
         self.driver = options["driver"]
         settings = {"storage-driver": self.driver, "insecure-registries": ["registry.example"]} | options.get("settings", {})
         # Of a daemon that leaves images to containerd: to its own, or to the machine's.
@@ -24,14 +27,22 @@ class Daemon:
             if system:
                 self.system = start("/run/containerd.log", "containerd")
                 until(lambda: os.path.exists("/run/containerd/containerd.sock"), "containerd")
-        if self.root != "/var/lib/docker":
+        if options.get("root"):
             settings["data-root"] = self.root
-        write("/etc/docker/daemon.json", json.dumps(settings, indent=2) + "\n")
-        self.start()
-
-    def start(self):
+        write((home + "/.config" if self.user else "/etc") + "/docker/daemon.json", json.dumps(settings, indent=2) + "\n")
         # The machine has no network of its own, and what it counts of containers may be odd: the daemon can do without both.
-        self.process = start("/run/dockerd.log", "dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-masq=false")
+        words = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-masq=false"]
+        if self.user:
+            os.makedirs("/run/user/1000")
+            run("chown", "-R", "1000:1000", home, "/run/user/1000")
+            rootless = {"HOME": home, "XDG_RUNTIME_DIR": "/run/user/1000", "DOCKERD_ROOTLESS_ROOTLESSKIT_NET": "host", "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER": "none"}
+            self.start(["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "sh", "/usr/share/docker.io/contrib/dockerd-rootless.sh", *words],
+                       env=os.environ | rootless)
+        else:
+            self.start(["dockerd", *words])
+
+    def start(self, words, **options):
+        self.process = start("/run/dockerd.log", *words, **options)
         until(lambda: self.process.poll() is not None or self.answers(), "the daemon")
         if self.process.poll() is not None:
             raise SystemExit("dockerd: " + read("/run/dockerd.log")[-2000:])
@@ -45,7 +56,7 @@ class Daemon:
     def ask(self, path):
         connection = http.client.HTTPConnection("localhost")
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect("/run/docker.sock")
+        connection.sock.connect(self.socket)
         connection.request("GET", path)
         answer = connection.getresponse().read()
         try:
@@ -54,7 +65,7 @@ class Daemon:
             return answer
 
     def __call__(self, *words, **options):
-        return run("/usr/bin/docker", *words, **options)
+        return run("/usr/bin/docker", "-H", "unix://" + self.socket, *words, **options)
 
     def stop(self):
         for process in self.process, getattr(self, "system", None):
@@ -73,7 +84,7 @@ class Daemon:
         data = answer.get("GraphDriver", {}).get("Data") or {}
         if "UpperDir" in data:
             lower = data.get("LowerDir", "").split(":") if data.get("LowerDir") else []
-            return {"fuse" if self.driver == "fuse-overlayfs" else "overlay": [data["UpperDir"]] + lower}
+            return {"fuse" if self.driver == "fuse-overlayfs" else "overlay": [data["UpperDir"]] + lower, "options": ["userxattr"] if self.user else []}
         return {"directory": f"{self.root}/{'vfs/dir' if self.driver == 'vfs' else 'btrfs/subvolumes'}/{directory()}"}
 
     def images(self):
@@ -110,7 +121,7 @@ class Daemon:
 
     def facts(self):
         version = self.ask("/version")
-        more = {"containerd_root": self.store.root} if self.store else {}
+        more = ({"containerd_root": self.store.root} if self.store else {}) | ({"user": self.user} if self.user else {})
         images, containers = list(self.images()), list(self.containers())
         if self.store:  # by which containers name what their image's name points at
             configs = {image["target"]: image["id"] for image in images}

@@ -1,7 +1,7 @@
 """podman.py NAME OPTIONS: fills the stores of Podman and buildah, on the node; `user` has them in that user's own folder."""
 import json
 import os
-import re
+import subprocess
 import sys
 
 from inside import CHANGES, FILES, NAMES, TO_DIRECTORY, archive, copy, read, run, tell, until, write
@@ -26,6 +26,8 @@ class Podman:
         more = {"mountopt": options.get("mountopt"), "mount_program": options.get("mount_program")}
         if any(more.values()):
             lines += [f"[storage.options.{self.driver}]"] + [f'{key} = "{value}"' for key, value in more.items() if value]
+        if options.get("composefs"):
+            lines += ["[storage.options]", 'pull_options = {enable_partial_images = "true", convert_images = "true"}', "[storage.options.overlay]", 'use_composefs = "true"']
         write("/etc/containers/storage.conf", "\n".join(lines) + "\n")
         write("/run/containers.conf", MACHINE + options.get("engine", ""))
         self.environment = {**os.environ, "CONTAINERS_CONF": "/run/containers.conf", "HOME": self.home}
@@ -59,6 +61,13 @@ class Podman:
         return next((record.get("layer", "") for record in records if record["id"] == number), "")
 
     def view(self, driver, kind, number):
+        if self.options.get("composefs"):  # mounted by Podman itself: of what lies there, only composefs makes a tree
+            words = ["image"] if kind == "images" else []
+            file = f"/run/stores/{sys.argv[1]}.listed-{number}"
+            with open(file, "wb") as out:
+                subprocess.run([sys.executable, "/run/scripts/tree.py", "list", self(*words, "mount", number)], stdout=out, check=True)
+            self(*words, "umount", number)
+            return {"listed": os.path.basename(file)}
         data = driver.get("Data") or {}
         if "UpperDir" in data:
             layers = [data["UpperDir"]] + (data["LowerDir"].split(":") if data.get("LowerDir") else [])
@@ -133,10 +142,11 @@ WEB, ODD = "registry.example/shop/web:1.0", "registry.example/odd/things:1"
 
 def few(podman):
     """Two images and the containers that tell the most."""
-    for name in WEB, ODD:
+    odd = podman.options.get("odd", ODD)
+    for name in WEB, odd:
         podman("pull", "-q", name)
     podman("create", *MADE, "--name", "never-started", "--label", "why=created only", WEB, TOOL, "wait")
-    podman("run", *MADE, "--name", "changed", ODD, TOOL, *CHANGES)
+    podman("run", *MADE, "--name", "changed", odd, TOOL, *(CHANGES if odd == ODD else [word.replace("/names/", "/odd/") for word in CHANGES]))
     podman("volume", "create", "--label", "kept=yes", "named")
     host = podman.home + "/host" if podman.user else "/srv/host"
     write(host + "/file", "of the host\n")
