@@ -126,7 +126,7 @@ class Daemon:
         if self.store:  # by which containers name what their image's name points at
             configs = {image["target"]: image["id"] for image in images}
             containers = [one | {"image": configs.get(one["image"], ""), "image_target": one["image"]} for one in containers]
-        return more | {"runtime": "docker", "version": version["Version"], "driver": self.driver, "root": self.root,
+        return more | {"runtime": "docker", "version": version["Version"], "driver": self.driver, "root": self.ask("/info")["DockerRootDir"],
                 "images": images, "containers": containers, "pods": []}
 
 
