@@ -12,12 +12,17 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+# What it leaves in memory, in /tmp and of control groups goes with it; what it mounts and starts, with its namespaces.
+work=$(mktemp -d) groups=$(find /sys/fs/cgroup -type d | sort)
+clean() {
+  comm -13 <(echo "$groups") <(find /sys/fs/cgroup -type d | sort) | sort -r | xargs -r -d '\n' rmdir 2> /dev/null || true
+  rm -rf "$work"
+}
+trap clean EXIT
 # A client of the CRI, while there is a network to fetch what it is made of.
-CRI=$(mktemp); export CRI
-trap 'rm -f "$CRI"' EXIT
-(cd "$here/cri" && go build -o "$CRI" .)
+(cd "$here/cri" && go build -o "$work/cri" .) || true
 if [ "${1:-}" = --newer ]; then
   for suite in trixie sid; do bash "$here/stores/suite.sh" "${2:?}" $suite || echo "not to be had: $suite: $(tail -n 1 "$2/$suite.log")"; done
 fi
-# Namespaces of its own: what it mounts and starts ends with it, and no runtime sees the machine's network.
-unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$@"
+# No runtime sees the machine's network.
+unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$work" "$@"

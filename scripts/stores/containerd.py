@@ -176,7 +176,7 @@ def save(containerd):
 def main():
     options = json.loads(sys.argv[2])
     containerd = Containerd(options)
-    if not options.get("discard"):
+    if not options.get("discard") and not options.get("few"):
         by_ctr(containerd)
     by_cri(containerd)
     if options.get("running"):

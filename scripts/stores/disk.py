@@ -37,6 +37,7 @@ class Disk:
     def __init__(self, work, out, name, file_system, size="512M"):
         self.work, self.out, self.name, self.file_system = work, out, name, file_system
         self.image, self.mount = f"{work}/{name}.raw", f"{work}/{name}.mnt"
+        self.facts = []
         os.mkdir(self.mount)
         run("truncate", "-s", size, self.image)
         run(*MAKE[file_system], self.image)
@@ -84,12 +85,18 @@ class Disk:
             if process.wait():
                 log.seek(0)
                 raise NotMade(log.read().decode(errors="replace").strip()[-3000:])
+        self.facts.append(self.told(self.name))
+
+    def told(self, name):
+        with open(f"{self.work}/{name}.facts.json") as file:
+            return json.load(file)
 
     def done(self, names=()):
         """Unmounts it, has the kernel list what it holds, and puts everything where it belongs."""
         self.unmount()
-        for name in (self.name, *names):
-            self.judge(name)
+        self.judge(self.name, self.facts)
+        for name in names:
+            self.judge(name, [self.told(name)])
 
     def unmount(self):
         for attempt in range(50):
@@ -98,26 +105,27 @@ class Disk:
             time.sleep(0.1)
         raise NotMade("the disk is still in use")
 
-    def judge(self, name):
-        """From a copy, which the kernel may recover."""
-        with open(f"{self.work}/{name}.facts.json") as file:
-            facts = json.load(file)
+    def judge(self, name, stores):
+        """From a copy, which the kernel may recover. Of several stores the first is the file's; the others are `others` of it."""
         run("cp", "--sparse=always", f"{self.work}/{name}.raw", f"{self.work}/{name}.copy")
         run("mount", "-o", "loop", f"{self.work}/{name}.copy", self.mount)
         trees = f"{self.out}/{name}.trees"
         subprocess.run(["rm", "-rf", trees], check=True)
         os.makedirs(trees)
         try:
-            for each in facts["images"] + facts["containers"]:
-                view, file = each.pop("view", None), each.pop("file", each["id"].removeprefix("sha256:"))
-                if view is not None:
-                    self.list(view, f"{trees}/{file}")
-                    each["tree"] = f"{name}.trees/{file}"
+            for number, facts in enumerate(stores):
+                for each in facts["images"] + facts["containers"]:
+                    view, file = each.pop("view", None), each.pop("file", each["id"].removeprefix("sha256:"))
+                    if view is not None:
+                        file = f"{number}-{file}" if number else file
+                        self.list(view, f"{trees}/{file}")
+                        each["tree"] = f"{name}.trees/{file}"
         finally:
             subprocess.run(["umount", self.mount], check=True)
         os.unlink(f"{self.work}/{name}.copy")
-        facts = {"runtime": facts.pop("runtime"), "version": facts.pop("version"), "driver": facts.pop("driver"), "file_system": self.file_system} | facts
-        write(f"{self.out}/{name}.json", json.dumps(facts, indent=1, sort_keys=False) + "\n")
+        stores = [{key: facts.pop(key) for key in ("runtime", "version", "driver")} | {"file_system": self.file_system} | facts for facts in stores]
+        facts = stores[0] | ({"others": stores[1:]} if stores[1:] else {})
+        write(f"{self.out}/{name}.json", json.dumps(facts, indent=1) + "\n")
         archives.tell(f"{self.work}/{name}.archives", self.out, facts)
         run("cp", "--sparse=always", f"{self.work}/{name}.raw", f"{self.out}/{name}.raw")
         os.unlink(f"{self.work}/{name}.raw")

@@ -31,13 +31,14 @@ class Daemon:
             settings["data-root"] = self.root
         write((home + "/.config" if self.user else "/etc") + "/docker/daemon.json", json.dumps(settings, indent=2) + "\n")
         # The machine has no network of its own, and what it counts of containers may be odd: the daemon can do without both.
-        words = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-masq=false"]
+        words = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-masq=false", "--ip-forward=false"]
         if self.user:
             os.makedirs("/run/user/1000")
             run("chown", "-R", "1000:1000", home, "/run/user/1000")
-            rootless = {"HOME": home, "XDG_RUNTIME_DIR": "/run/user/1000", "DOCKERD_ROOTLESS_ROOTLESSKIT_NET": "host", "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER": "none"}
-            self.start(["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "sh", "/usr/share/docker.io/contrib/dockerd-rootless.sh", *words],
-                       env=os.environ | rootless)
+            # What its own script does, but in the host's network, where the registry is.
+            rootless = {"HOME": home, "XDG_RUNTIME_DIR": "/run/user/1000", "_DOCKERD_ROOTLESS_CHILD": "1"}
+            self.start(["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "rootlesskit", "--net=host", "--copy-up=/etc", "--copy-up=/run",
+                        "--propagation=rslave", "sh", "/usr/share/docker.io/contrib/dockerd-rootless.sh", *words], env=os.environ | rootless)
         else:
             self.start(["dockerd", *words])
 
@@ -120,13 +121,13 @@ class Daemon:
                    "view": self.view(answer, lambda: read(f"{self.root}/image/{self.driver}/layerdb/mounts/{answer['Id']}/mount-id"))}
 
     def facts(self):
-        version = self.ask("/version")
+        info = self.ask("/info")  # not /version, at which a rootless daemon in the host's network hangs up
         more = ({"containerd_root": self.store.root} if self.store else {}) | ({"user": self.user} if self.user else {})
         images, containers = list(self.images()), list(self.containers())
         if self.store:  # by which containers name what their image's name points at
             configs = {image["target"]: image["id"] for image in images}
             containers = [one | {"image": configs.get(one["image"], ""), "image_target": one["image"]} for one in containers]
-        return more | {"runtime": "docker", "version": version["Version"], "driver": self.driver, "root": self.ask("/info")["DockerRootDir"],
+        return more | {"runtime": "docker", "version": info["ServerVersion"], "driver": self.driver, "root": info["DockerRootDir"],
                 "images": images, "containers": containers, "pods": []}
 
 

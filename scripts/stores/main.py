@@ -1,10 +1,10 @@
-"""main.py [--newer CACHE] OUT [NAME…]: makes the disks, two at a time. Run by make-stores.sh in namespaces of its own."""
+"""main.py WORK [--newer CACHE] OUT [NAME…]: makes the disks, two at a time. Run by make-stores.sh in namespaces of its own."""
 import argparse
 import concurrent.futures
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 import layers
@@ -42,7 +42,14 @@ disk("containerd-overlayfs-xfs", "xfs", "containerd", snapshotter="overlayfs")
 disk("containerd-native-ext4", "ext4", "containerd", snapshotter="native", size="1G")
 disk("containerd-btrfs", "btrfs", "containerd", snapshotter="btrfs", size="1G")
 disk("containerd-discard", "ext4", "containerd", snapshotter="overlayfs", discard=True)
+# Of several runtimes on one node.
+disk("all-ext4", "ext4", "docker", driver="overlay2", few=True, size="1G", then=[
+    ("podman", dict(driver="overlay", few=True)), ("podman", dict(driver="overlay", few=True, user="u")), ("containerd", dict(snapshotter="overlayfs", few=True))])
 # By newer ones.
+disk("docker-upgraded", "ext4", "docker", driver="overlay2", few=True, then=[("docker", dict(suite="sid", driver="overlayfs", containerd="own", few=True))])
+disk("podman-upgraded", "ext4", "podman", driver="overlay", few=True, pods=True, then=[
+    ("podman", dict(suite="sid", driver="overlay", buildah=True, upgraded=True, nothing=True))])
+disk("docker28-rootless", "ext4", "docker", suite="sid", driver="overlay2", few=True, user="u")
 disk("docker26-overlay2-ext4", "ext4", "docker", suite="trixie", driver="overlay2", buildkit=True)
 disk("docker26-containerd-ext4", "ext4", "docker", suite="trixie", driver="overlayfs", containerd="own", buildkit=True, running=True)
 disk("docker28-overlay2-xfs", "xfs", "docker", suite="sid", driver="overlay2", buildkit=True, archives=True)
@@ -70,14 +77,20 @@ def make(work, out, name, cache):
     began = time.monotonic()
     file_system, part, options = DISKS[name]
     try:
-        if "suite" in options and not cache:
-            raise NotMade("it needs --newer")
         made = Disk(work, out, name, file_system, options.get("size", "512M"))
-        system = f"{cache}/{options['suite']}" if "suite" in options else "/"
-        if not os.path.exists(system + "/usr/bin/python3"):
-            raise NotMade(f"there is no {options['suite']}")
-        made.minimal(system, name)
-        made.run(system, part, options)
+        for step, (part, options) in enumerate([(part, options), *options.get("then", [])]):
+            if "suite" in options and not cache:
+                raise NotMade("it needs --newer")
+            system = f"{cache}/{options['suite']}" if "suite" in options else "/"
+            if not os.path.exists(system + "/usr/bin/python3"):
+                raise NotMade(f"there is no {options['suite']}")
+            if part == "containerd" and not os.path.exists(work + "/cri"):
+                raise NotMade("there is no client of the CRI")
+            if step == 0:
+                made.minimal(system, name)
+            made.run(system, part, options)
+            if options.get("upgraded"):  # it has what was there before
+                made.facts = made.facts[-1:]
         made.done([name + "-running"] if options.get("running") else [])
         print(f"{name} ({time.monotonic() - began:.0f} s)", flush=True)
         return True
@@ -89,6 +102,7 @@ def make(work, out, name, cache):
 
 def main():
     options = argparse.ArgumentParser()
+    options.add_argument("work")
     options.add_argument("--newer", metavar="CACHE")
     options.add_argument("out")
     options.add_argument("names", nargs="*")
@@ -98,15 +112,17 @@ def main():
     unknown = set(options.names) - set(DISKS)
     if unknown:
         raise SystemExit("no such disk: " + ", ".join(sorted(unknown)))
-    work = tempfile.mkdtemp()
+    work = options.work + "/memory"
+    os.mkdir(work)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", work], check=True)
+    if os.path.exists(options.work + "/cri"):
+        shutil.copy(options.work + "/cri", work)
     os.mkdir(work + "/images")
     layers.images(work + "/images")
     registry.serve(work + "/images")
-    if "CRI" in os.environ:
-        subprocess.run(["cp", os.environ["CRI"], work + "/cri"], check=True)
     # Of a newer system none, or, if asked for, only those.
-    names = options.names or [name for name, (_, _, more) in DISKS.items() if ("suite" in more) == bool(options.newer)]
+    newer = {name for name, (_, _, more) in DISKS.items() if any("suite" in each for each in (more, *(step[1] for step in more.get("then", []))))}
+    names = options.names or [name for name in DISKS if (name in newer) == bool(options.newer)]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as pool:
         done = list(pool.map(lambda name: make(work, out, name, options.newer and os.path.abspath(options.newer)), names))
     if not all(done):
