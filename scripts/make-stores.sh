@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# make-stores.sh [--newer CACHE] OUT [NAME…]: disks of nodes on which real container runtimes wrote their stores, OUT/NAME.raw, and what is
-# true of each, OUT/NAME.json and OUT/NAME.trees/, as the runtime and the kernel tell it (scripts/stores/). Without names, all that the packages
-# of Debian 12 can make; with --newer, all that those of Debian's later suites can, which are put into CACHE. Needs root; takes what it lacks from there.
+# make-stores.sh [--newer CACHE] OUT [NAME…]: disks of nodes on which real container runtimes wrote their stores, OUT/NAME.raw, and
+# what is true of each, OUT/NAME.json and OUT/NAME.trees/, as the runtime and the kernel tell it; OUT/archives holds what they save of
+# images. The disks are those of scripts/stores/disks.py. Without names, all that the packages of Debian 12 can make; with --newer, all
+# that those of Debian's later suites can, which are put into CACHE. Needs root; takes what it lacks from Debian. JOBS are made at once, or 2.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 missing=()
-for pair in dockerd:docker.io podman:podman buildah:buildah skopeo:skopeo fuse-overlayfs:fuse-overlayfs crun:crun rootlesskit:rootlesskit newuidmap:uidmap containerd:containerd runc:runc \
-  musl-gcc:musl-tools mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.erofs:erofs-utils debootstrap:debootstrap catatonit:catatonit ip:iproute2 zstd:zstd; do
+for pair in dockerd:docker.io podman:podman buildah:buildah skopeo:skopeo fuse-overlayfs:fuse-overlayfs crun:crun runc:runc \
+  rootlesskit:rootlesskit newuidmap:uidmap containerd:containerd catatonit:catatonit musl-gcc:musl-tools debootstrap:debootstrap \
+  mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs ip:iproute2 fsfreeze:util-linux zstd:zstd; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -22,7 +24,10 @@ trap clean EXIT
 # A client of the CRI, while there is a network to fetch what it is made of.
 (cd "$here/cri" && go build -o "$work/cri" .) || true
 if [ "${1:-}" = --newer ]; then
-  for suite in trixie sid; do bash "$here/stores/suite.sh" "${2:?}" $suite || echo "not to be had: $suite: $(tail -n 1 "$2/$suite.log")"; done
+  for suite in trixie sid; do
+    bash "$here/stores/suite.sh" "${2:?}" $suite || echo "not to be had: $suite: $(tail -n 1 "$2/$suite.log")"
+  done
 fi
 # No runtime sees the machine's network.
-unshare --mount --pid --net --fork --mount-proc --kill-child bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$work" "$@"
+unshare --mount --pid --net --fork --mount-proc --kill-child \
+  bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$work" "$@"

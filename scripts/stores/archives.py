@@ -1,4 +1,5 @@
-"""What the runtimes save of their images in files and folders: which images are in one, by its own index, and the trees that the kernel showed of them."""
+"""What the runtimes save of their images in files and folders: which images are in one, by its own index, and the trees that the
+kernel showed of them."""
 import hashlib
 import json
 import os
@@ -39,7 +40,8 @@ def images(path):
         known.update(name for name in names if name)
 
     def descend(descriptor, names):
-        name = (descriptor.get("annotations") or {}).get("io.containerd.image.name") or (descriptor.get("annotations") or {}).get("org.opencontainers.image.ref.name")
+        notes = descriptor.get("annotations") or {}
+        name = notes.get("io.containerd.image.name") or notes.get("org.opencontainers.image.ref.name")
         document = files.json("blobs/sha256/" + descriptor["digest"][7:])
         if document is None or descriptor.get("platform", {}).get("architecture", "amd64") != "amd64":
             return
@@ -70,7 +72,8 @@ def tell(folder, out, facts):
         for path in there, there + ".trees":
             shutil.rmtree(path, ignore_errors=True)
         os.makedirs(there + ".trees")
-        truth = {key: facts[key] for key in ("runtime", "version", "driver")} | {"kind": name.partition(".")[2].removesuffix(".tar"), "images": [], "containers": []}
+        truth = {key: facts[key] for key in ("runtime", "version", "driver")}
+        truth |= {"kind": name.partition(".")[2].removesuffix(".tar"), "images": [], "containers": []}
         if truth["kind"] == "export":  # of a container's tree, which is named after it
             containers = [each for each in facts["containers"] if each["name"] == "changed"]
         else:

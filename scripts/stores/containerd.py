@@ -1,16 +1,13 @@
-"""containerd.py NAME OPTIONS: fills the store of a containerd, on the node: the namespace `default` through ctr, `k8s.io` through the CRI plugin, which
-share the blobs of what both have."""
+"""containerd.py NAME OPTIONS: fills the store of a containerd, on the node: the namespace `default` through ctr, `k8s.io` through
+the CRI plugin, which share the blobs of what both have."""
 import json
 import os
-import subprocess
 import sys
 
-from inside import CHANGES, FILES, TO_DIRECTORY, archive, copy, read, run, start, tell, until, write
+from inside import BASE, CHANGES, FILES, MOVED, ODD, TO_DIRECTORY, WEB, archive, copy, read, run, start, tell, until, write
 from snapshots import Store, alike
 
-TOOL = "/bin/tool"
 ROOT = "/var/lib/containerd"
-BASE, WEB, ODD = "registry.example/base/debian:12", "registry.example/shop/web:1.0", "registry.example/odd/things:1"
 PAUSE = "registry.example/pause/pause:3.9"
 CONFIG = '''version = 2
 root = "/var/lib/containerd"
@@ -41,146 +38,207 @@ root = "/var/lib/containerd"
 EROFS = '''[plugins."io.containerd.service.v1.diff-service"]
   default = ["erofs", "walking"]
 '''
+HOSTS = '''server = "http://registry.example"
+[host."http://registry.example"]
+'''
+# As the CRI numbers them, but the first, which it leaves out.
+STATES = {None: "created", 0: "created", 1: "running", 2: "exited", 3: "unknown"}
+NAMESPACES = ("default", "k8s.io")
 
 
 class Containerd(Store):
     def __init__(self, options):
         super().__init__(ROOT)
-        self.options = options
         self.snapshotter = options["snapshotter"]
         self.version = run("containerd", "--version").split()[2]
+        self.newer = self.version.lstrip("v").startswith("2")
         values = {"snapshotter": self.snapshotter, "discard": str(bool(options.get("discard"))).lower()}
-        newer = self.newer = self.version.lstrip("v").startswith("2")
-        write("/etc/containerd/config.toml", (CONFIG_3 if newer else CONFIG) % values + (EROFS if self.snapshotter == "erofs" else ""))
-        if newer:
-            write("/etc/containerd/certs.d/registry.example/hosts.toml", 'server = "http://registry.example"\n[host."http://registry.example"]\n')
+        more = EROFS if self.snapshotter == "erofs" else ""
+        write("/etc/containerd/config.toml", (CONFIG_3 if self.newer else CONFIG) % values + more)
+        if self.newer:
+            write("/etc/containerd/certs.d/registry.example/hosts.toml", HOSTS)
         self.process = start("/run/containerd.log", "containerd")
-        until(lambda: self.process.poll() is not None or not subprocess.run(["ctr", "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode,
-              "containerd")
+        until(lambda: self.process.poll() is not None or "Server:" in self.ctr("version", may_fail=True), "containerd")
         if self.process.poll() is not None:
             raise SystemExit("containerd: " + read("/run/containerd.log")[-2000:])
 
-    def cri(self, *words, **options):
-        return run("/run/stores/cri", "/run/containerd/containerd.sock", *words, **options)
+    def cri(self, *words):
+        return run("/run/stores/cri", "/run/containerd/containerd.sock", *words)
 
-    def pull(self, name, *more):
+    def pull(self, name, *more, snapshotter=None):
         more = [*more, "--local"] if self.newer else more
-        self.ctr("images", "pull", "--plain-http", *(more if "--snapshotter" in more else ["--snapshotter", self.snapshotter, *more]), name)
+        self.ctr(f"images pull --plain-http --snapshotter {snapshotter or self.snapshotter}", *more, name)
 
     def stop(self):
         self.process.terminate()
         self.process.wait()
 
     def containers(self, namespace):
-        statuses = {each["id"]: each for each in self.statuses} if namespace == "k8s.io" else {}
-        sandboxes = {each["id"]: each for each in self.sandboxes} if namespace == "k8s.io" else {}
-        tasks = {line.split()[0]: line.split()[-1].lower() for line in self.ctr("tasks", "ls", namespace=namespace).splitlines()[1:]}
-        for number in self.ctr("containers", "ls", "-q", namespace=namespace).split():
-            info = json.loads(self.ctr("containers", "info", number, namespace=namespace))
+        tasks = self.ctr("tasks ls", namespace=namespace).splitlines()[1:]
+        tasks = {line.split()[0]: line.split()[-1].lower() for line in tasks}
+        for number in self.ctr("containers ls -q", namespace=namespace).split():
+            info = json.loads(self.ctr(f"containers info {number}", namespace=namespace))
             spec = info["Spec"] or {}
-            status = statuses.get(number, {})
-            one = {"namespace": namespace, "id": number, "name": (status.get("metadata") or {}).get("name", number), "image": self.configs.get((namespace, info["Image"]), ""),
-                   "image_name": info["Image"], "state": STATES.get(status.get("state"), tasks.get(number, "none")) if status else tasks.get(number, "none"),
-                   "command": (spec.get("process") or {}).get("args") or [], "created": info["CreatedAt"], "labels": info["Labels"] or {}, "snapshotter": info["Snapshotter"],
-                   "snapshot": info["SnapshotKey"], "runtime": info["Runtime"]["Name"], "file": f"{namespace}-{number}"}
-            if number in sandboxes:
+            one = {
+                "namespace": namespace,
+                "id": number,
+                "name": number,
+                "image": self.configs.get((namespace, info["Image"]), ""),
+                "image_name": info["Image"],
+                "state": tasks.get(number, "none"),
+                "command": (spec.get("process") or {}).get("args") or [],
+                "created": info["CreatedAt"],
+                "labels": info["Labels"] or {},
+                "snapshotter": info["Snapshotter"],
+                "snapshot": info["SnapshotKey"],
+                "runtime": info["Runtime"]["Name"],
+                "mounts": [bind(each) for each in spec.get("mounts", []) if each["type"] == "bind"],
+                "view": self.mounts(namespace, info["Snapshotter"], info["SnapshotKey"]),
+                "file": f"{namespace}-{number}",
+            }
+            if namespace == "k8s.io" and number in self.sandboxes:
                 one |= {"sandbox": True, "pod": number}
-            elif status:
-                full = json.loads(self.cri("status", number))
-                one |= {"pod": status["pod_sandbox_id"], "exit_code": full.get("exit_code", 0), "finished": full.get("finished_at", 0)}
-            one["mounts"] = [{"type": each["type"], "source": each["source"], "destination": each["destination"], "writable": "ro" not in each.get("options", [])}
-                             for each in spec.get("mounts", []) if each["type"] == "bind"]
-            one["view"] = self.mounts(namespace, info["Snapshotter"], info["SnapshotKey"])
+            if namespace == "k8s.io" and number in self.statuses:
+                status = json.loads(self.cri("status", number))
+                one |= {
+                    "name": status["metadata"]["name"],
+                    "attempt": status["metadata"].get("attempt", 0),
+                    "state": STATES[status.get("state")],
+                    "pod": self.statuses[number]["pod_sandbox_id"],
+                    "exit_code": status.get("exit_code", 0),
+                    "finished": status.get("finished_at", 0),
+                }
             yield one
 
+    def pods(self):
+        for each in self.sandboxes.values():
+            yield {
+                "id": each["id"],
+                "name": each["metadata"]["name"],
+                "namespace": each["metadata"]["namespace"],
+                "uid": each["metadata"]["uid"],
+                "attempt": each["metadata"].get("attempt", 0),
+                "state": "notready" if each.get("state") else "ready",
+                "labels": each.get("labels") or {},
+                "annotations": each.get("annotations") or {},
+                "created": each["created_at"],
+                "containers": sorted(one["id"] for one in self.statuses.values() if one["pod_sandbox_id"] == each["id"]),
+            }
+
     def facts(self):
-        self.statuses, self.sandboxes = json.loads(self.cri("ps")) or [], json.loads(self.cri("pods")) or []
-        images = [image for namespace in ("default", "k8s.io") for image in self.images(namespace)]
+        self.statuses = {each["id"]: each for each in json.loads(self.cri("ps")) or []}
+        self.sandboxes = {each["id"]: each for each in json.loads(self.cri("pods")) or []}
+        images = [image for namespace in NAMESPACES for image in self.images(namespace)]
         alike(images)
         self.configs = {(image["namespace"], name): image["id"] for image in images for name in image["names"]}
-        containers = [one for namespace in ("default", "k8s.io") for one in self.containers(namespace)]
-        pods = [{"id": each["id"], "name": each["metadata"]["name"], "namespace": each["metadata"]["namespace"], "uid": each["metadata"]["uid"],
-                 "attempt": each["metadata"].get("attempt", 0), "state": "ready" if not each.get("state") else "notready", "labels": each.get("labels") or {},
-                 "annotations": each.get("annotations") or {}, "created": each["created_at"],
-                 "containers": sorted(one["id"] for one in self.statuses if one["pod_sandbox_id"] == each["id"])} for each in self.sandboxes]
-        return {"runtime": "containerd", "version": self.version, "driver": self.snapshotter, "root": ROOT, "images": images, "containers": containers, "pods": pods}
+        return {
+            "runtime": "containerd",
+            "version": self.version,
+            "driver": self.snapshotter,
+            "root": ROOT,
+            "images": images,
+            "containers": [one for namespace in NAMESPACES for one in self.containers(namespace)],
+            "pods": list(self.pods()),
+        }
 
 
-STATES = {None: "created", 0: "created", 1: "running", 2: "exited", 3: "unknown"}
+def bind(mount):
+    writable = "ro" not in mount.get("options", [])
+    return {"type": "bind", "source": mount["source"], "destination": mount["destination"], "writable": writable}
 
 
 def by_ctr(containerd):
     """The namespace `default`."""
-    ctr, snapshotter = containerd.ctr, ["--snapshotter", containerd.snapshotter]
-    for name in BASE, WEB, "registry.example/shop/web:1.1", ODD, "registry.example/packed/zstd:1", "registry.example/many/layers:1", "registry.example/attested/app:1":
+    ctr, snapshotter = containerd.ctr, "--snapshotter " + containerd.snapshotter
+    for name in BASE, WEB, ODD:
         containerd.pull(name)
-    ctr("images", "tag", WEB, "registry.example/shop/web:stable")
-    containerd.pull("registry.example/moved/tag:next", "--all-platforms")
-    ctr("content", "fetch", "--plain-http", "registry.example/moved/tag:1")  # whose layers were unpacked for another
-    ctr("content", "fetch", "--plain-http", "registry.example/only/fetched:1")  # never unpacked
-    ctr("images", "import", "--no-unpack", FILES + "/oci-archive.tar", may_fail=True)
+    for name in "shop/web:1.1", "packed/zstd:1", "many/layers:1", "attested/app:1":
+        containerd.pull("registry.example/" + name)
+    ctr(f"images tag {WEB} registry.example/shop/web:stable")
+    containerd.pull(MOVED + ":next", "--all-platforms")
+    ctr(f"content fetch --plain-http {MOVED}:1")  # whose layers were unpacked for another
+    ctr("content fetch --plain-http registry.example/only/fetched:1")  # never unpacked
+    ctr(f"images import --no-unpack {FILES}/oci-archive.tar")
     if containerd.snapshotter == "overlayfs":
-        containerd.pull(BASE, "--snapshotter", "native")  # of two snapshotters
-    ctr("containers", "create", *snapshotter, "--label", "why=created only", WEB, "never-started", TOOL, "wait")
-    ctr("run", *snapshotter, ODD, "changed", TOOL, *CHANGES)
-    ctr("run", *snapshotter, BASE, "to-directory", TOOL, *TO_DIRECTORY)
+        containerd.pull(BASE, snapshotter="native")  # of two snapshotters
+    ctr(f"containers create {snapshotter} --label 'why=created only' {WEB} never-started /bin/tool wait")
+    ctr(f"run {snapshotter} {ODD} changed /bin/tool", *CHANGES)
+    ctr(f"run {snapshotter} {BASE} to-directory /bin/tool", *TO_DIRECTORY)
     write("/srv/host/file", "of the host\n")
-    ctr("run", *snapshotter, "--mount", "type=bind,src=/srv/host,dst=/host,options=rbind:ro", "--env", "A=B", "--cwd", "/srv", WEB, "mounts", TOOL, "write", "/kept", "x")
+    bind = "--mount type=bind,src=/srv/host,dst=/host,options=rbind:ro"
+    ctr(f"run {snapshotter} {bind} --env A=B --cwd /srv {WEB} mounts /bin/tool write /kept x")
+
+
+class Pod:
+    """A pod as the kubelet asks for it, in the host's network: there is none of its own."""
+
+    def __init__(self, containerd, namespace, name, uid):
+        self.cri = containerd.cri
+        self.labels = {"io.kubernetes.pod.name": name, "io.kubernetes.pod.namespace": namespace, "io.kubernetes.pod.uid": uid}
+        self.logs = f"/var/log/pods/{namespace}_{name}_{uid}"
+        self.file = f"/run/pod-{uid}.json"
+        os.makedirs(f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/cache")
+        os.makedirs(self.logs)
+        config = {
+            "metadata": {"name": name, "namespace": namespace, "uid": uid, "attempt": 0},
+            "labels": self.labels | {"app": name},
+            "annotations": {"kubernetes.io/config.source": "api"},
+            "log_directory": self.logs,
+            "linux": {"cgroup_parent": "/kubepods", "security_context": {"namespace_options": {"network": 2}}},
+        }
+        write(self.file, json.dumps(config))
+        self.id = self.cri("runp", self.file)
+
+    def create(self, name, image, args, attempt=0):
+        os.makedirs(f"{self.logs}/{name}", exist_ok=True)
+        config = {
+            "metadata": {"name": name, "attempt": attempt},
+            "image": {"image": image},
+            "command": ["/bin/tool"],
+            "args": args,
+            "log_path": f"{name}/{attempt}.log",
+            "labels": self.labels | {"io.kubernetes.container.name": name},
+            "annotations": {"io.kubernetes.container.restartCount": str(attempt), "io.kubernetes.container.hash": "1a2b3c4d"},
+            "linux": {},
+        }
+        write("/run/container.json", json.dumps(config))
+        return self.cri("create", self.id, "/run/container.json", self.file)
+
+    def run(self, *words, **options):
+        self.cri("start", self.create(*words, **options))
 
 
 def by_cri(containerd):
     """The namespace `k8s.io`."""
-    cri = containerd.cri
     for name in PAUSE, WEB, ODD, "registry.example/shop/web:1.1", "registry.example/attested/app:1":
-        cri("pull", name)
-    pods = {"web": pod("shop", "web-7c9", "0a4b5c6d-0001-4000-8000-000000000001"), "job": pod("kube-system", "job-0", "0a4b5c6d-0002-4000-8000-000000000002")}
-    made = {}
-    for name, config in pods.items():
-        write(f"/run/pod-{name}.json", json.dumps(config))
-        made[name] = cri("runp", f"/run/pod-{name}.json")
-    def container(where, name, image, args, run_it=True):
-        write("/run/container.json", json.dumps({
-            "metadata": {"name": name, "attempt": 0}, "image": {"image": image}, "command": [TOOL], "args": args, "log_path": f"{name}/0.log", "linux": {},
-            "labels": {"io.kubernetes.container.name": name, "io.kubernetes.pod.name": pods[where]["metadata"]["name"],
-                       "io.kubernetes.pod.namespace": pods[where]["metadata"]["namespace"], "io.kubernetes.pod.uid": pods[where]["metadata"]["uid"]},
-            "annotations": {"io.kubernetes.container.restartCount": "0", "io.kubernetes.container.hash": "1a2b3c4d"}}))
-        os.makedirs(pods[where]["log_directory"] + "/" + name, exist_ok=True)
-        number = cri("create", made[where], "/run/container.json", f"/run/pod-{where}.json")
-        if run_it:
-            cri("start", number)
-        return number
-    container("web", "app", WEB, ["write", "/in-pod", "x", "append", "/etc/motd", "more", "wait"])
-    container("web", "odd", ODD, CHANGES)
-    container("job", "ended", WEB, ["exit", "3"])
-    container("job", "never-started", "registry.example/shop/web:1.1", ["wait"], run_it=False)
-    until(lambda: all(each["state"] == 2 for each in json.loads(cri("ps")) if each["metadata"]["name"] in ("odd", "ended")), "containers to end")
-
-
-def pod(namespace, name, uid):
-    labels = {"app": name, "io.kubernetes.pod.name": name, "io.kubernetes.pod.namespace": namespace, "io.kubernetes.pod.uid": uid}
-    logs = f"/var/log/pods/{namespace}_{name}_{uid}"
-    os.makedirs(f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/cache", exist_ok=True)
-    os.makedirs(logs, exist_ok=True)
-    # In the host's network: there is none of its own.
-    return {"metadata": {"name": name, "namespace": namespace, "uid": uid, "attempt": 0}, "labels": labels, "annotations": {"kubernetes.io/config.source": "api"},
-            "log_directory": logs, "linux": {"cgroup_parent": "/kubepods", "security_context": {"namespace_options": {"network": 2}}}}
+        containerd.cri("pull", name)
+    web = Pod(containerd, "shop", "web-7c9", "0a4b5c6d-0001-4000-8000-000000000001")
+    job = Pod(containerd, "kube-system", "job-0", "0a4b5c6d-0002-4000-8000-000000000002")
+    web.run("app", WEB, ["write", "/in-pod", "x", "append", "/etc/motd", "more", "wait"])
+    web.run("odd", ODD, CHANGES)
+    job.run("ended", WEB, ["exit", "3"])
+    job.run("ended", WEB, ["write", "/again", "x", "exit", "3"], attempt=1)
+    job.create("never-started", "registry.example/shop/web:1.1", ["wait"])
+    states = lambda: {each["state"] for each in json.loads(containerd.cri("ps")) if each["metadata"]["name"] in ("odd", "ended")}
+    until(lambda: states() == {2}, "containers to end")
 
 
 def save(containerd):
-    containerd.ctr("images", "export", archive("one.oci.tar"), ODD)
-    containerd.ctr("images", "export", archive("many.oci.tar"), WEB, "registry.example/shop/web:stable", "registry.example/packed/zstd:1", "registry.example/many/layers:1",
-                   "registry.example/only/fetched:1")
-    containerd.ctr("images", "export", "--platform", "linux/amd64", archive("attested.oci.tar"), "registry.example/attested/app:1")
+    export = lambda line, *words: containerd.ctr("images export " + line, *words)
+    export(archive("one.oci.tar"), ODD)
+    names = ["registry.example/" + name for name in ("shop/web:stable", "packed/zstd:1", "many/layers:1", "only/fetched:1")]
+    export(archive("many.oci.tar"), WEB, *names)
+    export("--platform linux/amd64 " + archive("attested.oci.tar"), "registry.example/attested/app:1")
 
 
 def main():
-    options = json.loads(sys.argv[2])
+    name, options = sys.argv[1], json.loads(sys.argv[2])
     containerd = Containerd(options)
     if not options.get("discard") and not options.get("few"):
         by_ctr(containerd)
     by_cri(containerd)
     if options.get("running"):
-        copy(containerd.facts(), sys.argv[1] + "-running")
+        copy(containerd.facts(), name + "-running")
     if options.get("archives"):
         save(containerd)
     containerd.cri("stopp")

@@ -16,6 +16,13 @@ MAKE = {
 }
 
 
+PASSWD = """root:x:0:0:root:/root:/bin/sh
+nobody:x:65534:65534:nobody:/nonexistent:/bin/sh
+u:x:1000:1000::/home/u:/bin/sh
+containers:x:999:999::/nonexistent:/bin/false
+"""
+
+
 class NotMade(Exception):
     pass
 
@@ -34,7 +41,7 @@ def write(path, text):
 
 
 class Disk:
-    def __init__(self, work, out, name, file_system, size="512M"):
+    def __init__(self, work, out, name, file_system, size):
         self.work, self.out, self.name, self.file_system = work, out, name, file_system
         self.image, self.mount = f"{work}/{name}.raw", f"{work}/{name}.mnt"
         self.facts = []
@@ -46,7 +53,7 @@ class Disk:
     def minimal(self, system, hostname):
         """What makes it a node's root, and lets programs run on it."""
         root = self.mount
-        for path in ("usr", "proc", "sys", "dev", "run", "tmp", "var/lib/dpkg", "var/tmp", "var/log", "root", "home", "mnt", "srv", "opt", "etc/containers", "etc/docker"):
+        for path in "usr proc sys dev run tmp var/lib/dpkg var/tmp var/log root home mnt srv opt etc/containers etc/docker".split():
             os.makedirs(f"{root}/{path}", exist_ok=True)
         for link in ("bin", "sbin", "lib", "lib64"):
             os.symlink("usr/" + link, f"{root}/{link}")
@@ -56,7 +63,7 @@ class Disk:
         write(root + "/etc/hostname", hostname + "\n")
         write(root + "/etc/hosts", "127.0.0.1 localhost registry.example\n")
         write(root + "/etc/resolv.conf", "nameserver 127.0.0.1\n")
-        write(root + "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\ncontainers:x:999:999::/nonexistent:/bin/false\n")
+        write(root + "/etc/passwd", PASSWD)
         write(root + "/etc/group", "root:x:0:\nnogroup:x:65534:\ndocker:x:998:\nu:x:1000:\n")
         write(root + "/etc/subuid", "u:100000:65536\ncontainers:2147483647:2147483648\n")
         write(root + "/etc/subgid", "u:100000:65536\ncontainers:2147483647:2147483648\n")
@@ -123,7 +130,8 @@ class Disk:
         finally:
             subprocess.run(["umount", self.mount], check=True)
         os.unlink(f"{self.work}/{name}.copy")
-        stores = [{key: facts.pop(key) for key in ("runtime", "version", "driver")} | {"file_system": self.file_system} | facts for facts in stores]
+        first = ("runtime", "version", "driver")
+        stores = [{key: facts.pop(key) for key in first} | {"file_system": self.file_system} | facts for facts in stores]
         facts = stores[0] | ({"others": stores[1:]} if stores[1:] else {})
         write(f"{self.out}/{name}.json", json.dumps(facts, indent=1) + "\n")
         archives.tell(f"{self.work}/{name}.archives", self.out, facts)
@@ -156,7 +164,8 @@ class Disk:
         if "fuse" in view:
             run("fuse-overlayfs", "-o", f"ro,lowerdir={':'.join(layers)}", merged)
         else:
-            run("mount", "-t", "overlay", "overlay", "-o", ",".join(["ro", "lowerdir=" + lower] + view.get("options", [])), merged, cwd=base)
+            options = ",".join(["ro", "lowerdir=" + lower, *view.get("options", [])])
+            run("mount", "-t", "overlay", "overlay", "-o", options, merged, cwd=base)
         try:
             self.listing(merged, file)
         finally:
@@ -167,8 +176,8 @@ class Disk:
 
     @staticmethod
     def listing(folder, file):
-        lines = subprocess.run([sys.executable, TREE, "list", folder], stdout=subprocess.PIPE, check=True, env=os.environ | {"UNREADABLE": "1"})
-        lines = lines.stdout.splitlines(keepends=True)
+        words, environment = [sys.executable, TREE, "list", folder], os.environ | {"UNREADABLE": "1"}
+        lines = subprocess.run(words, stdout=subprocess.PIPE, check=True, env=environment).stdout.splitlines(keepends=True)
         # In a directory that is of one layer only, the kernel lists the whiteouts too, and then finds nothing by these names.
         lines = [line for line in lines if not (line.startswith(b"# unreadable:") and line.endswith(b"No such file or directory\n"))]
         unreadable = [line for line in lines if line.startswith(b"#")]

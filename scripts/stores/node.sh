@@ -12,7 +12,7 @@ mount --rbind /dev "$disk/dev"
 mount -t sysfs sysfs "$disk/sys"
 case $part in
   containerd) mount --rbind /sys/fs/cgroup "$disk/sys/fs/cgroup";; # it wants controllers
-  *) mount -t cgroup2 cgroup2 "$disk/sys/fs/cgroup";;              # what cannot do with a mixture of old and new ones, as some machines have
+  *) mount -t cgroup2 cgroup2 "$disk/sys/fs/cgroup";; # the others want no mixture of old and new ones, as some machines have
 esac
 mount -t tmpfs -o mode=755 tmpfs "$disk/run"
 mount -t tmpfs -o mode=1777 tmpfs "$disk/tmp"

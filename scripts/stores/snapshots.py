@@ -2,94 +2,121 @@
 import hashlib
 import json
 import os
+import shlex
 
 from inside import read, run
 
 EMPTY = "sha256:84ff92691f909a05b224e1c56abb4864f01b4f8e3c854e4bb4c7baf1d3f6d652"
+SNAPSHOTTERS = ("overlayfs", "native", "btrfs", "erofs")
+ATTESTATION = "attestation-manifest"
 
 
 class Store:
     def __init__(self, root, address="/run/containerd/containerd.sock"):
         self.root, self.address = root, address
 
-    def ctr(self, *words, namespace="default", **options):
-        return run("ctr", "-a", self.address, "-n", namespace, *words, **options)
+    def ctr(self, line, *words, namespace="default", **options):
+        return run("ctr", "-a", self.address, "-n", namespace, *shlex.split(line), *words, **options)
+
+    # Blobs.
+
+    def path(self, digest):
+        return f"{self.root}/io.containerd.content.v1.content/blobs/sha256/{digest[7:]}"
 
     def blob(self, digest):
-        path = f"{self.root}/io.containerd.content.v1.content/blobs/sha256/{digest[7:]}"
-        return json.loads(read(path)) if os.path.exists(path) else None
+        return json.loads(read(self.path(digest))) if os.path.exists(self.path(digest)) else None
 
-    def manifests(self, digest, found=None):
-        """All that a target leads to: (digest, document or None, descriptor)."""
-        found = [] if found is None else found
+    def manifests(self, digest):
+        """All that a target leads to: (digest, document, or None if it is not there)."""
         document = self.blob(digest)
-        found.append((digest, document))
+        found = [(digest, document)]
         for each in (document or {}).get("manifests", []):
-            self.manifests(each["digest"], found)
+            found += self.manifests(each["digest"])
         return found
 
+    # Snapshots.
+
     def snapshots(self, namespace, snapshotter):
-        lines = self.ctr("snapshots", "--snapshotter", snapshotter, "ls", namespace=namespace, may_fail=True).splitlines()[1:]
-        return {line.split()[0]: line.split()[-1] for line in lines if line.strip()}
+        lines = self.ctr(f"snapshots --snapshotter {snapshotter} ls", namespace=namespace, may_fail=True).splitlines()
+        return {line.split()[0] for line in lines[1:] if line.strip()}
 
     def mounts(self, namespace, snapshotter, key):
-        words = self.ctr("snapshots", "--snapshotter", snapshotter, "mounts", "/there", key, namespace=namespace)
-        return self.view(words)
-
-    def view(self, words):
-        """Of `mount -t TYPE SOURCE TARGET -o OPTIONS`, one line for each mount."""
-        lines = [line.split() for line in words.splitlines() if line.strip()]
-        kind, source, options = lines[-1][2], lines[-1][3], dict(each.partition("=")[::2] for each in lines[-1][-1].split(","))
-        if kind == "overlay":
-            return {"overlay": ([options["upperdir"]] if "upperdir" in options else []) + options["lowerdir"].split(":")}
-        if kind == "btrfs":
-            return {"directory": next((each["path"] for each in subvolumes() if each["ID"] == options["subvolid"]), "")}
-        return {"directory": source}
+        """Where the tree of an active snapshot is found."""
+        return view(self.ctr(f"snapshots --snapshotter {snapshotter} mounts /there {key}", namespace=namespace))
 
     def committed(self, namespace, snapshotter, chain):
-        """Where a committed snapshot lies: a view is made of it for a moment, which shows that itself, or, of btrfs, a snapshot of it."""
-        do = lambda *words: self.ctr("snapshots", "--snapshotter", snapshotter, *words, namespace=namespace, may_fail=True)
+        """The same of a committed one: a view is made of it for a moment, which shows that itself, or, of btrfs, a snapshot of it."""
+        do = lambda line: self.ctr(f"snapshots --snapshotter {snapshotter} {line}", namespace=namespace, may_fail=True)
         while True:  # nothing refers to the view: it may be collected before it is asked for
-            do("view", "moment", chain)
-            words = do("mounts", "/there", "moment")
-            view = self.view(words) if words else None
-            if view and snapshotter == "btrfs":
+            do(f"view moment {chain}")
+            words = do("mounts /there moment")
+            found = view(words) if words else None
+            if found and snapshotter == "btrfs":
                 known = subvolumes()
-                parent = next((each["parent_uuid"] for each in known if each["path"] == view["directory"]), None)
-                view = next(({"directory": each["path"]} for each in known if each["uuid"] == parent), None)
-            do("rm", "moment")
-            if view:
-                return view
+                parent = next((each["parent_uuid"] for each in known if each["path"] == found["directory"]), None)
+                found = next(({"directory": each["path"]} for each in known if each["uuid"] == parent), None)
+            do("rm moment")
+            if found:
+                return found
+
+    # Images.
 
     def images(self, namespace):
         targets = {}
-        for line in self.ctr("images", "ls", namespace=namespace).splitlines()[1:]:
+        for line in self.ctr("images ls", namespace=namespace).splitlines()[1:]:
             words = line.split()
             targets.setdefault(words[2], []).append(words[0])
-        snapshotters = {each: self.snapshots(namespace, each) for each in ("overlayfs", "native", "btrfs", "erofs")}
+        keys = {snapshotter: self.snapshots(namespace, snapshotter) for snapshotter in SNAPSHOTTERS}
         for target, names in sorted(targets.items()):
-            parts = self.manifests(target)
-            attested = {each["digest"] for _, document in parts for each in (document or {}).get("manifests", [])
-                        if (each.get("annotations") or {}).get("vnd.docker.reference.type") == "attestation-manifest"}
-            image = {"namespace": namespace, "id": "", "names": sorted(names), "target": target, "digests": [digest for digest, document in parts if document],
-                     "absent": [digest for digest, document in parts if not document], "attestations": sorted(attested), "unpacked": []}
-            for digest, document in parts:
-                if document is None or "layers" not in document or digest in attested:
-                    continue
-                config = self.blob(document["config"]["digest"])
-                if config is None or config.get("architecture") not in ("amd64", None):
-                    continue
-                layers = config["rootfs"]["diff_ids"]
-                image |= {"id": document["config"]["digest"], "created": config.get("created"), "labels": (config.get("config") or {}).get("Labels") or {}, "layers": layers,
-                          "layer_blobs": [each["digest"] for each in document["layers"]],
-                          "absent_layers": [each["digest"] for each in document["layers"] if not os.path.exists(f"{self.root}/io.containerd.content.v1.content/blobs/sha256/{each['digest'][7:]}")]}
-                chain = chain_id(layers)
-                for snapshotter, keys in snapshotters.items():
-                    if chain in keys:
-                        image["unpacked"].append(snapshotter)
-                        image.setdefault("view", self.committed(namespace, snapshotter, chain))
-                image["file"] = f"{namespace}-{image['id'][7:]}"
-            yield image
+            yield self.image(namespace, target, sorted(names), keys)
+
+    def image(self, namespace, target, names, keys):
+        parts = self.manifests(target)
+        members = [each for _, document in parts for each in (document or {}).get("manifests", [])]
+        attested = {each["digest"] for each in members if (each.get("annotations") or {}).get("vnd.docker.reference.type") == ATTESTATION}
+        image = {
+            "namespace": namespace,
+            "id": "",
+            "names": names,
+            "target": target,
+            "digests": [digest for digest, document in parts if document],
+            "absent": [digest for digest, document in parts if not document],
+            "attestations": sorted(attested),
+            "unpacked": [],
+        }
+        for digest, document in parts:
+            if document is None or "layers" not in document or digest in attested:
+                continue
+            config = self.blob(document["config"]["digest"])
+            if config is None or config.get("architecture") != "amd64":
+                continue
+            layers, blobs = config["rootfs"]["diff_ids"], [each["digest"] for each in document["layers"]]
+            chain = chain_id(layers)
+            image |= {
+                "id": document["config"]["digest"],
+                "created": config.get("created"),
+                "labels": (config.get("config") or {}).get("Labels") or {},
+                "layers": layers,
+                "layer_blobs": blobs,
+                "absent_layers": [each for each in blobs if not os.path.exists(self.path(each))],
+                "unpacked": [snapshotter for snapshotter in SNAPSHOTTERS if chain in keys[snapshotter]],
+            }
+            if image["unpacked"]:
+                image["view"] = self.committed(namespace, image["unpacked"][0], chain)
+        image["file"] = f"{namespace}-{image['id'][7:]}"
+        return image
+
+
+def view(words):
+    """Of `mount -t TYPE SOURCE TARGET -o OPTIONS`, one line for each mount, of which the last is what is seen."""
+    words = [line for line in words.splitlines() if line.strip()][-1].split()
+    kind, source = words[2], words[3]
+    options = dict(each.partition("=")[::2] for each in words[-1].split(","))
+    if kind == "overlay":
+        return {"overlay": ([options["upperdir"]] if "upperdir" in options else []) + options["lowerdir"].split(":")}
+    if kind == "btrfs":
+        return {"directory": next((each["path"] for each in subvolumes() if each["ID"] == options["subvolid"]), "")}
+    return {"directory": source}
 
 
 def alike(images):

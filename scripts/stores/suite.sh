@@ -13,8 +13,8 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 echo 'Acquire::Check-Valid-Until "false";' > "$root/etc/apt/apt.conf.d/90old" # a mirror may be behind
 chroot "$root" apt-get update -qq >> "$1/$suite.log" 2>&1
 wanted=()
-for name in python3 docker.io docker-cli docker-buildx docker-compose podman buildah skopeo containerd containerd-stargz-grpc nerdctl cri-o cri-tools runc crun conmon \
-  catatonit fuse-overlayfs fuse3 uidmap iptables netavark aardvark-dns passt composefs rootlesskit slirp4netns erofs-utils btrfs-progs xfsprogs iproute2 zstd; do
+for name in python3 docker.io docker-cli docker-buildx podman buildah skopeo containerd runc crun conmon catatonit fuse-overlayfs \
+  uidmap iptables netavark aardvark-dns passt composefs rootlesskit slirp4netns erofs-utils btrfs-progs xfsprogs iproute2 zstd; do
   if chroot "$root" apt-cache show "$name" > /dev/null 2>&1; then wanted+=("$name"); fi
 done
 chroot "$root" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >> "$1/$suite.log" 2>&1
