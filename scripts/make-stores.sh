@@ -17,10 +17,11 @@ fi
 # What it leaves in memory, in /tmp and of control groups goes with it; what it mounts and starts, with its namespaces.
 work=$(mktemp -d) groups=$(find /sys/fs/cgroup -type d | sort)
 clean() {
+  if [ "${inside:-}" ]; then kill -KILL "$inside" 2> /dev/null && wait "$inside" 2> /dev/null || true; fi
   comm -13 <(echo "$groups") <(find /sys/fs/cgroup -type d | sort) | sort -r | xargs -r -d '\n' rmdir 2> /dev/null || true
   rm -rf "$work"
 }
-trap clean EXIT
+trap clean EXIT; trap 'exit 143' TERM INT
 # A client of the CRI, while there is a network to fetch what it is made of.
 (cd "$here/cri" && go build -o "$work/cri" .) || true
 if [ "${1:-}" = --newer ]; then
@@ -30,4 +31,5 @@ if [ "${1:-}" = --newer ]; then
 fi
 # No runtime sees the machine's network.
 unshare --mount --pid --net --fork --mount-proc --kill-child \
-  bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$work" "$@"
+  bash -c 'ip link set lo up; exec /usr/bin/python3 "$@"' - "$here/stores/main.py" "$work" "$@" & inside=$!
+wait "$inside" && inside= || { status=$? inside=; exit "$status"; }

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from inside import BASE, CHANGES, FILES, MOVED, ODD, TO_DIRECTORY, WEB, archive, copy, read, run, start, tell, until, write
+from inside import BASE, CHANGES, FILES, LITTLE, MOVED, ODD, TO_DIRECTORY, WEB, archive, copy, read, run, start, tell, until, write
 from snapshots import Store, alike
 
 ROOT = "/var/lib/containerd"
@@ -223,6 +223,15 @@ def by_cri(containerd):
     until(lambda: states() == {2}, "containers to end")
 
 
+def little(containerd):
+    """One pod, and what one container changed of its image."""
+    for name in PAUSE, WEB:
+        containerd.cri("pull", name)
+    pod = Pod(containerd, "shop", "web-7c9", "0a4b5c6d-0001-4000-8000-000000000001")
+    pod.run("changed", WEB, LITTLE)
+    until(lambda: {each["state"] for each in json.loads(containerd.cri("ps"))} == {2}, "a container to end")
+
+
 def save(containerd):
     export = lambda line, *words: containerd.ctr("images export " + line, *words)
     export(archive("one.oci.tar"), ODD)
@@ -234,9 +243,12 @@ def save(containerd):
 def main():
     name, options = sys.argv[1], json.loads(sys.argv[2])
     containerd = Containerd(options)
-    if not options.get("discard") and not options.get("few"):
-        by_ctr(containerd)
-    by_cri(containerd)
+    if options.get("fill") == "little":
+        little(containerd)
+    else:
+        if not options.get("discard") and not options.get("fill"):
+            by_ctr(containerd)
+        by_cri(containerd)
     if options.get("running"):
         copy(containerd.facts(), name + "-running")
     if options.get("archives"):

@@ -1,6 +1,6 @@
 """The disks: for each its file system, its size, and the steps in which it is filled: a part (a file beside this) and its options.
 
-`few` is a part of what there is to be filled with; `running` has the disk copied too while containers run; `archives` saves images in
+`fill` says if a part only of what there is to be filled with is wanted, few or little; `running` has the disk copied too while containers run; `archives` saves images in
 every form; `suite` is the system whose programs do it, if not this one's."""
 
 DISKS = {}
@@ -22,9 +22,9 @@ def containerd(snapshotter, **options):
     return "containerd", {"snapshotter": snapshotter, **options}
 
 
-few = {"few": True}
-rootless = {"few": True, "user": "u"}
-fuse = {"few": True, "mount_program": "/usr/bin/fuse-overlayfs"}
+few, little = {"fill": "few"}, {"fill": "little"}
+rootless = {"fill": "few", "user": "u"}
+fuse = {"fill": "few", "mount_program": "/usr/bin/fuse-overlayfs"}
 trixie, sid = {"suite": "trixie"}, {"suite": "sid"}
 
 disk("docker-overlay2-ext4", "ext4", docker("overlay2", running=True, archives=True))
@@ -56,6 +56,12 @@ disk("containerd-discard", "ext4", containerd("overlayfs", discard=True))
 disk("all-ext4", "ext4", docker("overlay2", **few), podman("overlay", **few), podman("overlay", **rootless), containerd("overlayfs", **few),
      size="1G")
 
+# Small ones, for disk-fixtures.
+disk("little-docker", "ext4", docker("overlay2", **little), size="24M")
+disk("little-podman", "ext4", podman("overlay", **little), size="24M")
+disk("little-podman-rootless", "ext4", podman("overlay", user="u", **little), size="24M")
+disk("little-containerd", "ext4", containerd("overlayfs", **little), size="24M")
+
 # By newer ones, which are named after the versions that the suites had when this was written.
 disk("docker26-overlay2-ext4", "ext4", docker("overlay2", buildkit=True, **trixie))
 disk("docker26-containerd-ext4", "ext4", docker("overlayfs", containerd="own", buildkit=True, running=True, **trixie))
@@ -75,11 +81,15 @@ disk("podman58-rootless", "ext4", podman("overlay", **rootless, **sid))
 disk("podman58-buildah", "ext4", podman("overlay", buildah=True, **few, **sid))
 disk("podman58-userns", "ext4", podman("overlay", userns=True, **few, **sid))
 disk("podman58-composefs", "ext4", podman("overlay", composefs=True, **few, **sid))
+disk("podman58-chunked", "xfs", podman("overlay", chunked=True, **few, **sid))
 disk("podman-upgraded", "ext4", podman("overlay", pods=True, **few), podman("overlay", buildah=True, upgraded=True, **sid))
 disk("containerd17-overlayfs-ext4", "ext4", containerd("overlayfs", **trixie))
 disk("containerd21-overlayfs-xfs", "xfs", containerd("overlayfs", running=True, archives=True, **sid))
 disk("containerd21-erofs", "ext4", containerd("erofs", **sid))
 disk("containerd21-native", "ext4", containerd("native", **sid), size="1G")
 disk("containerd21-btrfs", "btrfs", containerd("btrfs", **sid), size="1G")
+
+disk("little-docker28", "ext4", docker("overlayfs", containerd="own", **little, **sid), size="24M")
+disk("little-podman58", "ext4", podman("overlay", **little, **sid), size="24M")
 
 NEWER = {name for name, (_, _, steps) in DISKS.items() if any("suite" in options for _, options in steps)}

@@ -6,7 +6,7 @@ import shlex
 import socket
 import sys
 
-from inside import (ALONE, AS_USER, BASE, CHANGES, FILES, MOVED, NAMES, ODD, TO_DIRECTORY, WEB, archive, copy, mounts, read, run,
+from inside import (ALONE, AS_USER, BASE, CHANGES, FILES, LITTLE, MOVED, NAMES, ODD, TO_DIRECTORY, WEB, archive, copy, mounts, read, run,
                     start, tell, until, write)
 from snapshots import Store, chain_id
 
@@ -173,6 +173,12 @@ def few(docker):
            " /bin/tool write /data/in-volume x write /scratch/lost x write /kept x")
 
 
+def little(docker):
+    """One image, and a container that changed some of it."""
+    docker(f"pull -q {WEB}")
+    docker(f"run {ALONE} --name changed {WEB} /bin/tool", *LITTLE)
+
+
 def fill(docker):
     few(docker)
     for name in NAMES:
@@ -218,7 +224,7 @@ def save(docker):
 def main():
     name, options = sys.argv[1], json.loads(sys.argv[2])
     docker = Daemon(options)
-    (few if options.get("few") else fill)(docker)
+    {"few": few, "little": little}.get(options.get("fill"), fill)(docker)
     if options.get("running"):
         docker(f"run -d {ALONE} --name running --restart always registry.example/shop/web:1.1 write /tmp/running x wait")
         copy(docker.facts(), name + "-running")

@@ -146,7 +146,7 @@ def make(folder):
             "maintainer": "Nobody <nobody@example.org>"},
         Entrypoint=["/bin/tool"], Cmd=["exit", "0"], User="1000", WorkingDir="/srv/app", ExposedPorts={"80/tcp": {}}, Volumes={"/data": {}})
     names["registry.example/odd/things:1"] = all_.manifest(["base", "odd", "names", "changes", "empty", "twice", "between", "twice"])
-    names["registry.example/odd/named:1"] = all_.manifest(["base", "odd", "changes", "twice"])  # whose names are all text
+    names["registry.example/odd/kinds:1"] = all_.manifest(["base", "odd"])
     names["registry.example/moved/tag:1"] = all_.manifest(["base", "web"], created="2025-12-01T00:00:00Z")
     names["registry.example/moved/tag:next"] = all_.manifest(["base", "web", "next"])
     names["registry.example/many/layers:1"] = all_.manifest(["base"] + [f"small{number}" for number in range(24)], how="plain")

@@ -36,6 +36,17 @@ Description: installed in a container'
 Name: evil
 Version: 9.9'
 """)
+# A little of it, of shop/web:1.0.
+LITTLE = shlex.split("""
+    write /etc/motd changed  append /var/lib/dpkg/status '
+Package: evil
+Status: install ok installed
+Maintainer: Nobody <nobody@example.org>
+Architecture: amd64
+Version: 9.9
+Description: installed in a container'
+    remove /opt/dir  remove /srv/data  mkdir /srv/data  write /srv/data/new x  chmod 600 /etc/passwd  write /usr/bin/evil x  chmod 4755 /usr/bin/evil
+""")
 # A file that becomes a directory: Podman's own `diff` fails of it, which is why it has a container to itself.
 TO_DIRECTORY = shlex.split("remove /swap/file2dir  mkdir /swap/file2dir  write /swap/file2dir/in in")
 

@@ -1,7 +1,8 @@
-/* The only program of the images that fill real runtimes' stores: does what its arguments say, so that no shell is needed.
+/* The only program of the images that fill real runtimes' stores: does what its arguments say, so that no shell is needed, and is small.
  *
  *     tool [write PATH TEXT | append PATH TEXT | mkdir PATH | remove PATH | chmod OCTAL PATH | chown UID GID PATH | link OLD NEW |
- *           symlink TARGET PATH | rename OLD NEW | fifo PATH | xattr PATH NAME VALUE | sparse PATH SIZE | show PATH | exit STATUS | wait]…
+ *           symlink TARGET PATH | rename OLD NEW | fifo PATH | xattr PATH NAME VALUE | sparse PATH SIZE | show PATH |
+ *           exit STATUS | wait]…
  *
  * `remove` takes whole directories. A word that begins with `try-` may fail (a rename of a lower directory does, on most overlays).
  */
@@ -17,9 +18,14 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static int put(const char *path, const char *mode, const char *text) {
-    FILE *file = fopen(path, mode);
-    return !file || fprintf(file, "%s\n", text) < 0 || fclose(file) ? -1 : 0;
+static int put(const char *path, int how, const char *text) {
+    int file = open(path, O_WRONLY | O_CREAT | how, 0644);
+    if (file < 0 || write(file, text, strlen(text)) < 0 || write(file, "\n", 1) < 0) return -1;
+    return close(file);
+}
+
+static void say(const char *text) {
+    if (write(2, text, strlen(text)) < 0) _exit(102);
 }
 
 static int show(const char *path) {
@@ -56,8 +62,8 @@ int main(int count, char **words) {
             signal(SIGTERM, stop); /* the first process of a container has no default */
             for (;;) pause();
         }
-        if (!strcmp(word, "write") && left > 1) result = put(of[0], "w", of[1]);
-        else if (!strcmp(word, "append") && left > 1) result = put(of[0], "a", of[1]);
+        if (!strcmp(word, "write") && left > 1) result = put(of[0], O_TRUNC, of[1]);
+        else if (!strcmp(word, "append") && left > 1) result = put(of[0], O_APPEND, of[1]);
         else if (!strcmp(word, "mkdir") && left > 0) result = mkdir(of[0], 0755), used = 1;
         else if (!strcmp(word, "remove") && left > 0) result = nftw(of[0], gone, 16, FTW_DEPTH | FTW_PHYS), used = 1;
         else if (!strcmp(word, "chmod") && left > 1) result = chmod(of[1], strtol(of[0], 0, 8));
@@ -70,9 +76,9 @@ int main(int count, char **words) {
         else if (!strcmp(word, "sparse") && left > 1) result = sparse(of[0], atoll(of[1]));
         else if (!strcmp(word, "show") && left > 0) result = show(of[0]), used = 1;
         else if (!strcmp(word, "exit") && left > 0) return atoi(of[0]);
-        else return fprintf(stderr, "unknown: %s\n", word), 100;
+        else return say("unknown: "), say(word), say("\n"), 100;
         if (result) {
-            fprintf(stderr, "%s %s: %s\n", word, of[0], strerror(errno));
+            say(word), say(" "), say(of[0]), say(": "), say(strerror(errno)), say("\n");
             if (!may) return 101;
         }
         at += used + 1;
