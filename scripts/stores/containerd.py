@@ -38,6 +38,11 @@ root = "/var/lib/containerd"
 EROFS = '''[plugins."io.containerd.service.v1.diff-service"]
   default = ["erofs", "walking"]
 '''
+# A snapshotter that is a process of its own.
+SOCI = '''[proxy_plugins.soci]
+  type = "snapshot"
+  address = "/run/soci.sock"
+'''
 HOSTS = '''server = "http://registry.example"
 [host."http://registry.example"]
 '''
@@ -53,10 +58,13 @@ class Containerd(Store):
         self.version = run("containerd", "--version").split()[2]
         self.newer = self.version.lstrip("v").startswith("2")
         values = {"snapshotter": self.snapshotter, "discard": str(bool(options.get("discard"))).lower()}
-        more = EROFS if self.snapshotter == "erofs" else ""
+        more = {"erofs": EROFS, "soci": SOCI}.get(self.snapshotter, "")
         write("/etc/containerd/config.toml", (CONFIG_3 if self.newer else CONFIG) % values + more)
         if self.newer:
             write("/etc/containerd/certs.d/registry.example/hosts.toml", HOSTS)
+        if self.snapshotter == "soci":
+            start("/run/soci.log", "soci-snapshotter-grpc", "--address", "/run/soci.sock")
+            until(lambda: os.path.exists("/run/soci.sock"), "the snapshotter")
         self.process = start("/run/containerd.log", "containerd")
         until(lambda: self.process.poll() is not None or "Server:" in self.ctr("version", may_fail=True), "containerd")
         if self.process.poll() is not None:

@@ -89,6 +89,7 @@ disk("containerd21-erofs", "ext4", containerd("erofs", **sid))
 disk("containerd21-native", "ext4", containerd("native", **sid), size="1G")
 disk("containerd21-btrfs", "btrfs", containerd("btrfs", **sid), size="1G")
 
+disk("containerd21-soci", "ext4", containerd("soci", **sid))
 disk("little-docker28", "ext4", docker("overlayfs", containerd="own", **little, **sid), size="24M")
 disk("little-podman58", "ext4", podman("overlay", **little, **sid), size="24M")
 

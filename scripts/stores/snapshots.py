@@ -7,7 +7,7 @@ import shlex
 from inside import read, run
 
 EMPTY = "sha256:84ff92691f909a05b224e1c56abb4864f01b4f8e3c854e4bb4c7baf1d3f6d652"
-SNAPSHOTTERS = ("overlayfs", "native", "btrfs", "erofs")
+SNAPSHOTTERS = ("overlayfs", "native", "btrfs", "erofs", "soci")
 ATTESTATION = "attestation-manifest"
 
 

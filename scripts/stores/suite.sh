@@ -14,7 +14,7 @@ echo 'Acquire::Check-Valid-Until "false";' > "$root/etc/apt/apt.conf.d/90old" # 
 chroot "$root" apt-get update -qq >> "$1/$suite.log" 2>&1
 wanted=()
 for name in python3 docker.io docker-cli docker-buildx podman buildah skopeo containerd runc crun conmon catatonit fuse-overlayfs \
-  uidmap iptables netavark aardvark-dns passt composefs rootlesskit slirp4netns erofs-utils btrfs-progs xfsprogs iproute2 zstd; do
+  uidmap iptables netavark aardvark-dns passt composefs soci-snapshotter rootlesskit slirp4netns erofs-utils btrfs-progs xfsprogs iproute2 zstd; do
   if chroot "$root" apt-cache show "$name" > /dev/null 2>&1; then wanted+=("$name"); fi
 done
 chroot "$root" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >> "$1/$suite.log" 2>&1
