@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 
 import images
 import registry
@@ -34,8 +35,8 @@ def make(work, out, name, cache):
         made.done([name + "-running"] if any(options.get("running") for _, options in steps) else [])
         print(f"{name} ({time.monotonic() - began:.0f} s)", flush=True)
         return True
-    except (NotMade, OSError, ValueError, subprocess.SubprocessError) as why:
-        print(f"NOT MADE: {name}: {why}", flush=True)
+    except Exception as why:
+        print(f"NOT MADE: {name}: {why if isinstance(why, NotMade) else traceback.format_exc()}", flush=True)
         subprocess.run(["umount", "-q", f"{work}/{name}.mnt"], stderr=subprocess.DEVNULL)
         return name in NEWER  # a suite that is not to be had is no failure
 
