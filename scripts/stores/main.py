@@ -23,7 +23,7 @@ def make(work, out, name, cache):
         made = Disk(work, out, name, file_system, size)
         for part, options in steps:
             system = f"{cache}/{options['suite']}" if "suite" in options else "/"
-            if not os.path.exists(system + "/usr/bin/python3"):
+            if system != "/" and not os.path.exists(system + "/made"):
                 raise NotMade(f"there is no {options['suite']}")
             if part == "containerd" and not os.path.exists(work + "/cri"):
                 raise NotMade("there is no client of the CRI")
