@@ -1,6 +1,6 @@
 // A minimal client of the CRI, for fixtures: runs pods and containers from JSON files.
 //
-//	cri SOCKET runp POD.json | create SANDBOX CTR.json POD.json | start ID | stopp | ps | pods
+//	cri SOCKET pull IMAGE | runp POD.json | create SANDBOX CTR.json POD.json | start ID | status ID | stopp | ps | pods
 package main
 
 import (
@@ -42,6 +42,15 @@ func main() {
 	runtime := cri.NewRuntimeServiceClient(conn)
 	args := os.Args[3:]
 	switch os.Args[2] {
+	case "pull":
+		images := cri.NewImageServiceClient(conn)
+		pulled, err := images.PullImage(ctx, &cri.PullImageRequest{Image: &cri.ImageSpec{Image: args[0]}})
+		check(err)
+		fmt.Println(pulled.ImageRef)
+	case "status":
+		status, err := runtime.ContainerStatus(ctx, &cri.ContainerStatusRequest{ContainerId: args[0]})
+		check(err)
+		show(status.Status)
 	case "runp":
 		pod := &cri.PodSandboxConfig{}
 		read(args[0], pod)
