@@ -16,12 +16,15 @@ mod services;
 mod sites;
 mod slots;
 mod specifiers;
+mod storage;
 mod systems;
 mod unitfiles;
 mod units;
+mod users;
 mod verdict;
 mod windows;
 
 pub use facts::{DiskFacts, NodeFacts};
 pub use machine::{Machine, MountPoint, NodeVolume, assemble};
 pub use sites::{Runtime, Site};
+pub use storage::StorageOptions;
