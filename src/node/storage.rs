@@ -44,6 +44,25 @@ struct Overlay {
     mount_program: Option<String>,
 }
 
+/// containers.conf(5), of which later files add to earlier ones.
+const ENGINE_FILES: [&str; 2] = ["usr/share/containers/containers.conf", "etc/containers/containers.conf"];
+/// Those beside each of them.
+const MORE: &str = "containers.conf.d/*.conf";
+/// That of a user, in the home.
+const USERS_ENGINE_FILE: &str = ".config/containers/containers.conf";
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct EngineConfig {
+    engine: Engine,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Engine {
+    static_dir: Option<String>,
+}
+
 /// What a machine says of a root directory of containers/storage, beside where it is.
 #[derive(Clone, Default)]
 pub struct StorageOptions {
@@ -51,6 +70,8 @@ pub struct StorageOptions {
     pub mount_program: bool,
     /// Further directories whose images are used.
     pub image_stores: Vec<Handle>,
+    /// Where Podman keeps its state, if that is configured.
+    pub static_dir: Option<Handle>,
     /// Whether CRI-O ran on the machine, which the machine's own root directory serves then.
     pub has_crio: bool,
 }
@@ -68,6 +89,7 @@ impl StorageOptions {
         let stores = imagestore.into_iter().chain(options.imagestore).chain(options.additionalimagestores);
         let stores = stores.filter_map(|path| place(&path, user));
         let stores = stores.take(limits::IMAGE_STORES).filter_map(|path| root.find(path.as_bytes()).ok()?);
+        let static_dir = static_dir(&mut Files::new(root), user);
         let has_crio = ["var/lib/crio/version", "var/lib/crio/clean.shutdown"]
             .iter()
             .any(|file| matches!(root.find(file.as_bytes()), Ok(Some(_))));
@@ -75,9 +97,23 @@ impl StorageOptions {
             mount_program: is_set(&options.mount_program) || is_set(&options.overlay.mount_program),
             // One that is not there is on no disk that was given, or never was made.
             image_stores: stores.filter(|dir| matches!(dir.is_dir(), Ok(true))).collect(),
+            static_dir: static_dir.and_then(|path| root.find(path.as_bytes()).ok()?),
             has_crio: has_crio && user.is_none(),
         }
     }
+}
+
+/// Where Podman is told to keep its state.
+fn static_dir(files: &mut Files<'_>, user: Option<&User>) -> Option<String> {
+    let mut all = Vec::new();
+    let own = user.map(|user| user.home.concat(&GuestPath::new(USERS_ENGINE_FILE)));
+    for file in ENGINE_FILES.map(GuestPath::new).into_iter().chain(own) {
+        let others = files.matching(&file, MORE);
+        all.push(file);
+        all.extend(others);
+    }
+    let told = all.iter().filter_map(|file| files.toml::<EngineConfig>(file)?.engine.static_dir);
+    told.filter_map(|path| place(&path, user)).last()
 }
 
 /// Where a user's root directory is configured to be, and the files that could not be read.
@@ -146,6 +182,8 @@ mod tests {
             ("usr/lib/images/x", ""),
             ("home/u/shared/x", ""),
             ("var/lib/crio/version", ""),
+            ("etc/containers/containers.conf", "[engine]\nstatic_dir = \"/srv/images\"\n"),
+            ("home/u/.config/containers/containers.conf", "[engine]\nstatic_dir = \"$HOME/shared\"\n"),
         ]);
         let paths = |options: &StorageOptions| -> Vec<String> {
             options.image_stores.iter().map(|dir| dir.path.to_string()).collect()
@@ -153,8 +191,12 @@ mod tests {
         let options = StorageOptions::read(&all, None);
         assert_eq!(paths(&options), ["/srv/images"]);
         assert!(options.mount_program && options.has_crio);
+        let static_dir =
+            |options: &StorageOptions| options.static_dir.as_ref().map(|dir| dir.path.to_string());
+        assert_eq!(static_dir(&options).as_deref(), Some("/srv/images"));
         let options = StorageOptions::read(&all, Users::read(&all).all.first());
         assert_eq!(paths(&options), ["/home/u/shared"]);
         assert!(!options.mount_program && !options.has_crio);
+        assert_eq!(static_dir(&options).as_deref(), Some("/home/u/shared"));
     }
 }

@@ -66,9 +66,10 @@ fn store(site: &Site) -> Result<Box<dyn Store>, FormatError> {
     Ok(match site.runtime {
         Runtime::Containerd => Box::new(containerd::open(&site.dir)?.ok_or_else(|| nothing("no meta.db"))?),
         Runtime::ContainersStorage => {
-            let StorageOptions { mount_program, image_stores, has_crio } = site.storage.clone();
+            let StorageOptions { mount_program, image_stores, static_dir, has_crio } = site.storage.clone();
             let (is_unprivileged, owners) = (site.rootless, site.owners.clone());
-            let setting = Setting { is_unprivileged, owners, mount_program, image_stores, has_crio };
+            let setting =
+                Setting { is_unprivileged, owners, mount_program, image_stores, static_dir, has_crio };
             let store = containers_storage::open(&site.dir, &setting)?;
             Box::new(store.ok_or_else(|| nothing("no records"))?)
         }

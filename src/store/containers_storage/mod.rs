@@ -42,6 +42,8 @@ pub struct Setting {
     pub mount_program: bool,
     /// Further directories whose images are used.
     pub image_stores: Vec<Handle>,
+    /// Where Podman keeps its state, if not in the store.
+    pub static_dir: Option<Handle>,
     /// Whether CRI-O ran on the node.
     pub has_crio: bool,
 }
@@ -84,7 +86,7 @@ pub fn open(dir: &Handle, setting: &Setting) -> Result<Option<ContainersStorage>
         }
         parts.push(Layers::read(driver, &used, setting, &mut gaps));
     }
-    let libpod = libpod::read(&own, &mut gaps);
+    let libpod = libpod::read(&own, setting.static_dir.as_ref().map(place).as_ref(), &mut gaps);
     if parts.is_empty() && !libpod.is_there {
         return Ok(None);
     }

@@ -13,6 +13,7 @@ use super::layers::Place;
 use crate::{
     Gap,
     error::FormatError,
+    fs::Root,
     gap::{Code, Scope},
     limits,
     store::Mount,
@@ -45,18 +46,21 @@ pub(super) struct Libpod {
     damage: Vec<FormatError>,
 }
 
-/// Where the databases may be: SQLite's in the store, or in the "static" directory that is in it by default.
-const BOLT: &str = "libpod/bolt_state.db";
-const SQLITE: [&str; 2] = ["db.sql", "libpod/db.sql"];
+/// Where the databases may be: SQLite's in the store, or in the "static" directory that is in it by default. Of one
+/// container in both databases, what SQLite's says counts: it was moved there.
+const IN_STORE: [(&str, Reader); 3] =
+    [("libpod/bolt_state.db", bolt::read), ("db.sql", sqlite::read), ("libpod/db.sql", sqlite::read)];
+const IN_STATIC: [(&str, Reader); 2] = [("bolt_state.db", bolt::read), ("db.sql", sqlite::read)];
 
-/// Reads the databases of a store. Of one container in both, what SQLite's says counts: it was moved there.
-pub(super) fn read(place: &Place, gaps: &mut Vec<Gap>) -> Libpod {
+/// Reads a database if it is there.
+type Reader = fn(&Root, &str, &mut Libpod) -> Result<(), FormatError>;
+
+/// Reads the databases of a store, and of a static directory elsewhere.
+pub(super) fn read(own: &Place, static_dir: Option<&Place>, gaps: &mut Vec<Gap>) -> Libpod {
     let mut libpod = Libpod::default();
-    for path in [BOLT].into_iter().chain(SQLITE) {
-        let read = match path {
-            BOLT => bolt::read(&place.root, path, &mut libpod),
-            _ => sqlite::read(&place.root, path, &mut libpod),
-        };
+    let elsewhere = static_dir.into_iter().flat_map(|place| IN_STATIC.map(|of| (place, of)));
+    for (place, (path, read)) in IN_STORE.map(|of| (own, of)).into_iter().chain(elsewhere) {
+        let read = read(&place.root, path, &mut libpod);
         let effect = "names, states, commands or pods of Podman's containers may be missing";
         let damage = std::mem::take(&mut libpod.damage);
         for error in damage.into_iter().chain(read.err()) {
