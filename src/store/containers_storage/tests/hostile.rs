@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// A store with a good image and one that `spoil` spoils.
@@ -241,6 +243,67 @@ fn lists_may_be_cut_off_anywhere() {
             let told =
                 store.contents.gaps.iter().chain(store.contents.images.iter().flat_map(|image| &image.gaps));
             assert!(told.count() > 0, "{kind} cut at {end}");
+        }
+    }
+}
+
+/// The files of a store with every kind of record, and its layers.
+fn whole() -> Vec<(String, Vec<u8>)> {
+    let mut made = Made::new("overlay");
+    let web = made.image("web:1", &["base", "web"]);
+    let pod = json!({"pod-id": id("pod"), "pod-name": "p", "image-name": "web:1", "pod": true});
+    let containers = [("pod", pod), ("podmans", json!({"image-name": "web:1"})), ("buildahs", json!({}))];
+    let mut files = Vec::new();
+    for (name, metadata) in containers {
+        let container = made.container(name, &web, &metadata);
+        let annotations = json!({"io.kubernetes.cri-o.ContainerType": "container",
+            "io.kubernetes.cri-o.Metadata": "{\"name\":\"c\"}", "io.kubernetes.cri-o.Volumes": "[]"});
+        let spec = json!({"process": {"args": ["a"]}, "annotations": annotations});
+        files.push((made.beside(&container, "config.json"), spec.to_string()));
+        files.push((made.beside(&container, "state.json"), json!({"status": "running"}).to_string()));
+    }
+    files.push((made.beside(&id("buildahs"), "buildah.json"), json!({"image": "web:1"}).to_string()));
+    let lists = [("images", &made.images), ("layers", &made.layers), ("containers", &made.containers)];
+    files.extend(
+        lists.map(|(kind, list)| {
+            (format!("overlay-{kind}/{kind}.json"), Value::from(list.clone()).to_string())
+        }),
+    );
+    let root = Root::new(made.tree.build());
+    for key in [web.id.to_string(), "manifest".to_owned(), format!("manifest-{}", web.manifest)] {
+        let path = document("overlay", &web.record, &key);
+        let text = root.read(path.as_bytes(), "document").unwrap().unwrap();
+        files.push((path, String::from_utf8(text).unwrap()));
+    }
+    files.extend(web.layers.iter().map(|layer| (format!("overlay/{layer}/diff/x"), String::new())));
+    files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect()
+}
+
+proptest! {
+    #[test]
+    fn bytes_of_any_file_may_be_others(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..4)
+    ) {
+        let mut files = whole();
+        for (file, at, byte) in changes {
+            let text = &mut file.get_mut(&mut files[..]).1;
+            if !text.is_empty() {
+                *at.get_mut(&mut text[..]) = byte;
+            }
+        }
+        let mut tree = Tree::default();
+        files.into_iter().for_each(|(path, text)| tree.file(&path, text));
+        let store = open(&Root::new(tree.build()).top(), &Setting::default()).unwrap().unwrap();
+        for image in &store.contents.images {
+            for layer in &image.layers {
+                let sources = store.layer(layer);
+                // What is not there is told, by the layer or by the image.
+                let told = !sources.gaps.is_empty() || !image.gaps.is_empty() || !store.contents.gaps.is_empty();
+                prop_assert!(sources.snapshot.is_some() || told);
+            }
+        }
+        for container in &store.contents.containers {
+            let _ = store.writable_layers(container);
         }
     }
 }
