@@ -378,8 +378,7 @@ ostree_node rhcos rhcos 414.92 415.92
 state=sysroot/ostree/deploy/rhcos/var; mkdir -p $state/lib/containers/storage/overlay-images; echo '[]' > $state/lib/containers/storage/overlay-images/images.json
 ostree_disk; fs root.fs xfs 16M -L root; disk rhcos "boot.bin|1|ef02|BIOS-BOOT" "esp.fat|2|ef00|EFI-SYSTEM" "boot.fs|3|8300|boot" "root.fs|4|8300|root"
 expect rhcos <<'X'
-{ "disks": ["rhcos"], "exit": 3, "status": "partial", "os": "rhcos", "os_version": "415.92",
-  "reasons": [["unsupported-runtime", "gaps"]], "gaps": [["unsupported-runtime", "containers-storage:/var/lib/containers/storage", "containers-storage"]],
+{ "disks": ["rhcos"], "exit": 0, "status": "complete", "os": "rhcos", "os_version": "415.92",
   "mounts": [["/", "disk0p4"], ["/boot", "disk0p3"], ["/sysroot", "disk0p4"], ["/var", "disk0p4"]], "runtimes": [["containers-storage", null, "/var/lib/containers/storage"]] }
 X
 # A newer deployment is there, and the older one is the default; /var is a partition of its own by a mount unit.
@@ -445,8 +444,7 @@ node crio-0 "UUID=$(uuid 1) / ext4 defaults 0 1\n"; mkdir -p tree/etc/crio/crio.
 printf '[crio]\nroot = "/srv/crio"\n' > tree/etc/crio/crio.conf.d/10-root.conf; echo '[]' > tree/srv/crio/overlay-images/images.json
 fs root.fs ext4 1M -U "$(uuid 1)"; disk crio "root.fs|1"
 expect crio <<'X'
-{ "disks": ["crio"], "exit": 3, "status": "partial", "os": "debian", "hostname": "crio-0", "mounts": [["/", "disk0p1"]],
-  "reasons": [["unsupported-runtime", "gaps"]], "gaps": [["unsupported-runtime", "containers-storage:/srv/crio", "containers-storage"]], "runtimes": [["containers-storage", null, "/srv/crio"]] }
+{ "disks": ["crio"], "exit": 0, "status": "complete", "os": "debian", "hostname": "crio-0", "mounts": [["/", "disk0p1"]], "runtimes": [["containers-storage", null, "/srv/crio"]] }
 X
 node none-0 "UUID=$(uuid 1) / ext4 defaults 0 1\n"; mkdir -p tree/var/lib/containerd tree/etc/containerd; printf 'version = 2\nroot = "/var/lib/containerd"\n' > tree/etc/containerd/config.toml
 fs root.fs ext4 1M -U "$(uuid 1)"; disk no-runtime "root.fs|1"

@@ -136,12 +136,26 @@ pub const HINTED_BYTES: u64 = 1 << 30;
 pub const BOLT_BYTES: u64 = 256 << 20;
 /// Nesting of pages and buckets in a bolt database; real ones stay below 12.
 pub const BOLT_DEPTH: usize = 64;
+/// Data roots in one of Docker's, one for each user whose ids its containers had.
+pub const DOCKER_REMAPPED: usize = 64;
+/// Ranges of ids of one user in `/etc/subuid` or `/etc/subgid`: the kernel takes 340.
+pub const ID_RANGES: usize = 340;
+/// Users of a machine whose home directories are searched for runtimes' state.
+pub const USERS: usize = 4096;
 /// Layers of one image; overlayfs stacks at most 500.
 pub const IMAGE_LAYERS: usize = 1024;
 /// Copies of one layer, known to other images or stores, that are tried until one is whole.
 pub const LAYER_COPIES: usize = 16;
 /// Bytes of all image indexes, manifests and configurations of one store; a thousand real images have 50 MiB.
 pub const IMAGE_DOCUMENT_BYTES: u64 = 512 << 20;
+/// Bytes of a list of layers, images or containers of containers/storage: a record has a few hundred.
+pub const STORAGE_LIST_BYTES: u64 = 64 << 20;
+/// Records of one such list.
+pub const STORAGE_RECORDS: usize = 1 << 16;
+/// Additional image stores of a store of containers/storage.
+pub const IMAGE_STORES: usize = 64;
+/// Bytes of what a store keeps beside its containers: their specifications and states; real ones have some 50 KiB.
+pub const CONTAINER_DOCUMENT_BYTES: u64 = 512 << 20;
 /// Nesting of image indexes.
 pub const INDEX_DEPTH: usize = 8;
 /// Manifests that one reference leads to.

@@ -10,7 +10,9 @@ use super::{
     configfiles::Files,
     services::{self, Flag},
     sites,
+    storage::{self, StorageConfig},
     unitfiles::Units,
+    users::User,
 };
 use crate::{
     error::FormatError,
@@ -57,18 +59,6 @@ struct DockerConfig {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct StorageConfig {
-    storage: Storage,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Storage {
-    graphroot: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
 struct CrioConfig {
     crio: Crio,
 }
@@ -108,6 +98,21 @@ pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError
     }
     reader.services();
     (reader.found, reader.files.damage)
+}
+
+/// Files that could not be read.
+type Damage = Vec<(GuestPath, FormatError)>;
+
+/// The same of a user who runs runtimes without privileges.
+pub(super) fn of_user(root: &Root, user: &User) -> (Vec<(Runtime, String)>, Damage) {
+    let mut files = Files::new(root);
+    let docker = files.json::<DockerConfig>(&user.home.concat(&GuestPath::new(".config/docker/daemon.json")));
+    let data =
+        docker.and_then(|config| config.data_root.or(config.graph)).filter(|path| path.starts_with('/'));
+    let (storage, damage) = storage::of_user(root, user);
+    files.damage.extend(damage);
+    let storage = storage.into_iter().map(|path| (Runtime::ContainersStorage, path));
+    (data.into_iter().map(|path| (Runtime::Docker, path)).chain(storage).collect(), files.damage)
 }
 
 struct Reader<'a> {

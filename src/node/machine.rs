@@ -6,13 +6,16 @@ use super::{
     Runtime, Site,
     config::{self, Configured},
     mounting::Absent,
-    sites::{self, PLACES},
-    systems, verdict, windows,
+    sites::{self, DOCKERS_CONTAINERD, HOME_PLACES, PLACES},
+    storage::StorageOptions,
+    systems,
+    users::{User, Users},
+    verdict, windows,
 };
 use crate::{
     Gap,
     error::FormatError,
-    fs::{Branch, FileSystem, GuestPath, Opened, Root, Subvolume},
+    fs::{Branch, FileSystem, GuestPath, Opened, Owners, Root, Subvolume},
     gap::{Code, Reason, Scope},
     inventory::Os,
     limits,
@@ -130,7 +133,35 @@ impl Machine {
         for (runtime, path) in PLACES {
             self.look(&root, None, *runtime, path);
         }
+        self.find_in_homes(&root);
         missing
+    }
+
+    /// State directories of users who run runtimes without privileges.
+    fn find_in_homes(&mut self, root: &Root) {
+        let users = Users::read(root);
+        for (file, error) in &users.damage {
+            self.lost(error, "node", &file.to_string());
+        }
+        for user in &users.all {
+            // Most accounts are of services, and their homes are not there.
+            if !is_dir(root, &user.home) {
+                continue;
+            }
+            let keeper = Keeper { owners: users.owners(user), user: Some(user.clone()) };
+            let (configured, damage) = config::of_user(root, user);
+            for (file, error) in damage {
+                let effect = "a state directory that it names is not searched";
+                self.gaps.push(Gap::from_error(&error, Scope::Volume, "node", effect).at(file.to_string()));
+            }
+            for (runtime, path) in configured {
+                self.look_as(root, None, runtime, &path, &keeper);
+            }
+            for (runtime, path) in HOME_PLACES {
+                let path = user.home.join(path.as_bytes());
+                self.look_as(root, None, *runtime, &String::from_utf8_lossy(path.as_bytes()), &keeper);
+            }
+        }
     }
 
     /// State directories on volumes that are not part of the machine's tree: a data disk may hold a runtime's
@@ -249,8 +280,47 @@ impl Machine {
         self.reasons.extend(verdict::windows(volumes, unread));
     }
 
-    /// Notes the state directory at a path, and tells whether one is there.
+    /// Notes the state directory of a runtime that root runs at a path, and tells whether one is there.
     fn look(&mut self, root: &Root, volume: Option<&String>, runtime: Runtime, path: &str) -> bool {
+        self.look_as(root, volume, runtime, path, &Keeper::default())
+    }
+
+    /// The same of a runtime that someone runs. In the place of Docker's may be more: its own containerd's, and those that
+    /// it uses for containers with users of their own.
+    fn look_as(
+        &mut self,
+        root: &Root,
+        volume: Option<&String>,
+        runtime: Runtime,
+        path: &str,
+        keeper: &Keeper,
+    ) -> bool {
+        let mut found = self.look_at(root, volume, runtime, path, keeper);
+        if runtime == Runtime::Docker && !path.is_empty() {
+            self.look_at(root, volume, Runtime::Containerd, &format!("{path}/{DOCKERS_CONTAINERD}"), keeper);
+            let users = self.root.as_ref().map(Users::read).unwrap_or_default();
+            let remapped = sites::remapped(root, path, &users).unwrap_or_else(|error| {
+                self.lost(&error, volume.map_or("node", String::as_str), path);
+                Vec::new()
+            });
+            for (path, owners) in remapped {
+                let keeper = Keeper { owners, ..keeper.clone() };
+                found |= self.look_at(root, volume, Runtime::Docker, &path, &keeper);
+                let containerd = format!("{path}/{DOCKERS_CONTAINERD}");
+                self.look_at(root, volume, Runtime::Containerd, &containerd, &keeper);
+            }
+        }
+        found
+    }
+
+    fn look_at(
+        &mut self,
+        root: &Root,
+        volume: Option<&String>,
+        runtime: Runtime,
+        path: &str,
+        keeper: &Keeper,
+    ) -> bool {
         match sites::at(root, runtime, path) {
             Ok(Some(dir)) => {
                 // The subvolumes of a volume have one numbering of inodes.
@@ -260,7 +330,12 @@ impl Machine {
                 let mut same = self.sites.iter().filter(is_same);
                 let known = same.any(|site| site.dir.ino == dir.ino && site.runtime == runtime);
                 if !known {
-                    self.sites.push(Site { runtime, volume: volume.cloned(), path: dir.path.clone(), dir });
+                    let Keeper { owners, user } = keeper.clone();
+                    let machine = self.root.as_ref().filter(|_| runtime == Runtime::ContainersStorage);
+                    let storage = machine.map(|root| StorageOptions::read(root, user.as_ref()));
+                    let (storage, rootless) = (storage.unwrap_or_default(), user.is_some());
+                    let (volume, path) = (volume.cloned(), dir.path.clone());
+                    self.sites.push(Site { runtime, volume, path, dir, owners, rootless, storage });
                 }
                 true
             }
@@ -271,6 +346,15 @@ impl Machine {
             }
         }
     }
+}
+
+/// Who runs a runtime.
+#[derive(Clone, Default)]
+struct Keeper {
+    /// Whose the files are in containers.
+    owners: Owners,
+    /// The user, if it is one without privileges.
+    user: Option<User>,
 }
 
 /// Whether a directory is there: a runtime that never ran leaves one.

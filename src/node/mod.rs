@@ -17,9 +17,11 @@ mod services;
 mod sites;
 mod slots;
 mod specifiers;
+mod storage;
 mod systems;
 mod unitfiles;
 mod units;
+mod users;
 mod verdict;
 mod windows;
 
@@ -27,3 +29,4 @@ pub use bounds::Bounds;
 pub use facts::{DiskFacts, NodeFacts};
 pub use machine::{Machine, MountPoint, NodeVolume, assemble};
 pub use sites::{Runtime, Site};
+pub use storage::StorageOptions;

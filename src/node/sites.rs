@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{storage::StorageOptions, users::Users};
 use crate::{
     error::FormatError,
-    fs::{GuestPath, Handle, Root},
+    fs::{FileKind, GuestPath, Handle, Owners, Root},
+    limits,
 };
 
 /// A container runtime's way to keep state.
@@ -31,6 +33,12 @@ pub struct Site {
     pub path: GuestPath,
     /// The directory.
     pub dir: Handle,
+    /// Whose the files are in containers.
+    pub owners: Owners,
+    /// Whether the runtime runs for a user without privileges.
+    pub rootless: bool,
+    /// What is configured for it, if it is containers/storage.
+    pub storage: StorageOptions,
 }
 
 /// The usual places from the root of a node.
@@ -45,17 +53,47 @@ pub(super) const PLACES: &[(Runtime, &str)] = &[
     (Runtime::ContainersStorage, "var/lib/containers/storage"),
 ];
 
+/// The usual places in the home of a user who runs a runtime without privileges.
+pub(super) const HOME_PLACES: &[(Runtime, &str)] = &[
+    (Runtime::Docker, ".local/share/docker"),
+    (Runtime::Containerd, ".local/share/containerd"),
+    (Runtime::ContainersStorage, ".local/share/containers/storage"),
+];
+
+/// The containerd that Docker runs for itself, in its data root.
+pub(super) const DOCKERS_CONTAINERD: &str = "containerd/daemon";
+
 /// What shows that a directory is a runtime's: files that it makes when it first runs, not directories that
 /// packages make.
 fn evidence(runtime: Runtime) -> &'static [&'static str] {
     match runtime {
         Runtime::Containerd => &["io.containerd.metadata.v1.bolt/meta.db"],
-        Runtime::Docker => {
-            &["image/overlay2", "image/vfs", "image/btrfs", "image/fuse-overlayfs", "image/aufs"]
-        }
-        Runtime::ContainersStorage => {
-            &["overlay-images/images.json", "vfs-images/images.json", "btrfs-images/images.json"]
-        }
+        Runtime::Docker => &[
+            "image/overlay2",
+            "image/vfs",
+            "image/btrfs",
+            "image/fuse-overlayfs",
+            "image/zfs",
+            "image/aufs",
+            "image/devicemapper",
+            "image/overlay",
+            "image/windowsfilter",
+            "containerd/daemon/io.containerd.metadata.v1.bolt/meta.db",
+        ],
+        Runtime::ContainersStorage => &[
+            "overlay-images/images.json",
+            "vfs-images/images.json",
+            "btrfs-images/images.json",
+            "zfs-images/images.json",
+            "aufs-images/images.json",
+            "devicemapper-images/images.json",
+            // Containers without images, or with those of other stores.
+            "overlay-layers/layers.json",
+            "vfs-layers/layers.json",
+            "btrfs-layers/layers.json",
+            "libpod/bolt_state.db",
+            "db.sql",
+        ],
     }
 }
 
@@ -71,5 +109,40 @@ pub(super) fn at(root: &Root, runtime: Runtime, path: &str) -> Result<Option<Han
             return Ok(Some(dir));
         }
     }
-    Ok(None)
+    // A Docker whose images are a containerd's has its containers only.
+    let is_there = runtime == Runtime::Docker && has_containers(&below)?;
+    Ok(is_there.then_some(dir))
+}
+
+/// Whether a directory holds records of Docker's containers.
+fn has_containers(root: &Root) -> Result<bool, FormatError> {
+    let Some((dir, listing)) = root.list(b"containers")? else { return Ok(false) };
+    let below = Root::below(&dir);
+    let is_id = |name: &[u8]| name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
+    for entry in listing.entries.iter().filter(|entry| is_id(&entry.name)) {
+        if below.find(&[&entry.name, &b"/config.v2.json"[..]].concat())?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The data roots in one of Docker's that it uses with `userns-remap`, each named `UID.GID` by the root of its containers.
+pub(super) fn remapped(root: &Root, path: &str, users: &Users) -> Result<Vec<(String, Owners)>, FormatError> {
+    let Some((_, listing)) = root.list(path.as_bytes())? else { return Ok(Vec::new()) };
+    let of = |name: &[u8]| {
+        let name = str::from_utf8(name).ok()?;
+        let (uid, gid) = name.split_once('.')?;
+        let owners = users.remapped(uid.parse().ok()?, gid.parse().ok()?);
+        Some((format!("{path}/{name}"), owners))
+    };
+    let mut found: Vec<_> = listing
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == FileKind::Directory)
+        .filter_map(|entry| of(&entry.name))
+        .take(limits::DOCKER_REMAPPED)
+        .collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
 }

@@ -15,6 +15,22 @@ use crate::{
 /// Directories of a node that hold no packages of its own: the kernel's, and the volumes of pods.
 const NOT_ITS_OWN: &[&str] = &["proc", "sys", "dev", "run", "var/lib/kubelet/pods", "var/run"];
 
+/// Directories of Docker's.
+const DOCKERS: [&[u8]; 12] = [
+    b"overlay2",
+    b"fuse-overlayfs",
+    b"vfs",
+    b"btrfs",
+    b"aufs",
+    b"zfs",
+    b"image",
+    b"volumes",
+    b"containers",
+    b"containerd",
+    b"rootfs",
+    b"plugins",
+];
+
 /// What a node has of its own.
 #[derive(Default)]
 pub(super) struct Own {
@@ -89,14 +105,17 @@ fn aliases(path: GuestPath, machine: &Machine) -> Vec<GuestPath> {
 fn state_of(site: &Site) -> Vec<GuestPath> {
     let is_own = |name: &[u8]| match site.runtime {
         Runtime::Containerd => name.starts_with(b"io.containerd."),
-        Runtime::Docker => {
-            [b"overlay2".as_slice(), b"image", b"volumes", b"vfs", b"btrfs", b"containers"].contains(&name)
-        }
+        Runtime::Docker => DOCKERS.contains(&name),
         Runtime::ContainersStorage => [b"overlay".as_slice(), b"vfs", b"btrfs", b"volumes"].contains(&name),
     };
-    // Damage is told by the store.
-    let names = site.dir.read_dir().map(|listing| listing.entries).unwrap_or_default();
-    names.into_iter().filter(|entry| is_own(&entry.name)).map(|entry| site.path.join(&entry.name)).collect()
+    let dirs = [(&site.path, &site.dir)].into_iter();
+    let dirs = dirs.chain(site.storage.image_stores.iter().map(|store| (&store.path, store)));
+    let own = dirs.flat_map(|(path, dir)| {
+        // Damage is told by the store.
+        let names = dir.read_dir().map(|listing| listing.entries).unwrap_or_default();
+        names.into_iter().filter(|entry| is_own(&entry.name)).map(|entry| path.join(&entry.name))
+    });
+    own.collect()
 }
 
 #[cfg(test)]
@@ -115,6 +134,29 @@ mod tests {
         let volume = Volume { id: id.to_owned(), disk, start: 0, source, partition: None, names, parts };
         let (uuid, label, notes) = (Some(uuid.to_owned()), None, Vec::new());
         NodeVolume { volume, opened: Opened { fs: tree.build(), kind: "memory", uuid, label, notes } }
+    }
+
+    #[test]
+    fn what_images_have_is_not_the_nodes_wherever_their_stores_are() {
+        let mut tree = Tree::default();
+        tree.file("etc/os-release", "ID=debian\n");
+        tree.file("etc/passwd", "u:x:1000:1000::/home/u:/bin/sh\n");
+        tree.file(
+            "etc/containers/storage.conf",
+            "[storage]\n[storage.options]\nadditionalimagestores = [\"/srv/images\"]\n",
+        );
+        let package = "{\"name\": \"b\", \"version\": \"1.0.0\"}";
+        for store in ["var/lib/containers/storage", "srv/images", "home/u/.local/share/containers/storage"] {
+            tree.file(&format!("{store}/overlay-images/images.json"), "[]");
+            tree.file(&format!("{store}/overlay/x/diff/srv/node_modules/b/package.json"), package);
+        }
+        tree.file("srv/node_modules/b/package.json", package);
+        let machine = assemble(&[volume("root", 0, "r", tree)], &[]);
+        let sites: Vec<(String, bool)> =
+            machine.sites.iter().map(|site| (site.path.to_string(), site.rootless)).collect();
+        let home = "/home/u/.local/share/containers/storage".to_owned();
+        assert_eq!(sites, [("/var/lib/containers/storage".to_owned(), false), (home, true)]);
+        assert_eq!(Own::examine(&machine).packages.len(), 1);
     }
 
     #[test]

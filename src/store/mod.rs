@@ -6,6 +6,7 @@
 pub mod archive;
 mod container;
 pub mod containerd;
+pub mod containers_storage;
 mod image;
 mod kubelet;
 pub mod oci;
@@ -15,12 +16,13 @@ mod unpacked;
 pub use container::{Compose, Container, ContainerKind, Mount, Pod, PodRef, State};
 pub use image::{Image, LayerRef};
 pub use kubelet::{KubeletPod, pods as kubelet_pods};
-pub use unpacked::{Form, IdRange, Owners, Unpacked};
+pub use unpacked::{Form, Unpacked};
 
+pub use crate::fs::{IdRange, Owners};
 use crate::{Digest, FormatError, Gap, block::Source};
 
 /// All that a store knows, each list sorted by id.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Contents {
     /// The images.
     pub images: Vec<Image>,

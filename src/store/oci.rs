@@ -147,6 +147,8 @@ pub fn checked(source: &Source, digest: &Digest, structure: &'static str) -> Res
 }
 
 /// Go writes an empty list or map as `null`.
-fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+pub(super) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }

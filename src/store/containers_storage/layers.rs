@@ -1,0 +1,209 @@
+//! The layers of one storage driver: their records, which lie in the store and in its additional image stores, and what
+//! they are for images.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Setting,
+    driver::{self, Driver},
+    owners::nested,
+    records::{self, ContainerRecord, LayerRecord, Record, is_plain, shown},
+};
+use crate::{
+    Digest, Gap,
+    error::FormatError,
+    fs::{Owners, Root},
+    gap::{Code, Scope},
+    limits,
+    store::{Form, Unpacked},
+};
+
+/// A directory that holds records and layers: the store's own, or an additional image store.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) root: Root,
+    /// Where it is on the node, for messages.
+    pub(super) path: String,
+}
+
+/// All layers of a driver.
+pub(super) struct Layers {
+    pub(super) driver: Driver,
+    pub(super) places: Vec<Place>,
+    form: Form,
+    owners: Owners,
+    records: BTreeMap<String, Layer>,
+    /// Chain id → the layers that it stands for. Several may: copies with other owners, or of several manifests.
+    chains: BTreeMap<Digest, Vec<String>>,
+}
+
+struct Layer {
+    /// The number of the place that it is in.
+    place: usize,
+    record: LayerRecord,
+}
+
+impl Layers {
+    /// Reads the records of a driver's layers in all places.
+    pub(super) fn read(driver: Driver, places: &[Place], setting: &Setting, gaps: &mut Vec<Gap>) -> Self {
+        let mut layers = Self {
+            driver,
+            places: places.to_vec(),
+            form: form(driver, places, setting, gaps),
+            owners: setting.owners.clone(),
+            records: BTreeMap::new(),
+            chains: BTreeMap::new(),
+        };
+        for (number, place) in places.iter().enumerate() {
+            let effect = "layers that only it names are missing";
+            for file in ["layers.json", "volatile-layers.json"] {
+                for (id, record) in layers.list::<LayerRecord>(place, "layers", file, effect, gaps) {
+                    layers.records.entry(id).or_insert(Layer { place: number, record });
+                }
+            }
+        }
+        layers
+    }
+
+    /// The records of a list of this driver in a place.
+    pub(super) fn list<T: Record>(
+        &self,
+        place: &Place,
+        kind: &'static str,
+        file: &str,
+        effect: &str,
+        gaps: &mut Vec<Gap>,
+    ) -> BTreeMap<String, T> {
+        let path = format!("{}-{kind}/{file}", self.driver.name());
+        let mut lost = |error: FormatError| {
+            gaps.push(Gap::from_error(&error, Scope::Runtime, &place.path, effect).at(&path));
+        };
+        match records::list(&place.root, &path, kind) {
+            Ok(None) => BTreeMap::new(),
+            Ok(Some(listed)) => {
+                listed.damage.into_iter().for_each(&mut lost);
+                listed.records
+            }
+            Err(error) => {
+                lost(error);
+                BTreeMap::new()
+            }
+        }
+    }
+
+    /// The layer at `top` and those below it as far as they are known, top first; and why there are no more.
+    pub(super) fn descent(&self, top: &str) -> (Vec<&LayerRecord>, Option<FormatError>) {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut id = top;
+        while !id.is_empty() {
+            let Some(layer) = self.records.get(id) else {
+                let what = format!("layer {:?} is not in layers.json", shown(id));
+                return (found, Some(FormatError::Unsupported { code: Code::SnapshotMissing, what }));
+            };
+            if !seen.insert(id) {
+                let problem = format!("layer {id:?} is below itself");
+                return (found, Some(FormatError::corrupt("layers.json", 0, problem)));
+            }
+            if found.len() >= limits::IMAGE_LAYERS {
+                let what = format!("more than {} layers below {:?}", limits::IMAGE_LAYERS, shown(top));
+                return (found, Some(FormatError::limit(what)));
+            }
+            found.push(&layer.record);
+            id = &layer.record.parent;
+        }
+        (found, None)
+    }
+
+    /// A layer's record.
+    pub(super) fn record(&self, id: &str) -> Option<&LayerRecord> {
+        self.records.get(id).map(|layer| &layer.record)
+    }
+
+    /// Notes that a layer is what a chain of DiffIDs stands for.
+    pub(super) fn stands_for(&mut self, id: &str, chain: &Digest) {
+        let known = self.chains.entry(chain.clone()).or_default();
+        if known.len() < limits::LAYER_COPIES && known.iter().all(|other| other != id) {
+            known.push(id.to_owned());
+        }
+    }
+
+    /// The layer that a chain of DiffIDs stands for, `None` if there never was one.
+    pub(super) fn of_chain(&self, chain: &Digest) -> Result<Option<Unpacked>, FormatError> {
+        let mut failure = None;
+        for id in self.chains.get(chain).into_iter().flatten() {
+            match self.unpacked(id, None) {
+                Ok(unpacked) => return Ok(Some(unpacked)),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(None), Err)
+    }
+
+    /// A layer's files; of a container's, with the owners that it has.
+    pub(super) fn unpacked(
+        &self,
+        id: &str,
+        container: Option<&ContainerRecord>,
+    ) -> Result<Unpacked, FormatError> {
+        let layer = self.records.get(id);
+        if layer.is_some_and(|layer| layer.record.flags.contains_key("incomplete")) {
+            let what = format!("layer {id} was not complete when the disk was copied");
+            return Err(FormatError::Unsupported { code: Code::SnapshotMissing, what });
+        }
+        let dir = self.directory(id)?;
+        let mut form = self.form.clone();
+        if self.driver.is_whole() {
+            // Without its record it is not known what is below it.
+            let layer = layer.ok_or_else(|| self.unknown(id))?;
+            let below = Some(&layer.record.parent).filter(|parent| !parent.is_empty());
+            form = Form::Whole(below.map(|parent| self.directory(parent)).transpose()?);
+        }
+        let none: (&[_], &[_]) = (&[], &[]);
+        let own = layer.map_or(none, |layer| (&layer.record.uidmap, &layer.record.gidmap));
+        let theirs = container.map_or(none, |container| (&container.uidmap, &container.gidmap));
+        let (users, groups) = if own == none { theirs } else { own };
+        Ok(Unpacked { dir, form, owners: nested(&self.owners, users, groups) })
+    }
+
+    fn directory(&self, id: &str) -> Result<crate::fs::Handle, FormatError> {
+        if !is_plain(id) {
+            return Err(FormatError::corrupt(
+                "layers.json",
+                0,
+                format!("{:?} is no layer's name", shown(id)),
+            ));
+        }
+        let place = self.records.get(id).map_or(0, |layer| layer.place);
+        let place = self.places.get(place).ok_or_else(|| self.unknown(id))?;
+        self.driver.directory(&place.root, id)
+    }
+
+    fn unknown(&self, id: &str) -> FormatError {
+        let what = format!("layer {:?} is not in {}-layers/layers.json", shown(id), self.driver.name());
+        FormatError::Unsupported { code: Code::SnapshotMissing, what }
+    }
+}
+
+/// What lies in a directory of a driver's layers; of whole trees the one below is still to be told.
+fn form(driver: Driver, places: &[Place], setting: &Setting, gaps: &mut Vec<Gap>) -> Form {
+    if driver.is_whole() {
+        return Form::Whole(None);
+    }
+    let mut used = None;
+    for place in places {
+        match driver::has_mount_program(&place.root) {
+            Ok(note) => used = used.max(note),
+            Err(error) => {
+                let effect = "what layers removed may be taken for files with other names";
+                gaps.push(Gap::from_error(&error, Scope::Runtime, &place.path, effect));
+            }
+        }
+    }
+    // Before there was that note, users without privileges had nothing but fuse-overlayfs.
+    match used.unwrap_or(setting.mount_program || setting.is_unprivileged) {
+        true => Form::FuseOverlay,
+        false if setting.is_unprivileged => Form::UserOverlay,
+        false => Form::Overlay,
+    }
+}

@@ -1,0 +1,171 @@
+//! containers/storage: the store of CRI-O, Podman and Buildah. A root directory has for each storage driver that was used
+//! lists of records (`DRIVER-layers`, `DRIVER-images`, `DRIVER-containers`) and the layers themselves. What engines know
+//! of containers lies beside those: CRI-O's in each container's `userdata`, Podman's in a database of its own.
+
+mod big_data;
+mod containers;
+mod crio;
+mod driver;
+mod images;
+mod layers;
+mod libpod;
+mod owners;
+mod records;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use std::collections::BTreeMap;
+
+use self::{
+    containers::Engine,
+    driver::Driver,
+    images::Document,
+    layers::{Layers, Place},
+    records::ContainerRecord,
+};
+use super::{Container, Contents, LayerRef, LayerSources, Store, Unpacked, oci};
+use crate::{
+    Digest, FormatError, Gap,
+    fs::{Handle, Owners, Root},
+    gap::{Code, Scope},
+};
+
+/// What the node says of a store, beside the store's own files.
+#[derive(Clone, Default)]
+pub struct Setting {
+    /// Whether it belongs to a user without privileges.
+    pub is_unprivileged: bool,
+    /// Whose the files of such a user are in the user namespace that the store is used in.
+    pub owners: Owners,
+    /// Whether overlays are mounted by a program (fuse-overlayfs).
+    pub mount_program: bool,
+    /// Further directories whose images are used.
+    pub image_stores: Vec<Handle>,
+    /// Where Podman keeps its state, if not in the store.
+    pub static_dir: Option<Handle>,
+    /// Whether CRI-O ran on the node.
+    pub has_crio: bool,
+}
+
+/// A root directory of containers/storage, opened.
+pub struct ContainersStorage {
+    engine: &'static str,
+    /// The layers of each driver.
+    parts: Vec<Layers>,
+    documents: BTreeMap<Digest, Document>,
+    /// The records of containers that have owners of their own.
+    mapped: BTreeMap<String, ContainerRecord>,
+    contents: Contents,
+}
+
+/// Opens a root directory (`/var/lib/containers/storage`), `None` if it holds no records.
+pub fn open(dir: &Handle, setting: &Setting) -> Result<Option<ContainersStorage>, FormatError> {
+    let place = |dir: &Handle| Place { root: Root::below(dir), path: dir.path.to_string() };
+    let own = place(dir);
+    let others: Vec<Place> = setting.image_stores.iter().map(place).collect();
+    let mut gaps = Vec::new();
+    let mut parts = Vec::new();
+    for driver in Driver::ALL {
+        let mut is_used = has_records(&own, driver)?;
+        // The first place is the store's own, where its containers are.
+        let mut used = vec![own.clone()];
+        for other in &others {
+            if has_records(other, driver)? {
+                is_used = true;
+                used.push(other.clone());
+            }
+        }
+        if !is_used {
+            continue;
+        }
+        if let Driver::Other(name) = driver {
+            let detail = format!("layers of the storage driver {name:?}");
+            let effect = "files and packages of these layers are missing";
+            gaps.push(Gap::new(Code::UnsupportedSnapshotter, Scope::Runtime, &own.path, detail, effect));
+        }
+        parts.push(Layers::read(driver, &used, setting, &mut gaps));
+    }
+    let libpod = libpod::read(&own, setting.static_dir.as_ref().map(place).as_ref(), &mut gaps);
+    if parts.is_empty() && !libpod.is_there {
+        return Ok(None);
+    }
+    let has_podman = libpod.is_there;
+    let images = images::read(&mut parts, &mut gaps);
+    let found = containers::read(&parts, &images, libpod, &mut gaps);
+    let engine = match () {
+        () if found.engines.contains(&Engine::CriO) || setting.has_crio => "cri-o",
+        () if has_podman || found.engines.contains(&Engine::Podman) => "podman",
+        () if found.engines.contains(&Engine::Buildah) => "buildah",
+        () => "containers-storage",
+    };
+    let images::Images { all: images, documents, .. } = images;
+    let containers::Found { containers, pods, mapped, .. } = found;
+    let contents = Contents { images: images.into_values().collect(), containers, pods, gaps };
+    Ok(Some(ContainersStorage { engine, parts, documents, mapped, contents }))
+}
+
+/// Whether a place has a list of a driver.
+fn has_records(place: &Place, driver: Driver) -> Result<bool, FormatError> {
+    let lists = [
+        "images/images.json",
+        "layers/layers.json",
+        "layers/volatile-layers.json",
+        "containers/containers.json",
+        "containers/volatile-containers.json",
+    ];
+    for list in lists {
+        let path = format!("{}-{list}", driver.name());
+        if place.root.find_no_follow(path.as_bytes())?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl Store for ContainersStorage {
+    /// `cri-o` if a container is CRI-O's or CRI-O ran on the node, also where Podman is used beside it; else `podman` if
+    /// its database is there or a container is its; else `buildah` if a container is; `containers-storage` if nothing
+    /// tells who pulled the images.
+    fn runtime(&self) -> &'static str {
+        self.engine
+    }
+
+    fn contents(&self) -> Contents {
+        self.contents.clone()
+    }
+
+    /// There are no blobs: pulled layers are unpacked at once.
+    fn layer(&self, layer: &LayerRef) -> LayerSources {
+        let mut sources = LayerSources::default();
+        let mut failure = None;
+        for part in &self.parts {
+            match part.of_chain(&layer.chain_id) {
+                Ok(Some(unpacked)) => {
+                    sources.snapshot = Some(unpacked);
+                    return sources;
+                }
+                Ok(None) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        let effect = "files and packages of this layer are missing";
+        let subject = layer.diff_id.to_string();
+        sources.gaps.extend(failure.map(|error| Gap::from_error(&error, Scope::Layer, subject, effect)));
+        sources
+    }
+
+    fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
+        let Some((driver, id)) = &container.snapshot else { return Ok(Vec::new()) };
+        let Some(part) = self.parts.iter().find(|part| part.driver.name() == driver) else {
+            return Ok(Vec::new());
+        };
+        part.unpacked(id, self.mapped.get(&container.id)).map(|layer| vec![layer])
+    }
+
+    fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
+        let Some(Document { place, path }) = self.documents.get(digest) else { return Ok(None) };
+        let source = big_data::open(&place.root, path)?;
+        source.map(|source| oci::checked(&source, digest, "image document")).transpose()
+    }
+}
