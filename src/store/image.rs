@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::oci;
-use crate::{Digest, Gap};
+use crate::{
+    Digest, Gap,
+    error::FormatError,
+    gap::{Code, Scope},
+    limits,
+};
 
 /// An image: one configuration with its layers, under all names by which the node knew it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,4 +44,62 @@ pub struct LayerRef {
     pub chain_id: Digest,
     /// The blob that was pulled, if the manifest is there to tell.
     pub blob: Option<oci::Descriptor>,
+}
+
+impl Image {
+    /// The image that a configuration describes, with its layers; its names are not known yet.
+    pub(crate) fn new(id: Digest, config: &oci::Config, layers: Vec<LayerRef>) -> Self {
+        let mut image = Self::unknown(id);
+        if layers.is_empty() {
+            let (detail, effect) = ("the configuration names no layers", "the image has no files");
+            let subject = image.id.to_string();
+            image.gaps.push(Gap::new(Code::CorruptStructure, Scope::Image, subject, detail, effect));
+        }
+        Self {
+            platform: config.platform.text(),
+            created: config.created.clone(),
+            labels: config.config.labels.clone(),
+            history: config.history.clone(),
+            layers,
+            ..image
+        }
+    }
+
+    /// An image of which nothing but its digest is known.
+    pub(super) fn unknown(id: Digest) -> Self {
+        Self {
+            id,
+            manifests: BTreeSet::new(),
+            references: BTreeSet::new(),
+            platform: String::new(),
+            created: None,
+            labels: BTreeMap::new(),
+            history: Vec::new(),
+            layers: Vec::new(),
+            sandbox: false,
+            gaps: Vec::new(),
+        }
+    }
+}
+
+impl LayerRef {
+    /// The layers of the image `id`, whose configuration names them; `blob` tells the blob of one, by its number and DiffID.
+    pub(crate) fn all(
+        id: &Digest,
+        config: &oci::Config,
+        mut blob: impl FnMut(usize, &Digest) -> Option<oci::Descriptor>,
+    ) -> Result<Vec<Self>, FormatError> {
+        let diff_ids = &config.rootfs.diff_ids;
+        if diff_ids.len() > limits::IMAGE_LAYERS {
+            let (count, bound) = (diff_ids.len(), limits::IMAGE_LAYERS);
+            let what = format!("image configuration {id} has {count} layers, more than {bound}");
+            return Err(FormatError::limit(what));
+        }
+        let mut layers: Vec<Self> = Vec::new();
+        for (number, diff_id) in diff_ids.iter().enumerate() {
+            let chain_id = diff_id.chain(layers.last().map(|below| &below.chain_id));
+            layers.push(Self { diff_id: diff_id.clone(), chain_id, blob: blob(number, diff_id) });
+        }
+        Ok(layers)
+    }
 }

@@ -94,43 +94,10 @@ pub(super) fn choose(
     if media_type.contains("schema1") || media_type.contains("manifest.v1") && media_type.contains("docker") {
         gap = Gap { code: Code::UnsupportedMediaType, ..gap };
     }
-    vec![Image {
-        id: target.clone(),
-        manifests: all,
-        references: BTreeSet::new(),
-        platform: String::new(),
-        created: None,
-        labels: BTreeMap::new(),
-        history: Vec::new(),
-        layers: Vec::new(),
-        sandbox: false,
-        gaps: vec![gap],
-    }]
+    vec![Image { manifests: all, gaps: vec![gap], ..Image::unknown(target.clone()) }]
 }
 
 fn image(resolved: &Resolved, manifests: BTreeSet<Digest>) -> Image {
     let Resolved { id, config, layers, .. } = resolved;
-    let mut gaps = Vec::new();
-    if layers.is_empty() {
-        let detail = "the configuration names no layers";
-        gaps.push(Gap::new(
-            Code::CorruptStructure,
-            Scope::Image,
-            id.to_string(),
-            detail,
-            "the image has no files",
-        ));
-    }
-    Image {
-        id: id.clone(),
-        manifests,
-        references: BTreeSet::new(),
-        platform: config.platform.text(),
-        created: config.created.clone(),
-        labels: config.config.labels.clone(),
-        history: config.history.clone(),
-        layers: layers.clone(),
-        sandbox: false,
-        gaps,
-    }
+    Image { manifests, ..Image::new(id.clone(), config, layers.clone()) }
 }

@@ -101,20 +101,9 @@ impl<'a> Documents<'a> {
             });
         }
         let config = self.config(&id)?;
-        let count = config.rootfs.diff_ids.len();
-        if count > limits::IMAGE_LAYERS {
-            let bound = limits::IMAGE_LAYERS;
-            return Err(FormatError::limit(format!(
-                "image configuration {id} has {count} layers, more than {bound}"
-            )));
-        }
-        let mut layers: Vec<LayerRef> = Vec::new();
-        let aligned = manifest.layers.len() == count;
-        for (number, diff_id) in config.rootfs.diff_ids.iter().enumerate() {
-            let chain_id = diff_id.chain(layers.last().map(|below| &below.chain_id));
-            let blob = manifest.layers.get(number).filter(|_| aligned).cloned();
-            layers.push(LayerRef { diff_id: diff_id.clone(), chain_id, blob });
-        }
+        let aligned = manifest.layers.len() == config.rootfs.diff_ids.len();
+        let blob = |number: usize, _: &Digest| manifest.layers.get(number).filter(|_| aligned).cloned();
+        let layers = LayerRef::all(&id, &config, blob)?;
         let unpacked = layers.last().is_some_and(|top| self.containerd.snapshots.unpacked(&top.chain_id));
         Ok(Resolved { id, config, layers, unpacked })
     }
