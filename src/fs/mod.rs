@@ -23,6 +23,7 @@ mod lzo;
 mod map;
 pub mod memory;
 pub mod ntfs;
+mod owners;
 mod path;
 mod root;
 pub mod squashfs;
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 
 pub use handle::Handle;
 pub use kinds::settle;
+pub use owners::{IdRange, Owners};
 pub use path::GuestPath;
 pub use root::{Mount, Root};
 

@@ -11,8 +11,9 @@ mod unpacked;
 
 pub use container::{Compose, Container, ContainerKind, Mount, Pod, PodRef, State};
 pub use image::{Image, LayerRef};
-pub use unpacked::{Form, IdRange, Owners, Unpacked};
+pub use unpacked::{Form, Unpacked};
 
+pub use crate::fs::{IdRange, Owners};
 use crate::{Digest, FormatError, Gap, block::Source};
 
 /// All that a store knows, each list sorted by id.
