@@ -7,7 +7,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{OpenedNode, ViewError, copies::Copies, view};
-use crate::{Digest, FormatError, Gap, block::Ahead, gap::Code, layer, store::Image};
+use crate::{
+    Digest, FormatError, Gap,
+    block::Ahead,
+    gap::Code,
+    layer,
+    store::{Image, LayerRef},
+};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -36,7 +42,7 @@ pub fn export(
     let mut layers = Vec::new();
     let mut diff_ids = Vec::new();
     for layer in &image.layers {
-        let (descriptor, diff_id) = archive.layer(&copies, &layer.diff_id, scratch, &mut gaps)?;
+        let (descriptor, diff_id) = archive.layer(&copies, layer, scratch, &mut gaps)?;
         layers.push(descriptor);
         diff_ids.push(diff_id);
     }
@@ -84,11 +90,11 @@ impl Archive<'_> {
     fn layer(
         &mut self,
         copies: &Copies<'_>,
-        diff_id: &Digest,
+        layer: &LayerRef,
         scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
         gaps: &mut Vec<Gap>,
     ) -> Result<(Value, Digest), ViewError> {
-        if let Some(blob) = copies.of(diff_id).0.iter().find_map(|copy| copy.sources().blob) {
+        if let Some(blob) = copies.blob(layer) {
             let size = blob.bytes.size();
             let name = format!("blobs/sha256/{}", blob.digest.hex());
             let mut from =
@@ -100,9 +106,9 @@ impl Archive<'_> {
                 return Err(FormatError::Unsupported { code: Code::BlobDigestMismatch, what }.into());
             }
             let descriptor = json!({ "mediaType": blob.media_type, "digest": blob.digest, "size": size });
-            return Ok((descriptor, diff_id.clone()));
+            return Ok((descriptor, layer.diff_id.clone()));
         }
-        let (tree, emptied) = copies.whole_tree(diff_id)?;
+        let (tree, emptied) = copies.whole_tree(layer)?;
         gaps.extend(emptied);
         let mut summed = Summed { inner: scratch()?, sum: Sha256::new(), size: 0 };
         layer::pack(&tree, self.threads, &mut summed)?;

@@ -42,7 +42,7 @@ pub(super) fn open(
                     gaps.extend(contents.gaps.iter().cloned());
                     let on = |volume: &&NodeVolume| Arc::ptr_eq(&volume.opened.fs, &site.dir.fs);
                     let volume = volumes.iter().find(on).map(|volume| volume.volume.id.clone());
-                    stores.push(OpenStore { store: Box::new(store), contents, volume });
+                    stores.push(OpenStore { store: Arc::new(store), contents, volume });
                 }
                 Ok(None) => {
                     let detail = "the state directory holds no meta.db";

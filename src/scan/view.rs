@@ -11,7 +11,7 @@ use crate::{
     fs::{Handle, Root},
     gap::Scope,
     image, layer, report,
-    store::{Container, Image},
+    store::{Container, Form, Image, LayerRef, Unpacked},
 };
 
 /// Which files.
@@ -54,15 +54,15 @@ impl From<io::Error> for ViewError {
 ///
 /// The files of a layer that was copied soon after it was unpacked may all be empty; see [`whole_view`].
 pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, ViewError> {
-    tree(node, place, &|copies, diff_id| copies.tree(diff_id))
+    tree(node, place, &|copies, layer| copies.tree(layer))
 }
 
 /// As [`view`], with layers whose files' data never reached the disk read from their blobs; where that cannot be, with
 /// a gap. This looks at the size of every file of the layers.
 pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), ViewError> {
     let gaps = RefCell::new(Vec::new());
-    let root = tree(node, place, &|copies, diff_id| {
-        let (tree, gap) = copies.whole_tree(diff_id)?;
+    let root = tree(node, place, &|copies, layer| {
+        let (tree, gap) = copies.whole_tree(layer)?;
         gaps.borrow_mut().extend(gap);
         Ok(tree)
     })?;
@@ -70,12 +70,21 @@ pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), 
 }
 
 /// Gives the files of a layer.
-type LayerTree<'a> = &'a dyn Fn(&Copies<'_>, &Digest) -> Result<Handle, FormatError>;
+type LayerTree<'a> = &'a dyn Fn(&Copies<'_>, &LayerRef) -> Result<Handle, FormatError>;
 
 fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, ViewError> {
-    let copies = Copies::new(&node.stores);
+    let own = match place {
+        Where::Container(id) => find_container(node, id).ok().map(|(store, _)| store),
+        _ => None,
+    };
+    let own = own.and_then(|own| node.stores.iter().position(|store| std::ptr::eq(store, own)));
+    let copies = Copies::new(&node.stores).of_store(own);
     let trees = |image: &Image| -> Result<Vec<Handle>, FormatError> {
-        image.layers.iter().map(|of| layer(&copies, &of.diff_id)).collect()
+        // A driver that keeps whole trees has the image's as one.
+        if let Some(whole) = image.layers.last().and_then(|top| copies.all_below(top)) {
+            return Ok(vec![layer::changes(&Unpacked { form: Form::Whole(None), ..whole })?]);
+        }
+        image.layers.iter().map(|of| layer(&copies, of)).collect()
     };
     match place {
         Where::Node => {
@@ -99,9 +108,9 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
         Where::Image(name) => Ok(Root::new(image::merge(&trees(find_image(node, name)?)?))),
         Where::Layer(digest) => {
             let digest: Digest = digest.parse().map_err(|error| ViewError::Unknown(format!("{error}")))?;
-            let diff_id =
+            let found =
                 copies.named(&digest).ok_or_else(|| ViewError::Unknown(format!("no layer {digest}")))?;
-            Ok(Root::below(&layer(&copies, diff_id)?))
+            Ok(Root::below(&layer(&copies, found)?))
         }
         Where::Container(id) => {
             let (store, container) = find_container(node, id)?;
@@ -112,6 +121,10 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
             let own = store.store.writable_layers(container)?;
             if own.is_empty() {
                 return Err(ViewError::Unknown(format!("no writable layer of container {id}")));
+            }
+            if let Some(whole) = own.last().filter(|top| matches!(top.form, Form::Whole(_))) {
+                let whole = Unpacked { form: Form::Whole(None), ..whole.clone() };
+                return Ok(Root::below(&layer::changes(&whole)?));
             }
             let mut trees = trees(image)?;
             for unpacked in &own {

@@ -6,11 +6,11 @@ use std::{
 };
 
 use crate::{
-    block::Source,
+    block::{self, Source},
     error::FormatError,
-    fs::{DirEntry, FileKind, FileSystem, Handle, Ino, Listing, Root, Stat, Xattr, settle},
+    fs::{DirEntry, FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root, Stat, Xattr, settle},
     gap::Code,
-    layer::overlay,
+    layer::{analyze, overlay},
     limits,
 };
 
@@ -20,7 +20,7 @@ pub(super) fn difference(tree: &Handle, below: Option<&Handle>) -> Result<Handle
     let mut comparison = Comparison {
         tree: tree.fs.as_ref(),
         below: below.map(|below| below.fs.as_ref()),
-        directories: vec![Directory::new(tree.ino, below.map(|below| below.ino), None)],
+        directories: vec![Directory::new(tree.ino, below.map(|below| below.ino), None, GuestPath::ROOT)],
         seen: HashSet::from([tree.ino]),
         entries: 0,
     };
@@ -42,6 +42,7 @@ struct Directory {
     below: Option<Ino>,
     /// Where it lies: the number of its parent, and its name there.
     parent: Option<(usize, Vec<u8>)>,
+    path: GuestPath,
     depth: usize,
     /// Whether it shows even if nothing in it does.
     changed: bool,
@@ -49,8 +50,8 @@ struct Directory {
 }
 
 impl Directory {
-    fn new(ino: Ino, below: Option<Ino>, parent: Option<(usize, Vec<u8>)>) -> Self {
-        Self { ino, below, parent, depth: 0, changed: below.is_none(), shown: Shown::default() }
+    fn new(ino: Ino, below: Option<Ino>, parent: Option<(usize, Vec<u8>)>, path: GuestPath) -> Self {
+        Self { ino, below, parent, path, depth: 0, changed: below.is_none(), shown: Shown::default() }
     }
 }
 
@@ -106,6 +107,7 @@ impl Comparison<'_> {
             _ => {}
         }
         let depth = self.directories.get(number).map_or(0, |dir| dir.depth).saturating_add(1);
+        let path = self.directories.get(number).map(|dir| dir.path.clone()).unwrap_or_default();
         if depth > limits::PATH_DEPTH && ours.entries.iter().any(|e| e.kind == FileKind::Directory) {
             damage.push(FormatError::limit(format!("directories nested deeper than {}", limits::PATH_DEPTH)));
             ours.entries.retain(|entry| entry.kind != FileKind::Directory);
@@ -116,10 +118,11 @@ impl Comparison<'_> {
             if self.entries > limits::TREE_ENTRIES {
                 return Err(FormatError::limit(format!("more than {} entries", limits::TREE_ENTRIES)));
             }
+            let here = path.join(&name);
             let same_name = lower.remove(&name);
             let same_kind = same_name.filter(|(_, their)| *their == kind).map(|(ino, _)| ino);
             let is_same = match (same_kind, self.below) {
-                (Some(theirs), Some(below)) => match self.is_same(ino, below, theirs, kind) {
+                (Some(theirs), Some(below)) => match self.is_same(&here, ino, below, theirs, kind) {
                     Ok(same) => same,
                     Err(error) => {
                         damage.push(error);
@@ -140,7 +143,7 @@ impl Comparison<'_> {
                 continue;
             }
             // Names come before what lies in them, so a directory without changes is taken out at the end.
-            let mut child = Directory::new(ino, same_kind, Some((number, name.clone())));
+            let mut child = Directory::new(ino, same_kind, Some((number, name.clone())), here);
             (child.changed, child.depth) = (!is_same, depth);
             self.directories.push(child);
             shown.insert(name, (ino, kind));
@@ -157,6 +160,7 @@ impl Comparison<'_> {
 
     fn is_same(
         &self,
+        path: &GuestPath,
         ours: Ino,
         below: &dyn FileSystem,
         theirs: Ino,
@@ -171,6 +175,16 @@ impl Comparison<'_> {
         }
         if kind == FileKind::Symlink {
             return Ok(self.tree.read_link(ours)? == below.read_link(theirs)?);
+        }
+        // Reproducible builds give all files one time, and another version may be as long: of files that tell packages, the
+        // content is compared.
+        if kind == FileKind::Regular && a.size > 0 && analyze::wants(path, kind) {
+            let read = |fs: &dyn FileSystem, ino| {
+                block::read_all(&fs.open(ino)?, "file", limits::TEXT_DATABASE_BYTES)
+            };
+            if read(self.tree, ours)? != read(below, theirs)? {
+                return Ok(false);
+            }
         }
         let (mut ours, mut theirs) = (self.tree.xattrs(ours)?, below.xattrs(theirs)?);
         ours.sort();
@@ -285,5 +299,18 @@ mod tests {
         // With nothing below it, all of a tree is new.
         let all = changes(&Unpacked::whole(tree, None)).unwrap();
         assert_eq!(all.read_dir().unwrap().entries.len(), 4);
+    }
+    #[test]
+    fn of_a_file_that_tells_packages_the_content_is_compared() {
+        let (mut below, mut tree) = (Tree::default(), Tree::default());
+        for path in ["var/lib/dpkg/status", "var/lib/dpkg/other"] {
+            below.file(path, "Version: 1");
+            tree.file(path, "Version: 2");
+        }
+        let [below, tree] = [below, tree].map(|tree| Root::new(tree.build()).top());
+        let seen = changes(&Unpacked::whole(tree, Some(below))).unwrap();
+        let dir = Root::below(&seen).find(b"var/lib/dpkg").unwrap().unwrap();
+        let names: Vec<_> = dir.read_dir().unwrap().entries.into_iter().map(|entry| entry.name).collect();
+        assert_eq!(names, [b"status".to_vec()]);
     }
 }

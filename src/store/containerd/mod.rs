@@ -126,6 +126,11 @@ impl Store for Containerd {
         sources
     }
 
+    fn is_bound(&self, _: &LayerRef) -> bool {
+        // Only overlayfs snapshots are read.
+        false
+    }
+
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
         let Some((snapshotter, key)) = &container.snapshot else { return Ok(Vec::new()) };
         self.snapshots
