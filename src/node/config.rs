@@ -110,6 +110,14 @@ pub(super) fn read(root: &Root) -> (Vec<Configured>, Vec<(GuestPath, FormatError
     (reader.found, reader.files.damage)
 }
 
+/// The data root of a Docker that a user runs without privileges, and the configuration that could not be read.
+pub(super) fn of_user(root: &Root, home: &GuestPath) -> (Option<String>, Vec<(GuestPath, FormatError)>) {
+    let mut files = Files::new(root);
+    let docker = files.json::<DockerConfig>(&home.concat(&GuestPath::new(".config/docker/daemon.json")));
+    let data = docker.and_then(|config| config.data_root.or(config.graph));
+    (data.filter(|path| path.starts_with('/')), files.damage)
+}
+
 struct Reader<'a> {
     root: &'a Root,
     files: Files<'a>,

@@ -6,13 +6,15 @@ use super::{
     Runtime, Site,
     config::{self, Configured},
     mounting::Absent,
-    sites::{self, PLACES},
-    systems, verdict, windows,
+    sites::{self, DOCKERS_CONTAINERD, HOME_PLACES, PLACES, Remapped},
+    systems,
+    users::Users,
+    verdict, windows,
 };
 use crate::{
     Gap,
     error::FormatError,
-    fs::{Branch, FileSystem, GuestPath, Opened, Root, Subvolume},
+    fs::{Branch, FileSystem, GuestPath, Opened, Owners, Root, Subvolume},
     gap::{Code, Reason, Scope},
     inventory::Os,
     limits,
@@ -130,7 +132,35 @@ impl Machine {
         for (runtime, path) in PLACES {
             self.look(&root, None, *runtime, path);
         }
+        self.find_in_homes(&root);
         missing
+    }
+
+    /// State directories of users who run runtimes without privileges.
+    fn find_in_homes(&mut self, root: &Root) {
+        let users = Users::read(root);
+        for (file, error) in &users.damage {
+            self.lost(error, "node", &file.to_string());
+        }
+        for user in &users.all {
+            // Most accounts are of services, and their homes are not there.
+            if !is_dir(root, &user.home) {
+                continue;
+            }
+            let keeper = Keeper { owners: users.owners(user), rootless: true };
+            let (docker, damage) = config::of_user(root, &user.home);
+            for (file, error) in damage {
+                let effect = "a state directory that it names is not searched";
+                self.gaps.push(Gap::from_error(&error, Scope::Volume, "node", effect).at(file.to_string()));
+            }
+            if let Some(path) = docker {
+                self.look_as(root, None, Runtime::Docker, &path, &keeper);
+            }
+            for (runtime, path) in HOME_PLACES {
+                let path = user.home.join(path.as_bytes());
+                self.look_as(root, None, *runtime, &String::from_utf8_lossy(path.as_bytes()), &keeper);
+            }
+        }
     }
 
     /// State directories on volumes that are not part of the machine's tree: a data disk may hold a runtime's
@@ -249,8 +279,49 @@ impl Machine {
         self.reasons.extend(verdict::windows(volumes, unread));
     }
 
-    /// Notes the state directory at a path, and tells whether one is there.
+    /// Notes the state directory of a runtime that root runs at a path, and tells whether one is there.
     fn look(&mut self, root: &Root, volume: Option<&String>, runtime: Runtime, path: &str) -> bool {
+        self.look_as(root, volume, runtime, path, &Keeper::default())
+    }
+
+    /// The same of a runtime that someone runs. In the place of Docker's may be more: its own containerd's, and those that
+    /// it uses for containers with users of their own.
+    fn look_as(
+        &mut self,
+        root: &Root,
+        volume: Option<&String>,
+        runtime: Runtime,
+        path: &str,
+        keeper: &Keeper,
+    ) -> bool {
+        let mut found = self.look_at(root, volume, runtime, path, keeper);
+        if runtime == Runtime::Docker && !path.is_empty() {
+            self.look_at(root, volume, Runtime::Containerd, &format!("{path}/{DOCKERS_CONTAINERD}"), keeper);
+            let remapped = sites::remapped(root, path).unwrap_or_else(|error| {
+                self.lost(&error, volume.map_or("node", String::as_str), path);
+                Vec::new()
+            });
+            // Who has which ids is said in the machine's root.
+            let machine = self.root.as_ref().filter(|_| !remapped.is_empty());
+            let users = machine.map(Users::read).unwrap_or_default();
+            for Remapped { path, uid, gid } in remapped {
+                let keeper = Keeper { owners: users.remapped(uid, gid), rootless: keeper.rootless };
+                found |= self.look_at(root, volume, Runtime::Docker, &path, &keeper);
+                let containerd = format!("{path}/{DOCKERS_CONTAINERD}");
+                self.look_at(root, volume, Runtime::Containerd, &containerd, &keeper);
+            }
+        }
+        found
+    }
+
+    fn look_at(
+        &mut self,
+        root: &Root,
+        volume: Option<&String>,
+        runtime: Runtime,
+        path: &str,
+        keeper: &Keeper,
+    ) -> bool {
         match sites::at(root, runtime, path) {
             Ok(Some(dir)) => {
                 // The subvolumes of a volume have one numbering of inodes.
@@ -260,7 +331,9 @@ impl Machine {
                 let mut same = self.sites.iter().filter(is_same);
                 let known = same.any(|site| site.dir.ino == dir.ino && site.runtime == runtime);
                 if !known {
-                    self.sites.push(Site { runtime, volume: volume.cloned(), path: dir.path.clone(), dir });
+                    let Keeper { owners, rootless } = keeper.clone();
+                    let (volume, path) = (volume.cloned(), dir.path.clone());
+                    self.sites.push(Site { runtime, volume, path, dir, owners, rootless });
                 }
                 true
             }
@@ -271,6 +344,15 @@ impl Machine {
             }
         }
     }
+}
+
+/// Who runs a runtime.
+#[derive(Clone, Default)]
+struct Keeper {
+    /// Whose the files are in containers.
+    owners: Owners,
+    /// Whether it is a user without privileges.
+    rootless: bool,
 }
 
 /// Whether a directory is there: a runtime that never ran leaves one.

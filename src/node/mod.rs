@@ -19,6 +19,7 @@ mod specifiers;
 mod systems;
 mod unitfiles;
 mod units;
+mod users;
 mod verdict;
 mod windows;
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::FormatError,
-    fs::{GuestPath, Handle, Root},
+    fs::{FileKind, GuestPath, Handle, Owners, Root},
+    limits,
 };
 
 /// A container runtime's way to keep state.
@@ -31,6 +32,10 @@ pub struct Site {
     pub path: GuestPath,
     /// The directory.
     pub dir: Handle,
+    /// Whose the files are in containers.
+    pub owners: Owners,
+    /// Whether the runtime runs for a user without privileges.
+    pub rootless: bool,
 }
 
 /// The usual places from the root of a node.
@@ -45,14 +50,30 @@ pub(super) const PLACES: &[(Runtime, &str)] = &[
     (Runtime::ContainersStorage, "var/lib/containers/storage"),
 ];
 
+/// The usual places in the home of a user who runs a runtime without privileges.
+pub(super) const HOME_PLACES: &[(Runtime, &str)] =
+    &[(Runtime::Docker, ".local/share/docker"), (Runtime::Containerd, ".local/share/containerd")];
+
+/// The containerd that Docker runs for itself, in its data root.
+pub(super) const DOCKERS_CONTAINERD: &str = "containerd/daemon";
+
 /// What shows that a directory is a runtime's: files that it makes when it first runs, not directories that
 /// packages make.
 fn evidence(runtime: Runtime) -> &'static [&'static str] {
     match runtime {
         Runtime::Containerd => &["io.containerd.metadata.v1.bolt/meta.db"],
-        Runtime::Docker => {
-            &["image/overlay2", "image/vfs", "image/btrfs", "image/fuse-overlayfs", "image/aufs"]
-        }
+        Runtime::Docker => &[
+            "image/overlay2",
+            "image/vfs",
+            "image/btrfs",
+            "image/fuse-overlayfs",
+            "image/zfs",
+            "image/aufs",
+            "image/devicemapper",
+            "image/overlay",
+            "image/windowsfilter",
+            "containerd/daemon/io.containerd.metadata.v1.bolt/meta.db",
+        ],
         Runtime::ContainersStorage => {
             &["overlay-images/images.json", "vfs-images/images.json", "btrfs-images/images.json"]
         }
@@ -71,5 +92,48 @@ pub(super) fn at(root: &Root, runtime: Runtime, path: &str) -> Result<Option<Han
             return Ok(Some(dir));
         }
     }
-    Ok(None)
+    // A Docker whose images are a containerd's has its containers only.
+    let is_there = runtime == Runtime::Docker && has_containers(&below)?;
+    Ok(is_there.then_some(dir))
+}
+
+/// Whether a directory holds records of Docker's containers.
+fn has_containers(root: &Root) -> Result<bool, FormatError> {
+    let Some((dir, listing)) = root.list(b"containers")? else { return Ok(false) };
+    let below = Root::below(&dir);
+    let is_id = |name: &[u8]| name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
+    let named = listing.entries.iter().filter(|entry| is_id(&entry.name));
+    for entry in named.take(limits::DOCKER_CONTAINERS) {
+        if below.find(&[&entry.name, &b"/config.v2.json"[..]].concat())?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A data root in one of Docker's that it uses with `userns-remap`, named `UID.GID` by the root of its containers.
+pub(super) struct Remapped {
+    pub(super) path: String,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+/// Those in the data root at a path.
+pub(super) fn remapped(root: &Root, path: &str) -> Result<Vec<Remapped>, FormatError> {
+    let Some((_, listing)) = root.list(path.as_bytes())? else { return Ok(Vec::new()) };
+    let of = |name: &[u8]| {
+        let name = str::from_utf8(name).ok()?;
+        let (uid, gid) = name.split_once('.')?;
+        Some(Remapped { path: format!("{path}/{name}"), uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+    };
+    let directories = listing.entries.iter().filter(|entry| entry.kind == FileKind::Directory);
+    let mut found: Vec<Remapped> = directories.filter_map(|entry| of(&entry.name)).collect();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    if found.len() > limits::DOCKER_REMAPPED {
+        let (count, bound) = (found.len(), limits::DOCKER_REMAPPED);
+        return Err(FormatError::limit(format!(
+            "{count} data roots of Docker's with users of their own, more than {bound}"
+        )));
+    }
+    Ok(found)
 }

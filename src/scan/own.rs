@@ -15,6 +15,22 @@ use crate::{
 /// Directories of a node that hold no packages of its own: the kernel's, and the volumes of pods.
 const NOT_ITS_OWN: &[&str] = &["proc", "sys", "dev", "run", "var/lib/kubelet/pods", "var/run"];
 
+/// Directories of Docker's.
+const DOCKERS: [&[u8]; 12] = [
+    b"overlay2",
+    b"fuse-overlayfs",
+    b"vfs",
+    b"btrfs",
+    b"aufs",
+    b"zfs",
+    b"image",
+    b"volumes",
+    b"containers",
+    b"containerd",
+    b"rootfs",
+    b"plugins",
+];
+
 /// What a node has of its own.
 #[derive(Default)]
 pub(super) struct Own {
@@ -89,9 +105,7 @@ fn aliases(path: GuestPath, machine: &Machine) -> Vec<GuestPath> {
 fn state_of(site: &Site) -> Vec<GuestPath> {
     let is_own = |name: &[u8]| match site.runtime {
         Runtime::Containerd => name.starts_with(b"io.containerd."),
-        Runtime::Docker => {
-            [b"overlay2".as_slice(), b"image", b"volumes", b"vfs", b"btrfs", b"containers"].contains(&name)
-        }
+        Runtime::Docker => DOCKERS.contains(&name),
         Runtime::ContainersStorage => [b"overlay".as_slice(), b"vfs", b"btrfs", b"volumes"].contains(&name),
     };
     // Damage is told by the store.

@@ -1,14 +1,18 @@
 //! The stores of a machine's runtimes, opened and read.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::OpenStore;
 use crate::{
-    Gap,
+    FormatError, Gap,
     gap::{Code, Scope},
-    node::{Machine, NodeVolume, Runtime},
+    node::{Machine, NodeVolume, Runtime, Site},
     report,
-    store::{Store, containerd},
+    store::{
+        Container, Contents, Store,
+        containerd::{self, Containerd},
+        docker::{self, Access, Beside},
+    },
 };
 
 /// What the runtimes are, with whether each was read, and the stores of those that were.
@@ -18,8 +22,11 @@ pub(super) fn open(
     gaps: &mut Vec<Gap>,
 ) -> (Vec<report::Runtime>, Vec<OpenStore>) {
     let mut runtimes = Vec::new();
-    let mut stores = Vec::new();
-    for site in &machine.sites {
+    let mut opened = Opened::default();
+    // Docker may leave its images and layers to a containerd.
+    let (first, then): (Vec<&Site>, Vec<&Site>) =
+        machine.sites.iter().partition(|site| site.runtime == Runtime::Containerd);
+    for site in first.into_iter().chain(then) {
         let name = match site.runtime {
             Runtime::Containerd => "containerd",
             Runtime::Docker => "docker",
@@ -33,41 +40,83 @@ pub(super) fn open(
         };
         let subject = format!("{name}:{}", site.path);
         let effect = "its images and containers are not reported";
-        match site.runtime {
-            Runtime::Containerd => match containerd::open(&site.dir) {
-                Ok(Some(store)) => {
-                    let contents = store.contents();
-                    let partial = !contents.gaps.is_empty();
-                    record.status = if partial { report::Status::Partial } else { report::Status::Complete };
-                    gaps.extend(contents.gaps.iter().cloned());
-                    let on = |volume: &&NodeVolume| Arc::ptr_eq(&volume.opened.fs, &site.dir.fs);
-                    let volume = volumes.iter().find(on).map(|volume| volume.volume.id.clone());
-                    stores.push(OpenStore { store: Arc::new(store), contents, volume });
-                }
-                Ok(None) => {
-                    let detail = "the state directory holds no meta.db";
-                    gaps.push(Gap::new(
-                        Code::RuntimeStateUnreadable,
-                        Scope::Runtime,
-                        subject,
-                        detail,
-                        effect,
-                    ));
-                }
-                Err(error) => {
-                    let gap = Gap::from_error(&error, Scope::Runtime, subject, effect);
-                    // Another try may read what the host could not.
-                    let code = if error.is_host_io() { gap.code } else { Code::RuntimeStateUnreadable };
-                    gaps.push(Gap { code, ..gap });
-                }
-            },
-            Runtime::Docker | Runtime::ContainersStorage => {
-                let detail = format!("a store of {name} at {}", site.path);
-                gaps.push(Gap::new(Code::UnsupportedRuntime, Scope::Runtime, subject, detail, effect));
+        match opened.store(site) {
+            Ok(store) => {
+                let contents = store.contents();
+                let partial = !contents.gaps.is_empty();
+                record.status = if partial { report::Status::Partial } else { report::Status::Complete };
+                gaps.extend(contents.gaps.iter().cloned());
+                let on = |volume: &&NodeVolume| Arc::ptr_eq(&volume.opened.fs, &site.dir.fs);
+                let volume = volumes.iter().find(on).map(|volume| volume.volume.id.clone());
+                opened.stores.push(OpenStore { store, contents, volume });
+            }
+            Err(error) => {
+                let gap = Gap::from_error(&error, Scope::Runtime, subject, effect);
+                // Another try may read what the host could not.
+                let is_told = error.is_host_io() || error.code() == Code::UnsupportedRuntime;
+                let code = if is_told { gap.code } else { Code::RuntimeStateUnreadable };
+                gaps.push(Gap { code, ..gap });
             }
         }
         runtimes.push(record);
     }
     runtimes.sort();
-    (runtimes, stores)
+    (runtimes, opened.finish())
+}
+
+/// The stores that were opened so far.
+#[derive(Default)]
+struct Opened {
+    stores: Vec<OpenStore>,
+    /// Those that are a containerd's, with their numbers.
+    containerds: Vec<(Arc<Containerd>, usize)>,
+}
+
+impl Opened {
+    fn store(&mut self, site: &Site) -> Result<Arc<dyn Store>, FormatError> {
+        match site.runtime {
+            Runtime::Containerd => {
+                let store = containerd::open(&site.dir)?.ok_or_else(|| FormatError::Unsupported {
+                    code: Code::RuntimeStateUnreadable,
+                    what: "the state directory holds no meta.db".to_owned(),
+                })?;
+                let store = if site.rootless { store.of_user(site.owners.clone()) } else { store };
+                let store = Arc::new(store);
+                self.containerds.push((Arc::clone(&store), self.stores.len()));
+                Ok(store)
+            }
+            Runtime::Docker => {
+                let beside = |(store, at): &(Arc<Containerd>, usize)| {
+                    let images = self.stores.get(*at).map(|open| open.contents.images.as_slice());
+                    Beside { store: Arc::clone(store), images: images.unwrap_or_default() }
+                };
+                let beside: Vec<Beside<'_>> = self.containerds.iter().map(beside).collect();
+                let access = Access { owners: site.owners.clone(), rootless: site.rootless };
+                Ok(Arc::new(docker::open(&site.dir, &access, &beside)?))
+            }
+            Runtime::ContainersStorage => Err(FormatError::Unsupported {
+                code: Code::UnsupportedRuntime,
+                what: format!("a store of containers-storage at {}", site.path),
+            }),
+        }
+    }
+
+    /// The stores, each container in one: a containerd knows Docker's while they run, and Docker knows more of them.
+    fn finish(mut self) -> Vec<OpenStore> {
+        let dockers = self.stores.iter().filter(|open| open.store.runtime() == "docker");
+        let ids = dockers.flat_map(|open| {
+            let Contents { containers, pods, .. } = &open.contents;
+            containers.iter().map(|one| one.id.clone()).chain(pods.iter().map(|pod| pod.sandbox.clone()))
+        });
+        let ids: BTreeSet<String> = ids.collect();
+        for (_, at) in &self.containerds {
+            if let Some(open) = self.stores.get_mut(*at) {
+                let is_dockers = |container: &Container| {
+                    containerd::is_dockers(&container.namespace) && ids.contains(&container.id)
+                };
+                open.contents.containers.retain(|container| !is_dockers(container));
+            }
+        }
+        self.stores
+    }
 }

@@ -5,6 +5,7 @@
 
 mod container;
 pub mod containerd;
+pub mod docker;
 mod image;
 pub mod oci;
 mod unpacked;
@@ -17,7 +18,7 @@ pub use crate::fs::{IdRange, Owners};
 use crate::{Digest, FormatError, Gap, block::Source};
 
 /// All that a store knows, each list sorted by id.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Contents {
     /// The images.
     pub images: Vec<Image>,

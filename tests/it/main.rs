@@ -46,6 +46,7 @@ mod ntfs;
 mod rooms;
 mod shared;
 mod squashfs;
+mod stores_docker;
 mod tree;
 mod versions;
 mod volume;

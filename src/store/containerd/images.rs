@@ -63,6 +63,8 @@ pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
         }
     }
     for image in images.values_mut() {
+        // Docker's way to say that an image has no name.
+        image.references.retain(|name| !name.starts_with("moby-dangling@"));
         if image.references.iter().any(|name| !name.starts_with("sha256:")) {
             image.references.retain(|name| !name.starts_with("sha256:"));
         }
@@ -140,7 +142,7 @@ mod tests {
             let snapshots = super::super::Snapshots::open(&root, "/", &meta, &mut gaps);
             let content = super::super::ContentStore::new(root.clone());
             let place = "/".to_owned();
-            read(&Containerd { root, place, meta, content, snapshots, gaps }, &mut Vec::new())
+            read(&Containerd { root, place, meta, content, snapshots, user: None, gaps }, &mut Vec::new())
         }
     }
 

@@ -7,10 +7,13 @@ mod containers;
 mod content;
 mod images;
 mod index;
+mod lent;
 mod snapshots;
 
+pub use lent::{Lent, is_dockers};
+
 use self::{content::ContentStore, snapshots::Snapshots};
-use super::{Blob, Container, Contents, LayerRef, LayerSources, Store, Unpacked};
+use super::{Blob, Container, Contents, Form, LayerRef, LayerSources, Owners, Store, Unpacked};
 use crate::{
     Digest, FormatError, Gap,
     database::bolt::{self, Bucket},
@@ -29,6 +32,8 @@ pub struct Containerd {
     meta: Bucket,
     content: ContentStore,
     snapshots: Snapshots,
+    /// Whose the files are in containers, if it runs for a user without privileges.
+    user: Option<Owners>,
     gaps: Vec<Gap>,
 }
 
@@ -67,10 +72,24 @@ pub fn open(dir: &Handle) -> Result<Option<Containerd>, FormatError> {
     }
     let snapshots = Snapshots::open(&root, &place, &meta, &mut gaps);
     let content = ContentStore::new(root.clone());
-    Ok(Some(Containerd { root, place, meta, content, snapshots, gaps }))
+    Ok(Some(Containerd { root, place, meta, content, snapshots, user: None, gaps }))
 }
 
 impl Containerd {
+    /// The same, of a user without privileges, in whose namespace of users owners are these.
+    #[must_use]
+    pub fn of_user(self, owners: Owners) -> Self {
+        Self { user: Some(owners), ..self }
+    }
+
+    /// A snapshot's directory as a layer.
+    fn unpacked(&self, dir: Handle) -> Unpacked {
+        match &self.user {
+            None => Unpacked::overlay(dir),
+            Some(owners) => Unpacked { dir, form: Form::UserOverlay, owners: owners.clone() },
+        }
+    }
+
     /// The namespaces: `k8s.io`, `moby`, `default`, …
     fn namespaces(&self) -> impl Iterator<Item = (String, &Bucket)> {
         self.meta.buckets.iter().map(|(name, bucket)| (String::from_utf8_lossy(name).into_owned(), bucket))
@@ -100,7 +119,7 @@ impl Store for Containerd {
         let subject = layer.diff_id.to_string();
         match self.snapshots.committed(&layer.chain_id) {
             Ok(Some((directory, size))) => {
-                sources.snapshot = Some(Unpacked::overlay(directory));
+                sources.snapshot = Some(self.unpacked(directory));
                 sources.snapshot_size = size;
             }
             Ok(None) => {}
@@ -133,9 +152,7 @@ impl Store for Containerd {
 
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
         let Some((snapshotter, key)) = &container.snapshot else { return Ok(Vec::new()) };
-        self.snapshots
-            .active(&container.namespace, snapshotter, key)
-            .map(|upper| vec![Unpacked::overlay(upper)])
+        self.snapshots.active(&container.namespace, snapshotter, key).map(|upper| vec![self.unpacked(upper)])
     }
 
     fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
