@@ -136,8 +136,22 @@ pub const HINTED_BYTES: u64 = 1 << 30;
 pub const BOLT_BYTES: u64 = 256 << 20;
 /// Nesting of pages and buckets in a bolt database; real ones stay below 12.
 pub const BOLT_DEPTH: usize = 64;
+/// Storage drivers that left state in one Docker root: it has known ten.
+pub const DOCKER_DRIVERS: usize = 32;
 /// Data roots in one of Docker's, one for each user whose ids its containers had.
 pub const DOCKER_REMAPPED: usize = 64;
+/// Images of one Docker root.
+pub const DOCKER_IMAGES: usize = 100_000;
+/// Containers of one Docker root.
+pub const DOCKER_CONTAINERS: usize = 100_000;
+/// Bytes of a file that holds one word: a digest, an id, a number.
+pub const DOCKER_WORD_BYTES: u64 = 4096;
+/// Bytes of one of the JSON documents about a container of Docker's.
+pub const DOCKER_RECORD_BYTES: u64 = 4 << 20;
+/// Bytes of all of these documents of one Docker root.
+pub const DOCKER_CONTAINER_BYTES: u64 = 512 << 20;
+/// Layers that a container has over its image: Docker makes one, and the container writes another.
+pub const CONTAINER_LAYERS: usize = 16;
 /// Ranges of ids of one user in `/etc/subuid` or `/etc/subgid`: the kernel takes 340.
 pub const ID_RANGES: usize = 340;
 /// Users of a machine whose home directories are searched for runtimes' state.

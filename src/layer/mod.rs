@@ -9,6 +9,7 @@ mod facts;
 pub mod overlay;
 mod pack;
 mod paths;
+mod pax;
 mod shadow;
 mod stream;
 mod tar;

@@ -3,8 +3,9 @@
 
 use std::io::{self, Read};
 
-use tar::{EntryType, Header, PaxExtensions};
+use tar::{EntryType, Header};
 
+use super::pax;
 use crate::{
     error::FormatError,
     fs::Ino,
@@ -256,38 +257,36 @@ impl<R: Read> Members<R> {
 
 impl Pax {
     fn read(bytes: &[u8], at: u64) -> Result<Self, FormatError> {
-        let mut pax = Self::default();
+        let mut read = Self::default();
         let corrupt = |problem: String| FormatError::corrupt("pax header", at, problem);
-        for record in PaxExtensions::new(bytes) {
-            let record = record.map_err(|error| corrupt(error.to_string()))?;
-            let (key, value) = (record.key_bytes(), record.value_bytes());
+        for (key, value) in pax::records(bytes, at)? {
             if value.is_empty() && !key.starts_with(b"SCHILY.xattr.") {
                 continue;
             }
-            let text = || record.value().ok();
+            let text = || str::from_utf8(value).ok();
             let number = || text().and_then(|value| value.parse::<u64>().ok());
             match key {
-                b"path" => pax.path = Some(value.to_vec()),
-                b"linkpath" => pax.link = Some(value.to_vec()),
+                b"path" => read.path = Some(value.to_vec()),
+                b"linkpath" => read.link = Some(value.to_vec()),
                 // Where the next member begins hangs on it.
                 b"size" => {
                     let problem = || corrupt(format!("size {:?}", String::from_utf8_lossy(value)));
-                    pax.size = Some(number().ok_or_else(problem)?);
+                    read.size = Some(number().ok_or_else(problem)?);
                 }
-                b"uid" => pax.uid = text().and_then(|value| value.parse().ok()),
-                b"gid" => pax.gid = text().and_then(|value| value.parse().ok()),
-                b"mtime" => pax.mtime = text().and_then(timestamp),
-                b"GNU.sparse.name" => pax.path = Some(value.to_vec()),
-                b"GNU.sparse.size" | b"GNU.sparse.realsize" => pax.sparse = Some(number()),
-                key if key.starts_with(b"GNU.sparse.") => _ = pax.sparse.get_or_insert(None),
+                b"uid" => read.uid = text().and_then(|value| value.parse().ok()),
+                b"gid" => read.gid = text().and_then(|value| value.parse().ok()),
+                b"mtime" => read.mtime = text().and_then(timestamp),
+                b"GNU.sparse.name" => read.path = Some(value.to_vec()),
+                b"GNU.sparse.size" | b"GNU.sparse.realsize" => read.sparse = Some(number()),
+                key if key.starts_with(b"GNU.sparse.") => _ = read.sparse.get_or_insert(None),
                 key => {
                     if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                        pax.xattrs.push(Xattr { name: name.to_vec(), value: value.to_vec() });
+                        read.xattrs.push(Xattr { name: name.to_vec(), value: value.to_vec() });
                     }
                 }
             }
         }
-        Ok(pax)
+        Ok(read)
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     Runtime, Site,
     config::{self, Configured},
     mounting::Absent,
-    sites::{self, DOCKERS_CONTAINERD, HOME_PLACES, PLACES},
+    sites::{self, DOCKERS_CONTAINERD, HOME_PLACES, PLACES, Remapped},
     storage::StorageOptions,
     systems,
     users::{User, Users},
@@ -298,13 +298,15 @@ impl Machine {
         let mut found = self.look_at(root, volume, runtime, path, keeper);
         if runtime == Runtime::Docker && !path.is_empty() {
             self.look_at(root, volume, Runtime::Containerd, &format!("{path}/{DOCKERS_CONTAINERD}"), keeper);
-            let users = self.root.as_ref().map(Users::read).unwrap_or_default();
-            let remapped = sites::remapped(root, path, &users).unwrap_or_else(|error| {
+            let remapped = sites::remapped(root, path).unwrap_or_else(|error| {
                 self.lost(&error, volume.map_or("node", String::as_str), path);
                 Vec::new()
             });
-            for (path, owners) in remapped {
-                let keeper = Keeper { owners, ..keeper.clone() };
+            // Who has which ids is said in the machine's root.
+            let machine = self.root.as_ref().filter(|_| !remapped.is_empty());
+            let users = machine.map(Users::read).unwrap_or_default();
+            for Remapped { path, uid, gid } in remapped {
+                let keeper = Keeper { owners: users.remapped(uid, gid), ..keeper.clone() };
                 found |= self.look_at(root, volume, Runtime::Docker, &path, &keeper);
                 let containerd = format!("{path}/{DOCKERS_CONTAINERD}");
                 self.look_at(root, volume, Runtime::Containerd, &containerd, &keeper);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{storage::StorageOptions, users::Users};
+use super::storage::StorageOptions;
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath, Handle, Owners, Root},
@@ -119,7 +119,8 @@ fn has_containers(root: &Root) -> Result<bool, FormatError> {
     let Some((dir, listing)) = root.list(b"containers")? else { return Ok(false) };
     let below = Root::below(&dir);
     let is_id = |name: &[u8]| name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
-    for entry in listing.entries.iter().filter(|entry| is_id(&entry.name)) {
+    let named = listing.entries.iter().filter(|entry| is_id(&entry.name));
+    for entry in named.take(limits::DOCKER_CONTAINERS) {
         if below.find(&[&entry.name, &b"/config.v2.json"[..]].concat())?.is_some() {
             return Ok(true);
         }
@@ -127,22 +128,29 @@ fn has_containers(root: &Root) -> Result<bool, FormatError> {
     Ok(false)
 }
 
-/// The data roots in one of Docker's that it uses with `userns-remap`, each named `UID.GID` by the root of its containers.
-pub(super) fn remapped(root: &Root, path: &str, users: &Users) -> Result<Vec<(String, Owners)>, FormatError> {
+/// A data root in one of Docker's that it uses with `userns-remap`, named `UID.GID` by the root of its containers.
+pub(super) struct Remapped {
+    pub(super) path: String,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+/// Those in the data root at a path.
+pub(super) fn remapped(root: &Root, path: &str) -> Result<Vec<Remapped>, FormatError> {
     let Some((_, listing)) = root.list(path.as_bytes())? else { return Ok(Vec::new()) };
     let of = |name: &[u8]| {
         let name = str::from_utf8(name).ok()?;
         let (uid, gid) = name.split_once('.')?;
-        let owners = users.remapped(uid.parse().ok()?, gid.parse().ok()?);
-        Some((format!("{path}/{name}"), owners))
+        Some(Remapped { path: format!("{path}/{name}"), uid: uid.parse().ok()?, gid: gid.parse().ok()? })
     };
-    let mut found: Vec<_> = listing
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == FileKind::Directory)
-        .filter_map(|entry| of(&entry.name))
-        .take(limits::DOCKER_REMAPPED)
-        .collect();
-    found.sort_by(|a, b| a.0.cmp(&b.0));
+    let directories = listing.entries.iter().filter(|entry| entry.kind == FileKind::Directory);
+    let mut found: Vec<Remapped> = directories.filter_map(|entry| of(&entry.name)).collect();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    if found.len() > limits::DOCKER_REMAPPED {
+        let (count, bound) = (found.len(), limits::DOCKER_REMAPPED);
+        return Err(FormatError::limit(format!(
+            "{count} data roots of Docker's with users of their own, more than {bound}"
+        )));
+    }
     Ok(found)
 }

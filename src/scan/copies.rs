@@ -34,24 +34,42 @@ pub(super) struct Copy<'a> {
 /// or is not what its own digest says, is none of them.
 type Disputed = Arc<OnceLock<Result<Digest, (Code, String)>>>;
 
-/// All layers of the stores, by DiffID.
+/// What is the same wherever it lies: a layer, by its DiffID; of one that is only kept as a whole tree of it and all below,
+/// by what lies below, too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) diff_id: Digest,
+    /// The chain id of a layer that is bound to those below it.
+    pub(super) chain: Option<Digest>,
+}
+
+/// All layers of the stores.
 pub(super) struct Copies<'a> {
-    by_id: BTreeMap<&'a Digest, Vec<Copy<'a>>>,
+    all: BTreeMap<Key, Vec<Copy<'a>>>,
+    /// The number of the store whose copies are shown first.
+    own: Option<usize>,
 }
 
 impl<'a> Copies<'a> {
     /// In the order of the stores; of one store those with a blob first, as it can tell whether a snapshot is whole.
     pub(super) fn new(stores: &'a [OpenStore], sameness: Sameness) -> Self {
-        let mut known: BTreeMap<&Digest, Vec<(usize, bool, &LayerRef)>> = BTreeMap::new();
+        let mut known: Places<'_> = BTreeMap::new();
         for (number, store) in stores.iter().enumerate() {
-            for layer in store.contents.images.iter().flat_map(|image| &image.layers) {
-                known.entry(&layer.diff_id).or_default().push((number, layer.blob.is_none(), layer));
+            let mut layers: Vec<&LayerRef> =
+                store.contents.images.iter().flat_map(|image| &image.layers).collect();
+            layers.sort();
+            layers.dedup();
+            for layer in layers {
+                let LayerRef { diff_id, chain_id, .. } = layer;
+                let is_bound = chain_id != diff_id && store.store.is_bound(layer);
+                let chain = is_bound.then(|| chain_id.clone());
+                let key = Key { diff_id: diff_id.clone(), chain };
+                known.entry(key).or_default().push((number, layer.blob.is_none(), layer));
             }
         }
         let disputes = disputes(&known);
-        let copies = known.into_iter().map(|(diff_id, mut places)| {
+        let copies = known.into_iter().map(|(key, mut places)| {
             places.sort();
-            places.dedup();
             let copies = places.into_iter().filter_map(|(of, _, layer)| {
                 let blob = layer.blob.as_ref().map(|blob| (of, &blob.digest));
                 let disputed = blob.and_then(|blob| disputes.get(&blob).cloned());
@@ -63,47 +81,69 @@ impl<'a> Copies<'a> {
                     disputed,
                 })
             });
-            (diff_id, copies.collect())
+            (key, copies.collect())
         });
-        Self { by_id: copies.collect() }
+        Self { all: copies.collect(), own: None }
+    }
+
+    /// The same, of which the copies of one store are shown first: a container lies over its own store's.
+    pub(super) fn of_store(self, number: Option<usize>) -> Self {
+        Self { own: number, ..self }
+    }
+
+    /// What a layer is analyzed as: by itself if any copy of it is good over all layers.
+    pub(super) fn key(&self, layer: &LayerRef) -> Key {
+        let free = Key { diff_id: layer.diff_id.clone(), chain: None };
+        if self.all.contains_key(&free) { free } else { Key { chain: Some(layer.chain_id.clone()), ..free } }
     }
 
     /// The copies of a layer that are tried, and whether there are more.
-    pub(super) fn of(&self, diff_id: &Digest) -> (&[Copy<'a>], bool) {
-        let all = self.by_id.get(diff_id).map(Vec::as_slice).unwrap_or_default();
+    pub(super) fn of(&self, key: &Key) -> (&[Copy<'a>], bool) {
+        let all = self.all.get(key).map(Vec::as_slice).unwrap_or_default();
         match all.get(..limits::LAYER_COPIES) {
             Some(first) => (first, all.len() > limits::LAYER_COPIES),
             None => (all, false),
         }
     }
 
+    /// The copies of a layer in the order in which its files are shown: those over the layers of the image first, as
+    /// directories that a layer does not name have times of their own in each.
+    fn shown(&self, layer: &LayerRef) -> Vec<&Copy<'a>> {
+        let key = self.key(layer);
+        let over = |copy: &&Copy<'_>| copy.layer.chain_id == layer.chain_id;
+        let first = self.all.get(&key).into_iter().flatten().filter(over).take(limits::LAYER_COPIES);
+        let mut shown: Vec<&Copy<'a>> = first.collect();
+        shown.extend(self.of(&key).0.iter().filter(|copy| !over(copy)));
+        shown.sort_by_key(|copy| self.own.is_some_and(|own| own != copy.of));
+        shown
+    }
+
     /// The files of a layer, from the first copy that can be opened; else the first failure.
-    pub(super) fn tree(&self, diff_id: &Digest) -> Result<Handle, FormatError> {
+    pub(super) fn tree(&self, layer: &LayerRef) -> Result<Handle, FormatError> {
         let mut failure = None;
-        for copy in self.of(diff_id).0 {
+        for copy in self.shown(layer) {
             match copy.tree(false) {
                 Ok(tree) => return Ok(tree),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        Err(failure.unwrap_or_else(|| lost(diff_id)))
+        Err(failure.unwrap_or_else(|| lost(&layer.diff_id)))
     }
 
-    /// Everything that shows of a layer and of those below it, if a store keeps that together; if the sizes of its files
-    /// are looked at, only if they are not those of files whose data never reached the disk.
-    pub(super) fn with_below(&self, layer: &LayerRef, sizes: bool) -> Option<Handle> {
-        let copies = self.of(&layer.diff_id).0.iter().filter(|copy| copy.layer.chain_id == layer.chain_id);
-        let whole = copies
-            .filter_map(|copy| copy.sources().snapshot)
-            .find_map(|unpacked| layer::whole_tree(&unpacked));
+    /// All files of a layer and of those below it, if a driver keeps them as one tree; if the sizes of files are looked at,
+    /// only if they are not those of files whose data never reached the disk.
+    pub(super) fn all_below(&self, layer: &LayerRef, sizes: bool) -> Option<Handle> {
+        let key = self.key(layer);
+        let whole = |copy: &Copy<'_>| layer::whole_tree(&copy.sources().snapshot?);
+        let whole = self.shown(layer).into_iter().filter(|_| key.chain.is_some()).find_map(whole);
         whole.filter(|tree| !sizes || !layer::emptiness(tree).is_suspicious(None))
     }
 
     /// As [`Self::tree`], of a copy whose empty files are so in the image; if there is none, with a gap. This looks at
     /// the size of every file of the layer.
-    pub(super) fn whole_tree(&self, diff_id: &Digest) -> Result<(Handle, Option<Gap>), FormatError> {
+    pub(super) fn whole_tree(&self, layer: &LayerRef) -> Result<(Handle, Option<Gap>), FormatError> {
         let (mut failure, mut emptied) = (None, None);
-        for copy in self.of(diff_id).0 {
+        for copy in self.shown(layer) {
             let sources = copy.sources();
             match copy.tree_of(&sources, false) {
                 Ok(tree) => match copy.emptied(&sources, &tree) {
@@ -116,13 +156,13 @@ impl<'a> Copies<'a> {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        emptied.ok_or_else(|| failure.unwrap_or_else(|| lost(diff_id)))
+        emptied.ok_or_else(|| failure.unwrap_or_else(|| lost(&layer.diff_id)))
     }
 
     /// Which source of a layer there is, before anything of it is read.
-    pub(super) fn found(&self, diff_id: &Digest) -> (LayerSource, Status) {
+    pub(super) fn found(&self, layer: &LayerRef) -> (LayerSource, Status) {
         let mut found = (LayerSource::Missing, Status::Failed);
-        for copy in self.of(diff_id).0 {
+        for copy in self.of(&self.key(layer)).0 {
             let sources = copy.sources();
             if sources.snapshot.is_some() {
                 return (LayerSource::Snapshot, Status::Complete);
@@ -141,23 +181,31 @@ impl<'a> Copies<'a> {
         Gap::new(Code::LayerMissing, Scope::Layer, diff_id.to_string(), detail, effect)
     }
 
+    /// A blob of a layer, if one is there: the one that its image's manifest names, as other images may have the same layer
+    /// in another.
+    pub(super) fn blob(&self, layer: &LayerRef) -> Option<Blob> {
+        let blobs = || self.of(&self.key(layer)).0.iter().filter_map(|copy| copy.sources().blob);
+        let own = layer.blob.as_ref().and_then(|own| blobs().find(|blob| blob.digest == own.digest));
+        own.or_else(|| blobs().next())
+    }
+
     /// The layer that a DiffID or the digest of a blob names.
-    pub(super) fn named(&self, digest: &Digest) -> Option<&'a Digest> {
-        if let Some((diff_id, _)) = self.by_id.get_key_value(digest) {
-            return Some(diff_id);
-        }
-        let is_blob = |copy: &Copy<'_>| copy.layer.blob.as_ref().is_some_and(|blob| blob.digest == *digest);
-        self.by_id.iter().find(|(_, copies)| copies.iter().any(is_blob)).map(|(diff_id, _)| *diff_id)
+    pub(super) fn named(&self, digest: &Digest) -> Option<&'a LayerRef> {
+        let by_id = self.all.range(Key { diff_id: digest.clone(), chain: None }..).next();
+        let by_id = by_id.filter(|(key, _)| key.diff_id == *digest).and_then(|(_, copies)| copies.first());
+        let is_blob = |copy: &&Copy<'_>| copy.layer.blob.as_ref().is_some_and(|blob| blob.digest == *digest);
+        by_id.or_else(|| self.all.values().flatten().find(is_blob)).map(|copy| copy.layer)
     }
 }
 
+/// Where layers lie: the numbers of the stores, and that no blob is known.
+type Places<'a> = BTreeMap<Key, Vec<(usize, bool, &'a LayerRef)>>;
+
 /// The blobs of each store that are said to be several layers.
-fn disputes<'a>(
-    known: &BTreeMap<&'a Digest, Vec<(usize, bool, &'a LayerRef)>>,
-) -> BTreeMap<(usize, &'a Digest), Disputed> {
+fn disputes<'a>(known: &Places<'a>) -> BTreeMap<(usize, &'a Digest), Disputed> {
     let mut claims: BTreeMap<(usize, &Digest), BTreeSet<&Digest>> = BTreeMap::new();
     for (diff_id, (of, _, layer)) in
-        known.iter().flat_map(|(id, places)| places.iter().map(move |p| (*id, p)))
+        known.iter().flat_map(|(key, places)| places.iter().map(move |p| (&key.diff_id, p)))
     {
         if let Some(blob) = &layer.blob {
             claims.entry((*of, &blob.digest)).or_default().insert(diff_id);
@@ -227,5 +275,74 @@ fn lost(diff_id: &Digest) -> FormatError {
     FormatError::Unsupported {
         code: Code::LayerMissing,
         what: format!("neither snapshot nor blob of layer {diff_id} is on the disk"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fs::memory::Tree,
+        store::{Container, Contents, Image, oci::Config},
+    };
+
+    /// A store that keeps whole trees, by their chain ids.
+    struct Whole(BTreeMap<Digest, Unpacked>);
+
+    impl Store for Whole {
+        fn runtime(&self) -> &'static str {
+            "test"
+        }
+        fn contents(&self) -> Contents {
+            Contents::default()
+        }
+        fn layer(&self, layer: &LayerRef) -> LayerSources {
+            let snapshot = self.0.get(&layer.chain_id).cloned();
+            LayerSources { snapshot, ..LayerSources::default() }
+        }
+        fn writable_layers(&self, _: &Container) -> Result<Vec<Unpacked>, FormatError> {
+            Ok(Vec::new())
+        }
+        fn document(&self, _: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn a_layer_that_is_kept_as_a_whole_tree_removes_what_lies_below_it_in_each_image() {
+        let top = Digest::of(b"removes everything");
+        let (mut trees, mut images) = (BTreeMap::new(), Vec::new());
+        for name in ["one", "two"] {
+            let mut config = Config::default();
+            config.rootfs.diff_ids = vec![Digest::of(name.as_bytes()), top.clone()];
+            let id = Digest::of(format!("image {name}").as_bytes());
+            let layers = LayerRef::all(&id, &config, |_, _| None).unwrap();
+            let mut tree = Tree::default();
+            tree.file(name, "");
+            let below = Root::new(tree.build()).top();
+            let above = Root::new(Tree::default().build()).top();
+            trees.insert(layers[0].chain_id.clone(), Unpacked::whole(below.clone(), None));
+            trees.insert(layers[1].chain_id.clone(), Unpacked::whole(above, Some(below)));
+            images.push(Image::new(id, &config, layers));
+        }
+        let contents = Contents { images, ..Contents::default() };
+        let stores = [OpenStore { store: Arc::new(Whole(trees)), contents, volume: None }];
+        let copies = Copies::new(&stores, Sameness::Attributes);
+        for (image, name) in stores[0].contents.images.iter().zip(["one", "two"]) {
+            let [base, top] = image.layers.as_slice() else { panic!() };
+            assert_eq!((copies.key(base).chain, copies.key(top).chain.as_ref()), (None, Some(&top.chain_id)));
+            let names = copies.tree(top).unwrap().read_dir().unwrap().entries;
+            assert_eq!(names.into_iter().map(|entry| entry.name).collect::<Vec<_>>(), [name.as_bytes()]);
+            assert!(copies.all_below(top, false).is_some() && copies.all_below(base, false).is_none());
+        }
+        // A copy that is good over all layers stands for all.
+        let portable = Root::new(Tree::default().build()).top();
+        let other = &stores[0].contents.images[0].layers[1];
+        let contents = Contents { images: stores[0].contents.images.clone(), ..Contents::default() };
+        let overlay = [(other.chain_id.clone(), Unpacked::overlay(portable))].into();
+        let [whole] = stores;
+        let stores = [whole, OpenStore { store: Arc::new(Whole(overlay)), contents, volume: None }];
+        let copies = Copies::new(&stores, Sameness::Attributes);
+        assert!(stores[0].contents.images.iter().all(|image| copies.key(&image.layers[1]).chain.is_none()));
     }
 }

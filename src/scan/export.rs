@@ -163,10 +163,7 @@ impl Archive<'_> {
         gaps: &mut Vec<Gap>,
     ) -> Result<Packed, ViewError> {
         let diff_id = &layer.diff_id;
-        let blobs = || copies.of(diff_id).0.iter().filter_map(|copy| copy.sources().blob);
-        // Other images may have the same layer in another blob.
-        let own = layer.blob.as_ref().and_then(|own| blobs().find(|blob| blob.digest == own.digest));
-        if let Some(blob) = own.or_else(|| blobs().next()) {
+        if let Some(blob) = copies.blob(layer) {
             let size = blob.bytes.size();
             let name = format!("blobs/sha256/{}", blob.digest.hex());
             let mut from =
@@ -181,7 +178,7 @@ impl Archive<'_> {
                 json!({ "mediaType": layer_type(&blob.media_type), "digest": blob.digest, "size": size });
             return Ok(Packed { descriptor, diff_id: diff_id.clone() });
         }
-        let (tree, emptied) = copies.whole_tree(diff_id)?;
+        let (tree, emptied) = copies.whole_tree(layer)?;
         gaps.extend(emptied);
         let mut summed = Summed { inner: scratch()?, sum: Sha256::new(), size: 0 };
         layer::pack(&tree, self.threads, &mut summed)?;

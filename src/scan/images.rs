@@ -96,7 +96,7 @@ pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> r
         .layers
         .iter()
         .map(|layer| {
-            let analyzed = layers.get(&layer.diff_id);
+            let analyzed = layers.get(layer);
             let complete = analyzed.is_some_and(super::layers::Analyzed::is_complete);
             let source = analyzed.map_or(report::LayerSource::Missing, |layer| layer.source);
             let status = match source {
@@ -108,7 +108,8 @@ pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> r
                 diff_id: layer.diff_id.to_string(),
                 digest: layer.blob.as_ref().map(|blob| blob.digest.to_string()),
                 source,
-                size: layer.blob.as_ref().map(|blob| blob.size),
+                // Not every store knows it.
+                size: layer.blob.as_ref().map(|blob| blob.size).filter(|size| *size > 0),
                 status,
             }
         })

@@ -13,16 +13,16 @@ use rayon::prelude::*;
 
 use super::{
     Progress,
-    copies::{Copies, Copy},
+    copies::{Copies, Copy, Key},
 };
 use crate::{
-    Digest, FormatError, Gap,
+    FormatError, Gap,
     fs::{Handle, Root},
     gap::{Code, Scope},
     layer::{self, Cache, LayerFacts, Walk},
     limits, num,
     report::LayerSource,
-    store::{Blob, Image},
+    store::{Blob, Image, LayerRef},
 };
 
 /// A layer that was analyzed.
@@ -41,7 +41,7 @@ pub(super) struct Analyzed {
 /// The layers of the chosen images.
 pub(super) struct Layers<'a> {
     copies: &'a Copies<'a>,
-    analyzed: BTreeMap<&'a Digest, Analyzed>,
+    analyzed: BTreeMap<Key, Analyzed>,
 }
 
 impl<'a> Layers<'a> {
@@ -52,10 +52,11 @@ impl<'a> Layers<'a> {
         cache: Option<&Cache>,
         progress: &dyn Progress,
     ) -> Self {
-        let wanted: BTreeSet<&Digest> = images.flat_map(|image| &image.layers).map(|l| &l.diff_id).collect();
+        let wanted: BTreeSet<Key> =
+            images.flat_map(|image| &image.layers).map(|layer| copies.key(layer)).collect();
         progress.stage("layers", num::to_u64(wanted.len()));
         let mut jobs: Vec<Job<'_>> =
-            wanted.into_iter().map(|diff_id| Job { diff_id, copies: copies.of(diff_id) }).collect();
+            wanted.into_iter().map(|key| Job { copies: copies.of(&key), key }).collect();
         // The largest first, one by one: a large layer that is begun last would be waited for.
         jobs.sort_by_key(|job| Reverse(job.size()));
         let seen = (AtomicU64::new(0), AtomicU64::new(0));
@@ -73,7 +74,7 @@ impl<'a> Layers<'a> {
             entries.fetch_add(analyzed.facts.entries, Relaxed);
             packages.fetch_add(num::to_u64(analyzed.facts.packages()), Relaxed);
             progress.step();
-            (job.diff_id, analyzed)
+            (job.key, analyzed)
         });
         Self { copies, analyzed: analyzed.collect() }
     }
@@ -83,8 +84,14 @@ impl<'a> Layers<'a> {
         Self { copies, analyzed: BTreeMap::new() }
     }
 
-    pub(super) fn get(&self, diff_id: &Digest) -> Option<&Analyzed> {
-        self.analyzed.get(diff_id)
+    pub(super) fn get(&self, layer: &LayerRef) -> Option<&Analyzed> {
+        self.analyzed.get(&self.copies.key(layer))
+    }
+
+    /// How many layers there are, by their DiffIDs.
+    pub(super) fn count(&self, is_counted: fn(&Analyzed) -> bool) -> usize {
+        let counted = self.analyzed.iter().filter(|(_, analyzed)| is_counted(analyzed));
+        counted.map(|(key, _)| &key.diff_id).collect::<BTreeSet<_>>().len()
     }
 
     /// Frees them on all threads.
@@ -98,26 +105,27 @@ impl<'a> Layers<'a> {
 
     /// The facts of an image's layers, base first; `None` unless all were analyzed.
     pub(super) fn facts(&self, image: &Image) -> Option<Vec<Arc<LayerFacts>>> {
-        image.layers.iter().map(|layer| Some(Arc::clone(&self.get(&layer.diff_id)?.facts))).collect()
+        image.layers.iter().map(|layer| Some(Arc::clone(&self.get(layer)?.facts))).collect()
     }
 
     /// The trees of an image's layers, base first.
     pub(super) fn trees(&self, image: &Image) -> Result<Vec<Handle>, FormatError> {
-        image.layers.iter().map(|layer| self.tree(&layer.diff_id)).collect()
+        image.layers.iter().map(|layer| self.tree(layer)).collect()
     }
 
     /// A layer's files, of the copy whose facts are known.
-    fn tree(&self, diff_id: &Digest) -> Result<Handle, FormatError> {
-        let not_analyzed = || FormatError::corrupt("layer", 0, format!("{diff_id} was not analyzed"));
-        let analyzed = self.get(diff_id).ok_or_else(not_analyzed)?;
+    fn tree(&self, layer: &LayerRef) -> Result<Handle, FormatError> {
+        let not_analyzed = || FormatError::corrupt("layer", 0, format!("{} was not analyzed", layer.diff_id));
+        let analyzed = self.get(layer).ok_or_else(not_analyzed)?;
         if let Some(tree) = analyzed.tree.get() {
             return Ok(tree.clone());
         }
-        let tree = match self.copies.of(diff_id).0.get(analyzed.copy).filter(|_| !analyzed.cached) {
-            Some(copy) => copy.tree(analyzed.source == LayerSource::Blob)?,
-            // Facts from the cache are of no copy here.
-            None => self.copies.tree(diff_id)?,
-        };
+        let tree =
+            match self.copies.of(&self.copies.key(layer)).0.get(analyzed.copy).filter(|_| !analyzed.cached) {
+                Some(copy) => copy.tree(analyzed.source == LayerSource::Blob)?,
+                // Facts from the cache are of no copy here.
+                None => self.copies.tree(layer)?,
+            };
         Ok(analyzed.tree.get_or_init(|| tree).clone())
     }
 }
@@ -134,7 +142,7 @@ impl Analyzed {
 }
 
 struct Job<'a> {
-    diff_id: &'a Digest,
+    key: Key,
     /// Its copies, and whether there are more than are tried.
     copies: (&'a [Copy<'a>], bool),
 }
@@ -143,18 +151,20 @@ impl Job<'_> {
     /// Compressed bytes, as far as they are known before anything is read.
     fn size(&self) -> u64 {
         let blob = self.copies.0.iter().find_map(|copy| copy.layer.blob.as_ref());
-        blob.map_or(u64::MAX, |blob| blob.size)
+        blob.map(|blob| blob.size).filter(|size| *size > 0).unwrap_or(u64::MAX)
     }
 
     fn run(&self, cache: Option<&Cache>) -> Analyzed {
-        if let Some(facts) = cache.and_then(|cache| cache.load(self.diff_id)) {
+        // What is kept is true of a layer over whatever layers.
+        let cache = cache.filter(|_| self.key.chain.is_none());
+        if let Some(facts) = cache.and_then(|cache| cache.load(&self.key.diff_id)) {
             let source = if facts.from_blob { LayerSource::Blob } else { LayerSource::Snapshot };
             return Analyzed { cached: true, ..Analyzed::new(facts, source, Vec::new()) };
         }
         let analyzed = self.whole_or_best();
         if let Some(cache) = cache.filter(|_| analyzed.is_complete()) {
             // A cache that cannot be written costs time at the next run, nothing else.
-            let _ = cache.store(self.diff_id, &analyzed.facts);
+            let _ = cache.store(&self.key.diff_id, &analyzed.facts);
         }
         analyzed
     }
@@ -163,7 +173,7 @@ impl Job<'_> {
     fn too_much(&self, bound: u64, what: &str) -> Analyzed {
         let detail = format!("the layers before it have more than {bound} {what}");
         let effect = "files and packages of this layer are missing";
-        let gap = Gap::new(Code::LimitReached, Scope::Layer, self.diff_id.to_string(), detail, effect);
+        let gap = Gap::new(Code::LimitReached, Scope::Layer, self.key.diff_id.to_string(), detail, effect);
         Analyzed::new(LayerFacts::default(), LayerSource::Missing, vec![gap])
     }
 
@@ -194,7 +204,7 @@ impl Job<'_> {
             best.gaps.push(Gap::new(
                 Code::LimitReached,
                 Scope::Layer,
-                self.diff_id.to_string(),
+                self.key.diff_id.to_string(),
                 detail,
                 effect,
             ));
@@ -299,9 +309,10 @@ mod tests {
     use super::*;
     use crate::layer::Sameness;
     use crate::{
+        Digest,
         fs::memory::Tree,
         scan::{OpenStore, Silent},
-        store::{Container, Contents, LayerRef, LayerSources, Store, Unpacked},
+        store::{Container, Contents, LayerSources, Store, Unpacked},
     };
 
     /// A store that has the layer unpacked, or has lost it; and has a blob of it, or none.
@@ -346,7 +357,7 @@ mod tests {
             gaps: Vec::new(),
         };
         let contents = Contents { images: vec![image], ..Contents::default() };
-        OpenStore { store: Box::new(One(snapshot, blob)), contents, volume: None }
+        OpenStore { store: Arc::new(One(snapshot, blob)), contents, volume: None }
     }
 
     #[test]
@@ -425,8 +436,11 @@ mod tests {
         let copies = Copies::new(&stores, Sameness::Attributes);
         let images = stores.iter().flat_map(|store| &store.contents.images);
         let layers = Layers::analyze(images, &copies, None, &Silent);
-        assert_eq!(layers.get(&real).map(Analyzed::is_complete), Some(true));
-        let refused = layers.get(&other).unwrap();
+        assert_eq!(
+            layers.get(&stores[0].contents.images[0].layers[0]).map(Analyzed::is_complete),
+            Some(true)
+        );
+        let refused = layers.get(&stores[0].contents.images[0].layers[1]).unwrap();
         assert_eq!(refused.source, LayerSource::Missing);
         assert_eq!(refused.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::BlobDigestMismatch]);
     }

@@ -67,7 +67,7 @@ pub enum OpenError {
 /// A runtime's store, opened and read.
 pub struct OpenStore {
     /// The store.
-    pub store: Box<dyn Store>,
+    pub store: Arc<dyn Store>,
     /// What it holds.
     pub contents: Contents,
     /// The volume that it lies on, if that is one and not a part of one.

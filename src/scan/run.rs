@@ -176,7 +176,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
         let mut record = images::record(&folded, &layers, &uses);
         record.status = if image.gaps.is_empty() { Status::Complete } else { Status::Partial };
         for (row, layer) in record.layers.iter_mut().zip(&image.layers) {
-            (row.source, row.status) = copies.found(&layer.diff_id);
+            (row.source, row.status) = copies.found(layer);
             if row.status != Status::Complete {
                 record.status = Status::Partial;
                 report.gaps.push(copies.gap(&layer.diff_id));
@@ -292,8 +292,8 @@ fn stats(
         bytes_received: node.counter.network().and_then(|(_, bytes)| figure(bytes)),
         files_seen: sum(|facts| facts.entries).saturating_add(node_seen),
         files_opened: sum(|facts| facts.opened),
-        layers: num::to_u64(layers.all().count()),
-        layers_cached: figure(num::to_u64(layers.all().filter(|layer| layer.cached).count())),
+        layers: num::to_u64(layers.count(|_| true)),
+        layers_cached: figure(num::to_u64(layers.count(|layer| layer.cached))),
         images: num::to_u64(report.images.len()),
         packages: num::to_u64(packages.saturating_add(report.node.packages.len())),
         findings: num::to_u64(report.findings().count()),

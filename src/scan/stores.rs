@@ -1,6 +1,6 @@
 //! The stores of a machine's runtimes, opened and read.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::OpenStore;
 use crate::{
@@ -10,10 +10,11 @@ use crate::{
     node::{Machine, NodeVolume, Runtime, Site, StorageOptions},
     report,
     store::{
-        Store,
+        Container, Contents, Store,
         archive::Archive,
-        containerd,
+        containerd::{self, Containerd},
         containers_storage::{self, Setting},
+        docker::{self, Access, Beside},
     },
 };
 
@@ -24,8 +25,11 @@ pub(super) fn open(
     gaps: &mut Vec<Gap>,
 ) -> (Vec<report::Runtime>, Vec<OpenStore>) {
     let mut runtimes = Vec::new();
-    let mut stores = Vec::new();
-    for site in &machine.sites {
+    let mut opened = Opened::default();
+    // Docker may leave its images and layers to a containerd.
+    let (first, then): (Vec<&Site>, Vec<&Site>) =
+        machine.sites.iter().partition(|site| site.runtime == Runtime::Containerd);
+    for site in first.into_iter().chain(then) {
         let name = match site.runtime {
             Runtime::Containerd => "containerd",
             Runtime::Docker => "docker",
@@ -39,7 +43,7 @@ pub(super) fn open(
         };
         let subject = format!("{name}:{}", site.path);
         let effect = "its images and containers are not reported";
-        match store(site, machine.root.as_ref()) {
+        match opened.store(site, machine.root.as_ref()) {
             Ok(store) => {
                 let contents = store.contents();
                 let partial = !contents.gaps.is_empty();
@@ -47,7 +51,7 @@ pub(super) fn open(
                 gaps.extend(contents.gaps.iter().cloned());
                 let on = |volume: &&NodeVolume| Arc::ptr_eq(&volume.opened.fs, &site.dir.fs);
                 let volume = volumes.iter().find(on).map(|volume| volume.volume.id.clone());
-                stores.push(OpenStore { store, contents, volume });
+                opened.stores.push(OpenStore { store, contents, volume });
             }
             Err(error) => {
                 let gap = Gap::from_error(&error, Scope::Runtime, subject, effect);
@@ -60,29 +64,70 @@ pub(super) fn open(
         runtimes.push(record);
     }
     runtimes.sort();
-    (runtimes, stores)
+    (runtimes, opened.finish())
 }
 
-fn store(site: &Site, node: Option<&Root>) -> Result<Box<dyn Store>, FormatError> {
-    let nothing =
-        |what: &str| FormatError::corrupt("runtime's state", 0, format!("the state directory holds {what}"));
-    Ok(match site.runtime {
-        Runtime::Containerd => {
-            Box::new(containerd::open(&site.dir, node)?.ok_or_else(|| nothing("no meta.db"))?)
+/// The stores that were opened so far.
+#[derive(Default)]
+struct Opened {
+    stores: Vec<OpenStore>,
+    /// Those that are a containerd's, with their numbers.
+    containerds: Vec<(Arc<Containerd>, usize)>,
+}
+
+impl Opened {
+    fn store(&mut self, site: &Site, node: Option<&Root>) -> Result<Arc<dyn Store>, FormatError> {
+        let nothing = |what: &str| FormatError::Unsupported {
+            code: Code::RuntimeStateUnreadable,
+            what: format!("the state directory holds {what}"),
+        };
+        match site.runtime {
+            Runtime::Containerd => {
+                let store = containerd::open(&site.dir, node)?.ok_or_else(|| nothing("no meta.db"))?;
+                let store = if site.rootless { store.of_user(site.owners.clone()) } else { store };
+                let store = Arc::new(store);
+                self.containerds.push((Arc::clone(&store), self.stores.len()));
+                Ok(store)
+            }
+            Runtime::Docker => {
+                let beside = |(store, at): &(Arc<Containerd>, usize)| {
+                    let images = self.stores.get(*at).map(|open| open.contents.images.as_slice());
+                    Beside { store: Arc::clone(store), images: images.unwrap_or_default() }
+                };
+                let beside: Vec<Beside<'_>> = self.containerds.iter().map(beside).collect();
+                let access = Access { owners: site.owners.clone(), rootless: site.rootless };
+                Ok(Arc::new(docker::open(&site.dir, &access, &beside)?))
+            }
+            Runtime::ContainersStorage => {
+                let StorageOptions { mount_program, image_stores, static_dir, has_crio } =
+                    site.storage.clone();
+                let (is_unprivileged, owners) = (site.rootless, site.owners.clone());
+                let setting =
+                    Setting { is_unprivileged, owners, mount_program, image_stores, static_dir, has_crio };
+                let store = containers_storage::open(&site.dir, &setting)?;
+                Ok(Arc::new(store.ok_or_else(|| nothing("no records"))?))
+            }
         }
-        Runtime::ContainersStorage => {
-            let StorageOptions { mount_program, image_stores, static_dir, has_crio } = site.storage.clone();
-            let (is_unprivileged, owners) = (site.rootless, site.owners.clone());
-            let setting =
-                Setting { is_unprivileged, owners, mount_program, image_stores, static_dir, has_crio };
-            let store = containers_storage::open(&site.dir, &setting)?;
-            Box::new(store.ok_or_else(|| nothing("no records"))?)
+    }
+
+    /// The stores, each container in one: a containerd knows Docker's while they run, and Docker knows more of them.
+    fn finish(mut self) -> Vec<OpenStore> {
+        let dockers = self.stores.iter().filter(|open| open.store.runtime() == "docker");
+        let ids = dockers.flat_map(|open| {
+            let Contents { containers, pods, .. } = &open.contents;
+            containers.iter().map(|one| one.id.clone()).chain(pods.iter().map(|pod| pod.sandbox.clone()))
+        });
+        let ids: BTreeSet<String> = ids.collect();
+        for (_, at) in &self.containerds {
+            if let Some(open) = self.stores.get_mut(*at) {
+                let is_dockers = |container: &Container| {
+                    containerd::is_dockers(&container.namespace) && ids.contains(&container.id)
+                };
+                open.contents.containers.retain(|container| !is_dockers(container));
+            }
         }
-        Runtime::Docker => {
-            let what = format!("a store of docker at {}", site.path);
-            return Err(FormatError::Unsupported { code: Code::UnsupportedRuntime, what });
-        }
-    })
+        self.stores
+    }
 }
 
 /// Adds archives of images to the stores of the node.
@@ -99,7 +144,7 @@ pub(super) fn add_archives(
         let name = archive.runtime().to_owned();
         runtimes.push(report::Runtime { name, volume: None, path, status });
         gaps.extend(contents.gaps.iter().cloned());
-        stores.push(OpenStore { store: Box::new(archive), contents, volume: None });
+        stores.push(OpenStore { store: Arc::new(archive), contents, volume: None });
     }
     runtimes.sort();
 }

@@ -13,7 +13,7 @@ use crate::{
     image,
     layer::{self, Sameness},
     report,
-    store::{Container, Image},
+    store::{Container, Image, LayerRef},
 };
 
 /// Which files.
@@ -56,15 +56,15 @@ impl From<io::Error> for ViewError {
 ///
 /// The files of a layer that was copied soon after it was unpacked may all be empty; see [`whole_view`].
 pub fn view(node: &OpenedNode, place: &Where) -> Result<Root, ViewError> {
-    tree(node, place, Trees { sizes: false, layer: &|copies, diff_id| copies.tree(diff_id) })
+    tree(node, place, Trees { sizes: false, layer: &|copies, layer| copies.tree(layer) })
 }
 
 /// As [`view`], with layers whose files' data never reached the disk read from their blobs; where that cannot be, with
 /// a gap. This looks at the size of every file of the layers.
 pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), ViewError> {
     let gaps = RefCell::new(Vec::new());
-    let layer: LayerTree<'_> = &|copies, diff_id| {
-        let (tree, gap) = copies.whole_tree(diff_id)?;
+    let layer: LayerTree<'_> = &|copies, layer| {
+        let (tree, gap) = copies.whole_tree(layer)?;
         gaps.borrow_mut().extend(gap);
         Ok(tree)
     };
@@ -73,7 +73,7 @@ pub fn whole_view(node: &OpenedNode, place: &Where) -> Result<(Root, Vec<Gap>), 
 }
 
 /// Gives the files of a layer.
-type LayerTree<'a> = &'a dyn Fn(&Copies<'_>, &Digest) -> Result<Handle, FormatError>;
+type LayerTree<'a> = &'a dyn Fn(&Copies<'_>, &LayerRef) -> Result<Handle, FormatError>;
 
 /// How the trees of layers are come by.
 #[derive(Clone, Copy)]
@@ -84,9 +84,14 @@ struct Trees<'a> {
 }
 
 fn tree(node: &OpenedNode, place: &Where, Trees { sizes, layer }: Trees<'_>) -> Result<Root, ViewError> {
-    let copies = Copies::new(&node.stores, Sameness::Content);
+    let own = match place {
+        Where::Container(id) => find_container(node, id).ok().map(|(store, _)| store),
+        _ => None,
+    };
+    let own = own.and_then(|own| node.stores.iter().position(|store| std::ptr::eq(store, own)));
+    let copies = Copies::new(&node.stores, Sameness::Content).of_store(own);
     let trees = |image: &Image| -> Result<Vec<Handle>, FormatError> {
-        image.layers.iter().map(|of| layer(&copies, &of.diff_id)).collect()
+        image.layers.iter().map(|of| layer(&copies, of)).collect()
     };
     match place {
         Where::Node => {
@@ -110,16 +115,16 @@ fn tree(node: &OpenedNode, place: &Where, Trees { sizes, layer }: Trees<'_>) -> 
         Where::Image(name) => {
             let image = find_image(node, name)?;
             // A tree that is there as a whole needs no merging of what was taken apart from it.
-            match image.layers.last().and_then(|top| copies.with_below(top, sizes)) {
+            match image.layers.last().and_then(|top| copies.all_below(top, sizes)) {
                 Some(whole) => Ok(Root::below(&whole)),
                 None => Ok(Root::new(image::merge(&trees(image)?))),
             }
         }
         Where::Layer(digest) => {
             let digest: Digest = digest.parse().map_err(|error| ViewError::Unknown(format!("{error}")))?;
-            let diff_id =
+            let found =
                 copies.named(&digest).ok_or_else(|| ViewError::Unknown(format!("no layer {digest}")))?;
-            Ok(Root::below(&layer(&copies, diff_id)?))
+            Ok(Root::below(&layer(&copies, found)?))
         }
         Where::Container(id) => {
             let (store, container) = find_container(node, id)?;

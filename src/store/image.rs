@@ -48,7 +48,7 @@ pub struct LayerRef {
 
 impl Image {
     /// The image that a configuration describes, with its layers; its names are not known yet.
-    pub(super) fn new(id: Digest, config: &oci::Config, layers: Vec<LayerRef>) -> Self {
+    pub(crate) fn new(id: Digest, config: &oci::Config, layers: Vec<LayerRef>) -> Self {
         let mut image = Self::unknown(id);
         if layers.is_empty() {
             let (detail, effect) = ("the configuration names no layers", "the image has no files");
@@ -84,7 +84,7 @@ impl Image {
 
 impl LayerRef {
     /// The layers of the image `id`, whose configuration names them; `blob` tells the blob of one, by its number and DiffID.
-    pub(super) fn all(
+    pub(crate) fn all(
         id: &Digest,
         config: &oci::Config,
         mut blob: impl FnMut(usize, &Digest) -> Option<oci::Descriptor>,

@@ -7,6 +7,7 @@ pub mod archive;
 mod container;
 pub mod containerd;
 pub mod containers_storage;
+pub mod docker;
 mod image;
 mod kubelet;
 pub mod oci;
@@ -69,6 +70,12 @@ pub trait Store: Send + Sync {
 
     /// Where a layer of one of its images is.
     fn layer(&self, layer: &LayerRef) -> LayerSources;
+
+    /// Whether an unpacked layer is right over the layers below it only. A driver that keeps whole trees tells what a layer
+    /// changed of those: over others, the same layer removes other files.
+    fn is_bound(&self, layer: &LayerRef) -> bool {
+        self.layer(layer).snapshot.is_some_and(|unpacked| matches!(unpacked.form, Form::Whole(Some(_))))
+    }
 
     /// The layers that the runtime put over the image for a container, base first: the last is the one that the
     /// container writes, those below it (Docker's `-init`) are the runtime's own. None if the runtime names none.

@@ -1,3 +1,4 @@
+mod docker;
 mod subvolumes;
 
 use std::collections::BTreeSet;

@@ -28,7 +28,9 @@ pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
     let mut references = Vec::new();
     for (namespace, bucket) in containerd.namespaces() {
         for (name, image) in bucket.bucket("images").map(|images| &images.buckets).into_iter().flatten() {
-            let name = String::from_utf8_lossy(name).into_owned();
+            // Docker's way to say that an image has no name.
+            let is_name = |name: &String| !name.starts_with("moby-dangling@");
+            let name = Some(String::from_utf8_lossy(name).into_owned()).filter(is_name).unwrap_or_default();
             match target(image) {
                 Ok((target, media_type)) => {
                     references.push(Reference { name, target, media_type, pinned: pinned(image) });
@@ -113,7 +115,7 @@ mod tests {
             let snapshots = super::super::Snapshots::open(&root, None, "/", &meta, &mut gaps);
             let content = super::super::ContentStore::new(root.clone());
             let place = "/".to_owned();
-            read(&Containerd { root, place, meta, content, snapshots, gaps }, &mut Vec::new())
+            read(&Containerd { root, place, meta, content, snapshots, user: None, gaps }, &mut Vec::new())
         }
     }
 

@@ -5,10 +5,13 @@ mod any;
 mod containers;
 mod content;
 mod images;
+mod lent;
 mod snapshots;
 
+pub use lent::{Lent, is_dockers};
+
 use self::{content::ContentStore, snapshots::Snapshots};
-use super::{Blob, Container, Contents, LayerRef, LayerSources, Store, Unpacked};
+use super::{Blob, Container, Contents, Form, LayerRef, LayerSources, Owners, Store, Unpacked};
 use crate::{
     Digest, FormatError, Gap,
     database::bolt::{self, Bucket},
@@ -27,6 +30,8 @@ pub struct Containerd {
     meta: Bucket,
     content: ContentStore,
     snapshots: Snapshots,
+    /// Whose the files are in containers, if it runs for a user without privileges.
+    user: Option<Owners>,
     gaps: Vec<Gap>,
 }
 
@@ -66,10 +71,28 @@ pub fn open(dir: &Handle, node: Option<&Root>) -> Result<Option<Containerd>, For
     }
     let snapshots = Snapshots::open(&root, node, &place, &meta, &mut gaps);
     let content = ContentStore::new(root.clone());
-    Ok(Some(Containerd { root, place, meta, content, snapshots, gaps }))
+    Ok(Some(Containerd { root, place, meta, content, snapshots, user: None, gaps }))
 }
 
 impl Containerd {
+    /// The same, of a user without privileges, in whose namespace of users owners are these.
+    #[must_use]
+    pub fn of_user(self, owners: Owners) -> Self {
+        Self { user: Some(owners), ..self }
+    }
+
+    /// An unpacked layer, with the owners and attributes that it has for that user.
+    fn seen(&self, unpacked: Unpacked) -> Unpacked {
+        match (&self.user, unpacked.form) {
+            (None, form) => Unpacked { form, ..unpacked },
+            (Some(owners), form) => {
+                let form = if matches!(form, Form::Overlay) { Form::UserOverlay } else { form };
+                let owners = if unpacked.owners.is_same() { owners.clone() } else { unpacked.owners };
+                Unpacked { form, owners, dir: unpacked.dir }
+            }
+        }
+    }
+
     /// The namespaces: `k8s.io`, `moby`, `default`, …
     fn namespaces(&self) -> impl Iterator<Item = (String, &Bucket)> {
         self.meta.buckets.iter().map(|(name, bucket)| (String::from_utf8_lossy(name).into_owned(), bucket))
@@ -93,7 +116,7 @@ impl Store for Containerd {
         let subject = layer.diff_id.to_string();
         match self.snapshots.committed(&layer.chain_id) {
             Ok(Some((unpacked, size))) => {
-                sources.snapshot = Some(unpacked);
+                sources.snapshot = Some(self.seen(unpacked));
                 sources.snapshot_size = size;
             }
             Ok(None) => {}
@@ -119,9 +142,14 @@ impl Store for Containerd {
         sources
     }
 
+    fn is_bound(&self, layer: &LayerRef) -> bool {
+        self.snapshots.is_whole(&layer.chain_id)
+    }
+
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
         let Some((snapshotter, key)) = &container.snapshot else { return Ok(Vec::new()) };
-        self.snapshots.active(&container.namespace, snapshotter, key)
+        let layers = self.snapshots.active(&container.namespace, snapshotter, key)?;
+        Ok(layers.into_iter().map(|layer| self.seen(layer)).collect())
     }
 
     fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError> {

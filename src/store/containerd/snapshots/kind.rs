@@ -90,6 +90,11 @@ impl Layout {
         }
     }
 
+    /// Whether a snapshot has everything that shows.
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self, Self::Native | Self::Btrfs | Self::Blockfile)
+    }
+
     /// The gap that a layer or container is of which only this snapshotter has the files.
     pub(super) fn refused(self, name: &str, why: &str) -> FormatError {
         let code = if self == Self::Lazy { Code::LazySnapshotter } else { Code::UnsupportedSnapshotter };

@@ -30,8 +30,16 @@ pub(super) struct Snapshots {
     by_name: BTreeMap<String, Snapshotter>,
     /// Chain id → the snapshotters and names of its committed snapshots: one for each namespace that unpacked it.
     committed: BTreeMap<Digest, Vec<(String, String)>>,
-    /// (namespace, snapshotter, key) → name.
-    keys: BTreeMap<(String, String, String), String>,
+    /// (namespace, snapshotter, key) → what `meta.db` says of it.
+    keys: BTreeMap<(String, String, String), Named>,
+}
+
+/// A snapshot as `meta.db` knows it.
+struct Named {
+    /// Its name in the snapshotter's own database.
+    name: String,
+    /// The key of the one below it.
+    parent: Option<String>,
 }
 
 struct Snapshotter {
@@ -75,7 +83,8 @@ impl Snapshots {
             if let Ok(chain) = key.parse::<Digest>() {
                 self.committed.entry(chain).or_default().push((snapshotter.to_owned(), name.clone()));
             }
-            self.keys.insert((namespace.to_owned(), snapshotter.to_owned(), key), name);
+            let parent = snapshot.text("parent").filter(|parent| !parent.is_empty());
+            self.keys.insert((namespace.to_owned(), snapshotter.to_owned(), key), Named { name, parent });
         }
     }
 
@@ -113,15 +122,10 @@ impl Snapshots {
         key: &str,
     ) -> Result<Vec<Unpacked>, FormatError> {
         let mut all = Vec::new();
-        let mut name = Some(self.name(namespace, snapshotter, key)?.to_owned());
-        while let Some(this) = name.filter(|name| chain_of(name).is_none()) {
-            if all.len() >= limits::IMAGE_LAYERS {
-                let what = format!("more than {} snapshots below {key:?}", limits::IMAGE_LAYERS);
-                return Err(FormatError::limit(what));
-            }
-            let (unpacked, record) = self.snapshot(snapshotter, &this)?;
-            all.push(unpacked);
-            name = record.parent.clone();
+        for key in self.own_keys(namespace, snapshotter, key)?.0 {
+            let named = self.named(namespace, snapshotter, key);
+            let named = named.ok_or_else(|| missing(format!("the snapshot {key:?} is not in meta.db")))?;
+            all.push(self.snapshot(snapshotter, &named.name)?.0);
         }
         all.reverse();
         Ok(all)
@@ -129,20 +133,44 @@ impl Snapshots {
 
     /// The chain of layers that a container's snapshot lies on: what it runs, whatever its image is called now.
     pub(super) fn chain(&self, namespace: &str, snapshotter: &str, key: &str) -> Option<Digest> {
-        let (_, records) = self.by_name.get(snapshotter)?.state.as_ref()?;
-        let mut name = self.name(namespace, snapshotter, key).ok()?;
-        for _ in 0..limits::IMAGE_LAYERS {
-            if let Some(chain) = chain_of(name) {
-                return Some(chain);
-            }
-            name = records.get(name)?.parent.as_deref()?;
-        }
-        None
+        self.own_keys(namespace, snapshotter, key).ok()?.1
     }
 
-    fn name(&self, namespace: &str, snapshotter: &str, key: &str) -> Result<&str, FormatError> {
-        let name = self.keys.get(&(namespace.to_owned(), snapshotter.to_owned(), key.to_owned()));
-        name.map(String::as_str).ok_or_else(|| missing(format!("the snapshot {key:?} is not in meta.db")))
+    /// The keys of a container's own snapshots, the top first, and the chain of layers below them.
+    fn own_keys<'a>(
+        &'a self,
+        namespace: &str,
+        snapshotter: &str,
+        key: &'a str,
+    ) -> Result<(Vec<&'a str>, Option<Digest>), FormatError> {
+        let (mut keys, mut last) = (vec![key], key);
+        while let Some(parent) =
+            self.named(namespace, snapshotter, last).and_then(|named| named.parent.as_deref())
+        {
+            if let Ok(chain) = parent.parse() {
+                return Ok((keys, Some(chain)));
+            }
+            if keys.len() >= limits::CONTAINER_LAYERS {
+                let what =
+                    format!("more than {} snapshots of the container {key:?}", limits::CONTAINER_LAYERS);
+                return Err(FormatError::limit(what));
+            }
+            keys.push(parent);
+            last = parent;
+        }
+        Ok((keys, None))
+    }
+
+    /// Whether a layer is kept as a whole tree, of it and of all below.
+    pub(super) fn is_whole(&self, chain: &Digest) -> bool {
+        let copies = self.committed.get(chain).into_iter().flatten();
+        let layouts =
+            copies.filter_map(|(snapshotter, _)| self.by_name.get(snapshotter)).map(|known| known.layout);
+        layouts.min_by_key(|layout| layout.rank()).is_some_and(Layout::is_whole)
+    }
+
+    fn named(&self, namespace: &str, snapshotter: &str, key: &str) -> Option<&Named> {
+        self.keys.get(&(namespace.to_owned(), snapshotter.to_owned(), key.to_owned()))
     }
 
     fn snapshot(&self, snapshotter: &str, name: &str) -> Result<(Unpacked, &Record), FormatError> {
@@ -199,9 +227,4 @@ fn state(
             None
         }
     }
-}
-
-/// The chain of layers that the name of a committed snapshot ends with.
-fn chain_of(name: &str) -> Option<Digest> {
-    name.rsplit('/').next()?.parse().ok()
 }

@@ -48,10 +48,11 @@ fn layers_of_snapshotters_that_are_not_read_are_told_by_their_names() {
 /// A snapshotter with these records, as if its `metadata.db` had been read.
 fn opened(name: &str, tree: Tree, records: Vec<(&str, Record)>) -> Snapshots {
     let mut snapshots = Snapshots::default();
-    for (name_of, _) in &records {
+    for (name_of, record) in &records {
         let key = name_of.rsplit('/').next().unwrap();
         let whole = ("k8s.io".to_owned(), name.to_owned(), key.to_owned());
-        snapshots.keys.insert(whole, (*name_of).to_owned());
+        let parent = record.parent.as_ref().map(|parent| parent.rsplit('/').next().unwrap().to_owned());
+        snapshots.keys.insert(whole, Named { name: (*name_of).to_owned(), parent });
         if let Ok(chain) = key.parse() {
             snapshots.committed.insert(chain, vec![(name.to_owned(), (*name_of).to_owned())]);
         }

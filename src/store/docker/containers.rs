@@ -1,0 +1,284 @@
+//! Containers: a directory each in `containers`, with `config.v2.json` and `hostconfig.json`.
+
+use serde::de::DeserializeOwned;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    Beside,
+    config::{Host, MountPoint, Record, RestartPolicy, RunState},
+    files::Files,
+    graph::Graph,
+    pods::Pods,
+};
+use crate::{
+    Digest, Gap,
+    error::FormatError,
+    fs::FileKind,
+    gap::Scope,
+    limits, num,
+    store::{Container, ContainerKind, Contents, Image, Mount, State, containerd::Lent},
+};
+
+const CONTAINER: &str = "container record";
+const CONFIG: &str = "config.v2.json";
+const HOST: &str = "hostconfig.json";
+
+/// Adds the containers and pods to `contents`, whose images are known already.
+pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], contents: &mut Contents) {
+    let ids = ids(files, &mut contents.gaps);
+    let mut reader =
+        Reader { files, graphs, beside, images: &contents.images, left: limits::DOCKER_CONTAINER_BYTES };
+    let (mut containers, mut pods) = (Vec::new(), Pods::default());
+    for id in ids {
+        let mut lost = |error: &FormatError, effect: &str| {
+            contents.gaps.push(Gap::from_error(error, Scope::Container, &id, effect));
+        };
+        let container = reader.container(&id, &mut lost);
+        containers.extend(pods.take(container));
+    }
+    contents.pods = pods.finish(&containers);
+    contents.containers = containers;
+}
+
+/// The ids of the containers, sorted.
+fn ids(files: &Files, gaps: &mut Vec<Gap>) -> Vec<String> {
+    const DIRECTORY: &str = "containers";
+    let effect = "containers that only this part of the directory names are not reported";
+    let mut lost = |error: &FormatError, effect: &str| {
+        gaps.push(Gap::from_error(error, Scope::Runtime, files.place(), effect).at(DIRECTORY));
+    };
+    let listing = files.list(DIRECTORY).unwrap_or_else(|error| {
+        lost(&error, effect);
+        Default::default()
+    });
+    listing.damage.iter().for_each(|error| lost(error, effect));
+    let directories = listing.entries.iter().filter(|entry| entry.kind == FileKind::Directory);
+    let (mut ids, others): (Vec<String>, Vec<String>) = directories
+        .map(|entry| String::from_utf8_lossy(&entry.name).into_owned())
+        .partition(|name| is_id(name));
+    for name in others.iter().take(limits::DAMAGED_RECORDS) {
+        let problem =
+            format!("{DIRECTORY}/{:?} is no container's id", name.chars().take(100).collect::<String>());
+        lost(&FormatError::corrupt("container directory", 0, problem), "what it holds is not reported");
+    }
+    ids.sort();
+    if ids.len() > limits::DOCKER_CONTAINERS {
+        let what = format!("{} containers, more than {}", ids.len(), limits::DOCKER_CONTAINERS);
+        lost(&FormatError::limit(what), "the others are not reported");
+        ids.truncate(limits::DOCKER_CONTAINERS);
+    }
+    ids
+}
+
+fn is_id(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+struct Reader<'a> {
+    files: &'a Files,
+    graphs: &'a [Graph],
+    beside: &'a [Beside<'a>],
+    /// Those of Docker's own store.
+    images: &'a [Image],
+    /// Bytes of records that may still be read.
+    left: u64,
+}
+
+impl Reader<'_> {
+    /// A container; of one whose record cannot be read, what else is known of it.
+    fn container(&mut self, id: &str, lost: &mut impl FnMut(&FormatError, &str)) -> Container {
+        let record = self.record(id).unwrap_or_else(|error| {
+            lost(&error, "the container's name, command, state, labels and mounts are not reported");
+            None
+        });
+        let is_read = record.is_some();
+        let host: Option<Host> = self.json(id, HOST).unwrap_or_else(|error| {
+            lost(&error, "the container's restart policy and temporary mounts are not reported");
+            None
+        });
+        let (record, host) = (record.unwrap_or_default(), host.unwrap_or_default());
+        let mut place = Place::of(self.graphs, self.beside, id, &record.driver);
+        let image = self.image(&record, &place);
+        if let Some(image) = image
+            && place.snapshot.is_some()
+            && place.is_over(image) == Some(false)
+        {
+            let problem = format!("the layers of {id} do not lie over those of its image {}", image.id);
+            let effect = "what the container changed is not reported";
+            lost(&FormatError::corrupt("record of a container's layer", 0, problem), effect);
+            place.snapshot = None;
+        }
+        let mut labels = record.config.labels.clone();
+        if let Some(image) = image {
+            labels.retain(|key, value| image.labels.get(key) != Some(value));
+        }
+        let (finished, state) = (time(&record.state.finished_at), state(&record.state));
+        let ended = finished.is_some() && state == State::Exited;
+        let name = record.name.trim_start_matches('/');
+        Container {
+            id: id.to_owned(),
+            name: if name.is_empty() { id.to_owned() } else { name.to_owned() },
+            namespace: place.namespace,
+            image: image.map(|image| image.id.clone()),
+            image_name: [&record.config.image, &record.image]
+                .into_iter()
+                .find(|n| !n.is_empty())
+                .cloned()
+                .unwrap_or_default(),
+            state: if is_read { state } else { State::Unknown },
+            created: time(&record.created),
+            pod: None,
+            command: command(&record),
+            kind: ContainerKind::Ordinary,
+            started: time(&record.state.started_at),
+            exit_code: ended.then_some(record.state.exit_code),
+            finished,
+            restarts: is_read.then_some(record.restart_count),
+            restart_policy: policy(&host),
+            labels,
+            mounts: mounts(&record, &host, self.files.place()),
+            unit: None,
+            snapshot: place.snapshot,
+        }
+    }
+
+    /// `config.v2.json`, which says itself whose it is.
+    fn record(&mut self, id: &str) -> Result<Option<Record>, FormatError> {
+        let path = format!("containers/{id}/{CONFIG}");
+        let record: Option<Record> = self.json(id, CONFIG)?;
+        let record = record.ok_or_else(|| self.files.corrupt(CONTAINER, &path, "is not there"))?;
+        if record.id != id {
+            let other: String = record.id.chars().take(100).collect();
+            return Err(self.files.corrupt(CONTAINER, &path, &format!("is of the container {other:?}")));
+        }
+        Ok(Some(record))
+    }
+
+    fn json<T: DeserializeOwned>(&mut self, id: &str, name: &str) -> Result<Option<T>, FormatError> {
+        let path = format!("containers/{id}/{name}");
+        let bytes = self.files.bytes(&path, CONTAINER, self.left.min(limits::DOCKER_RECORD_BYTES))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        self.left = self.left.saturating_sub(num::to_u64(bytes.len()));
+        self.files.parse(&bytes, &path, CONTAINER).map(Some)
+    }
+
+    /// The image that a container was made of.
+    fn image(&self, record: &Record, place: &Place) -> Option<&Image> {
+        let digest = |text: &str| text.parse::<Digest>().ok();
+        let Some(id) = digest(&record.image) else {
+            // Its layers tell, if they are those of one image only.
+            let mut over = self.all_images().filter(|image| place.is_over(image) == Some(true));
+            return over.next().filter(|_| over.next().is_none());
+        };
+        if let Ok(at) = self.images.binary_search_by(|image| image.id.cmp(&id)) {
+            return self.images.get(at);
+        }
+        let manifest = record.image_manifest.as_ref().map(|manifest| &manifest.digest);
+        let is_it = |image: &&Image| image.id == id || image.manifests.contains(&id);
+        let lent = || self.beside.iter().flat_map(|beside| beside.images);
+        let exact = manifest.and_then(|manifest| lent().find(|image| image.manifests.contains(manifest)));
+        let over = || lent().filter(is_it).find(|image| place.is_over(image) == Some(true));
+        exact.or_else(over).or_else(|| lent().find(is_it))
+    }
+
+    fn all_images(&self) -> impl Iterator<Item = &Image> {
+        self.images.iter().chain(self.beside.iter().flat_map(|beside| beside.images))
+    }
+}
+
+/// Where a container's own layers are.
+#[derive(Default)]
+struct Place {
+    /// The namespace of the containerd that has them; empty if it is Docker's own driver.
+    namespace: String,
+    snapshot: Option<(String, String)>,
+    /// The chain id of what lies below, if that is known: `None` within for nothing at all.
+    chain: Option<Option<Digest>>,
+}
+
+impl Place {
+    /// As the layers' records tell. Of a container whose driver is not known, any that has it.
+    fn of(graphs: &[Graph], beside: &[Beside<'_>], id: &str, driver: &str) -> Self {
+        for graph in graphs.iter().filter(|graph| driver.is_empty() || graph.name == driver) {
+            // A record that cannot be read is told when the layers are asked for.
+            if let Ok(Some(mount)) = graph.mount(id) {
+                let snapshot = Some((graph.name.clone(), mount.id));
+                return Self { namespace: String::new(), snapshot, chain: Some(mount.parent) };
+            }
+        }
+        let driver = Some(driver).filter(|driver| !driver.is_empty());
+        if let Some(lent) = beside.iter().find_map(|beside| beside.store.lent(id, driver)) {
+            let Lent { namespace, snapshotter, chain } = lent;
+            let snapshot = Some((snapshotter, id.to_owned()));
+            return Self { namespace, snapshot, chain: Some(chain) };
+        }
+        let snapshot = driver.map(|driver| (driver.to_owned(), id.to_owned()));
+        Self { snapshot, ..Self::default() }
+    }
+
+    /// Whether the layers lie over those of an image; `None` if that is not known.
+    fn is_over(&self, image: &Image) -> Option<bool> {
+        let top = image.layers.last().map(|layer| &layer.chain_id);
+        self.chain.as_ref().map(|chain| chain.as_ref() == top)
+    }
+}
+
+fn state(state: &RunState) -> State {
+    match () {
+        () if state.running || state.restarting => State::Running,
+        () if state.dead || time(&state.started_at).is_some() => State::Exited,
+        () => State::Created,
+    }
+}
+
+/// A time as it is written, if it is one: Go writes the year 1 for none.
+fn time(text: &str) -> Option<String> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    (time.year() > 1).then(|| text.to_owned())
+}
+
+fn command(record: &Record) -> Vec<String> {
+    if record.path.is_empty() {
+        return Vec::new();
+    }
+    [&record.path].into_iter().chain(&record.args).cloned().collect()
+}
+
+fn policy(host: &Host) -> Option<String> {
+    let RestartPolicy { name, maximum_retry_count } = &host.restart_policy;
+    match (name.as_str(), maximum_retry_count) {
+        ("", _) => None,
+        ("on-failure", 1..) => Some(format!("{name}:{maximum_retry_count}")),
+        _ => Some(name.clone()),
+    }
+}
+
+/// What a container sees of the node; of a volume that was never used, where Docker will keep it.
+fn mounts(record: &Record, host: &Host, place: &str) -> Vec<Mount> {
+    let source = |point: &MountPoint| match (point.source.as_str(), point.driver.as_str()) {
+        ("", "local") if !point.name.is_empty() => format!("{place}/volumes/{}/_data", point.name),
+        (source, _) => source.to_owned(),
+    };
+    let points = record.mount_points.iter().map(|(at, point)| Mount {
+        // Older ones have no type.
+        kind: match point.kind.as_str() {
+            "" if point.name.is_empty() => "bind".to_owned(),
+            "" => "volume".to_owned(),
+            kind => kind.to_owned(),
+        },
+        name: Some(point.name.clone()).filter(|name| !name.is_empty()),
+        source: source(point),
+        destination: if point.destination.is_empty() { at.clone() } else { point.destination.clone() },
+        read_only: !point.writable,
+    });
+    let temporary = host.tmpfs.iter().map(|(at, options)| Mount {
+        kind: "tmpfs".to_owned(),
+        name: None,
+        source: String::new(),
+        destination: at.clone(),
+        read_only: options.split(',').any(|option| option == "ro"),
+    });
+    let mut mounts: Vec<Mount> = points.chain(temporary).collect();
+    mounts.sort();
+    mounts
+}

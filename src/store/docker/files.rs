@@ -1,0 +1,116 @@
+//! The files of a Docker data root: JSON, and small texts of one word. Docker writes regular files only, so a link in the
+//! place of one is none; links above it stay within the root.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    block,
+    error::FormatError,
+    fs::{FileKind, Handle, Listing, Root},
+    limits,
+};
+
+/// A directory of metadata.
+#[derive(Clone)]
+pub(super) struct Files {
+    root: Root,
+    /// Where it is on the node, for messages.
+    place: String,
+}
+
+impl Files {
+    pub(super) fn new(dir: &Handle) -> Self {
+        Self { root: Root::below(dir), place: dir.path.to_string() }
+    }
+
+    /// Where the directory is on the node.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// A directory in it, `None` if it is not there.
+    pub(super) fn below(&self, path: &str) -> Result<Option<Self>, FormatError> {
+        let found = self.root.find(path.as_bytes())?;
+        let Some(dir) = found.filter(|dir| dir.is_dir().unwrap_or(true)) else { return Ok(None) };
+        Ok(Some(Self { root: Root::below(&dir), place: format!("{}/{path}", self.place) }))
+    }
+
+    /// A directory of layers' files: no link, which a driver never makes.
+    pub(super) fn tree(&self, path: &str) -> Result<Option<Handle>, FormatError> {
+        let found = self.root.find_no_follow(path.as_bytes())?;
+        Ok(match found {
+            Some(dir) if dir.is_dir()? => Some(dir),
+            _ => None,
+        })
+    }
+
+    /// What a directory holds; nothing if it is not there.
+    pub(super) fn list(&self, path: &str) -> Result<Listing, FormatError> {
+        Ok(self.root.list(path.as_bytes())?.map(|(_, listing)| listing).unwrap_or_default())
+    }
+
+    /// A file's bytes, `None` if no regular file is there.
+    pub(super) fn bytes(
+        &self,
+        path: &str,
+        structure: &'static str,
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, FormatError> {
+        match self.root.find_no_follow(path.as_bytes())? {
+            Some(file) if file.stat()?.kind == FileKind::Regular => {
+                block::read_all(&file.open()?, structure, most).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A file of one word, as a digest or an id is; blanks around it are left out, as Docker does.
+    pub(super) fn word(&self, path: &str, structure: &'static str) -> Result<Option<String>, FormatError> {
+        let Some(bytes) = self.bytes(path, structure, limits::DOCKER_WORD_BYTES)? else { return Ok(None) };
+        let word = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if word.is_empty() || word.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(self.corrupt(structure, path, &format!("{word:?}")));
+        }
+        Ok(Some(word))
+    }
+
+    /// A JSON document.
+    pub(super) fn json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        structure: &'static str,
+        most: u64,
+    ) -> Result<Option<T>, FormatError> {
+        let Some(bytes) = self.bytes(path, structure, most)? else { return Ok(None) };
+        self.parse(&bytes, path, structure).map(Some)
+    }
+
+    /// The JSON document that a file's bytes are.
+    pub(super) fn parse<T: DeserializeOwned>(
+        &self,
+        bytes: &[u8],
+        path: &str,
+        structure: &'static str,
+    ) -> Result<T, FormatError> {
+        let parsed = serde_json::from_slice(bytes).and_then(|value| serde_json::from_value(set(value)));
+        parsed.map_err(|error| self.corrupt(structure, path, &error.to_string()))
+    }
+
+    /// That a file contradicts its format.
+    pub(super) fn corrupt(&self, structure: &'static str, path: &str, problem: &str) -> FormatError {
+        FormatError::corrupt(structure, 0, format!("{}/{path}: {problem}", self.place))
+    }
+}
+
+/// A document without its nulls: Go writes them for what is empty. Its nesting is bounded by the parser.
+fn set(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(members.map(|(key, value)| (key, set(value))).collect())
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(set).collect()),
+        other => other,
+    }
+}

@@ -1,0 +1,161 @@
+//! What one storage driver has: `image/DRIVER` and the driver's own directory.
+
+use std::sync::Arc;
+
+use super::{
+    Access,
+    driver::Driver,
+    files::Files,
+    layerdb::{self, Layer, Mount},
+    missing,
+};
+use crate::{
+    Digest, Gap,
+    block::{Memory, Source},
+    error::FormatError,
+    fs::{FileKind, Handle},
+    gap::Scope,
+    limits,
+    store::{Form, LayerRef, Unpacked, oci},
+};
+pub(super) struct Graph {
+    /// The driver's name.
+    pub(super) name: String,
+    /// `image/DRIVER`.
+    pub(super) metadata: Files,
+    layers: Option<Files>,
+    root: Files,
+    access: Access,
+}
+
+/// The drivers that have state in a data root, sorted by name.
+pub(super) fn all(root: &Files, access: &Access) -> Result<Vec<Graph>, FormatError> {
+    let mut listing = root.list("image")?;
+    if let Some(damage) = listing.damage.pop() {
+        return Err(damage);
+    }
+    let mut names: Vec<String> = listing
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == FileKind::Directory)
+        .filter_map(|entry| str::from_utf8(&entry.name).ok().map(str::to_owned))
+        .collect();
+    names.sort();
+    if names.len() > limits::DOCKER_DRIVERS {
+        let what =
+            format!("{} storage drivers of one Docker, more than {}", names.len(), limits::DOCKER_DRIVERS);
+        return Err(FormatError::limit(what));
+    }
+    let mut graphs = Vec::new();
+    for name in names {
+        let Some(metadata) = root.below(&format!("image/{name}"))? else { continue };
+        let layers = metadata.below("layerdb")?;
+        graphs.push(Graph { name, metadata, layers, root: root.clone(), access: access.clone() });
+    }
+    Ok(graphs)
+}
+
+impl Graph {
+    /// Tells that the layers of the driver are not read, if that is so and it has any: its images are known all the same.
+    pub(super) fn tell_unread(&self, place: &str, gaps: &mut Vec<Gap>) {
+        let Err(error) = self.driver() else { return };
+        let count = self.layers.as_ref().and_then(|layers| layers.list("sha256").ok());
+        let count = count.map_or(0, |listing| listing.entries.len());
+        if count > 0 {
+            let detail = format!("{count} layers of {}", error.detail());
+            let effect = "the files and packages of its images and containers are not reported";
+            gaps.push(Gap::new(error.code(), Scope::Runtime, place, detail, effect));
+        }
+    }
+
+    /// Whether the driver keeps whole trees.
+    pub(super) fn is_whole(&self) -> bool {
+        self.driver().is_ok_and(Driver::is_whole)
+    }
+
+    /// The bytes of an image's configuration, which must have its digest.
+    pub(super) fn config(&self, id: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
+        const NAME: &str = "image configuration";
+        let path = format!("imagedb/content/sha256/{}", id.hex());
+        let Some(bytes) = self.metadata.bytes(&path, NAME, limits::TEXT_FILE_BYTES)? else { return Ok(None) };
+        let source: Source = Arc::new(Memory::new(bytes));
+        oci::checked(&source, id, NAME).map(Some)
+    }
+
+    /// A layer and the bytes of its files, `None` if this driver does not have it.
+    pub(super) fn layer(&self, layer: &LayerRef) -> Result<Option<(Unpacked, Option<u64>)>, FormatError> {
+        let Some(files) = &self.layers else { return Ok(None) };
+        let Some(record) = layerdb::layer(files, &layer.chain_id)? else { return Ok(None) };
+        if layer.diff_id.chain(record.parent.as_ref()) != layer.chain_id {
+            let what = format!("layer record {} is of another layer than {}", layer.chain_id, layer.diff_id);
+            return Err(FormatError::corrupt("layer record", 0, what));
+        }
+        let dir = self.tree(&record.cache_id).map_err(|error| {
+            if !layerdb::is_foreign(files, &layer.chain_id) {
+                return error;
+            }
+            FormatError::Unsupported {
+                code: error.code(),
+                what: format!(
+                    "{}; it is a foreign layer, which other places are to be asked for",
+                    error.detail()
+                ),
+            }
+        })?;
+        Ok(Some((self.unpacked(dir, record.parent.as_ref())?, record.size)))
+    }
+
+    /// What the container has over its image, base first.
+    pub(super) fn writable(&self, container: &str) -> Result<Vec<Unpacked>, FormatError> {
+        let mount = self.mount(container)?;
+        let Mount { id, init, parent } =
+            mount.ok_or_else(|| missing(format!("no record of the layer of container {container}")))?;
+        let upper = self.tree(&id)?;
+        let Some(init) = init else { return Ok(vec![self.unpacked(upper, parent.as_ref())?]) };
+        let init = self.tree(&init)?;
+        let upper = self.seen(upper, || Ok(Some(init.clone())))?;
+        Ok(vec![self.unpacked(init, parent.as_ref())?, upper])
+    }
+
+    /// The record of a container's layers.
+    pub(super) fn mount(&self, container: &str) -> Result<Option<Mount>, FormatError> {
+        self.layers.as_ref().map_or(Ok(None), |files| layerdb::mount(files, container))
+    }
+
+    /// A directory over that of a chain.
+    fn unpacked(&self, dir: Handle, parent: Option<&Digest>) -> Result<Unpacked, FormatError> {
+        self.seen(dir, || parent.map(|parent| self.chain(parent)).transpose())
+    }
+
+    /// A directory in the form of the driver, over another one.
+    fn seen(
+        &self,
+        dir: Handle,
+        below: impl FnOnce() -> Result<Option<Handle>, FormatError>,
+    ) -> Result<Unpacked, FormatError> {
+        let form = match self.driver()? {
+            driver if driver.is_whole() => Form::Whole(below()?),
+            Driver::FuseOverlay => Form::FuseOverlay,
+            _ if self.access.rootless => Form::UserOverlay,
+            _ => Form::Overlay,
+        };
+        Ok(Unpacked { dir, form, owners: self.access.owners.clone() })
+    }
+
+    /// The directory of a chain.
+    fn chain(&self, chain: &Digest) -> Result<Handle, FormatError> {
+        let found = self.layers.as_ref().map(|files| layerdb::layer(files, chain)).transpose()?.flatten();
+        let Layer { cache_id, .. } = found.ok_or_else(|| missing(format!("no record of layers {chain}")))?;
+        self.tree(&cache_id)
+    }
+
+    /// The files of a layer or of what a container writes.
+    fn tree(&self, id: &str) -> Result<Handle, FormatError> {
+        let path = self.driver()?.place(id);
+        self.root.tree(&path)?.ok_or_else(|| missing(format!("{}/{path} is not there", self.root.place())))
+    }
+
+    fn driver(&self) -> Result<Driver, FormatError> {
+        Driver::named(&self.name)
+    }
+}

@@ -1,0 +1,177 @@
+//! Images: every configuration of `imagedb`, under the names of `repositories.json`, with the digests under which its layers
+//! were pulled (`distribution`). An image without a name is one all the same: an older one of a tag, or a step of a build.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::graph::Graph;
+use crate::{
+    Digest, Gap,
+    error::FormatError,
+    gap::{Code, Scope},
+    limits, num,
+    store::{
+        Image, LayerRef,
+        oci::{Config, Descriptor},
+    },
+};
+
+const LOST: &str = "the image's packages are not reported";
+
+/// `repositories.json`: repository → name with tag or digest → image.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Repositories {
+    repositories: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// An entry of `distribution/v2metadata-by-diffid`.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Pulled {
+    digest: String,
+    source_repository: String,
+}
+
+/// The images of all drivers, sorted by id.
+pub(super) fn read(graphs: &[Graph], gaps: &mut Vec<Gap>) -> Vec<Image> {
+    let mut images = BTreeMap::new();
+    let mut left = limits::IMAGE_DOCUMENT_BYTES;
+    for graph in graphs {
+        let names = names(graph, gaps);
+        let of = Reader { graph, names: &names };
+        for id in of.ids(gaps) {
+            if images.len() >= limits::DOCKER_IMAGES {
+                let what = format!("more than {} images", limits::DOCKER_IMAGES);
+                let effect = "the others are not reported";
+                let place = graph.metadata.place();
+                gaps.push(Gap::from_error(&FormatError::limit(what), Scope::Runtime, place, effect));
+                break;
+            }
+            let image = of.image(&id, &mut left).unwrap_or_else(|error| {
+                let gap = Gap::from_error(&error, Scope::Image, id.to_string(), LOST);
+                Image { gaps: vec![gap], ..Image::unknown(id.clone()) }
+            });
+            of.add(image, &mut images);
+        }
+        // A name may lead to an image that is not there.
+        for id in names.into_keys().filter(|id| !images.contains_key(id)).collect::<BTreeSet<_>>() {
+            let detail = format!("{} names it, and its configuration is not there", graph.metadata.place());
+            let gap = Gap::new(Code::BlobMissing, Scope::Image, id.to_string(), detail, LOST);
+            images.insert(id.clone(), Image { gaps: vec![gap], ..Image::unknown(id) });
+        }
+    }
+    images.into_values().collect()
+}
+
+/// The names of each image.
+type Names = BTreeMap<Digest, BTreeSet<String>>;
+
+fn names(graph: &Graph, gaps: &mut Vec<Gap>) -> Names {
+    const NAME: &str = "repositories.json";
+    let files = &graph.metadata;
+    let effect = "names of images are not known";
+    let mut lost = |error: FormatError| {
+        gaps.push(Gap::from_error(&error, Scope::Runtime, files.place(), effect).at(NAME));
+    };
+    let read = files.json::<Repositories>(NAME, NAME, limits::TEXT_FILE_BYTES);
+    let all = read.unwrap_or_else(|error| {
+        lost(error);
+        None
+    });
+    let mut names = Names::new();
+    for (name, id) in all.unwrap_or_default().repositories.into_values().flatten() {
+        match id.parse() {
+            Ok(id) => {
+                names.entry(id).or_default().insert(name);
+            }
+            Err(error) => lost(files.corrupt(NAME, NAME, &format!("{name:?}: {error}"))),
+        }
+    }
+    names
+}
+
+/// The images of one driver.
+struct Reader<'a> {
+    graph: &'a Graph,
+    names: &'a Names,
+}
+
+impl Reader<'_> {
+    /// The images that there are.
+    fn ids(&self, gaps: &mut Vec<Gap>) -> BTreeSet<Digest> {
+        const DIRECTORY: &str = "imagedb/content/sha256";
+        let files = &self.graph.metadata;
+        let effect = "images that only this part of the directory names are not reported";
+        let mut lost = |error: &FormatError| {
+            gaps.push(Gap::from_error(error, Scope::Runtime, files.place(), effect).at(DIRECTORY));
+        };
+        let listing = files.list(DIRECTORY).unwrap_or_else(|error| {
+            lost(&error);
+            Default::default()
+        });
+        listing.damage.iter().for_each(&mut lost);
+        let id = |name: &[u8]| format!("sha256:{}", str::from_utf8(name).ok()?).parse().ok();
+        // Others are what was being written when the node stopped.
+        listing.entries.iter().filter_map(|entry| id(&entry.name)).collect()
+    }
+
+    fn image(&self, id: &Digest, left: &mut u64) -> Result<Image, FormatError> {
+        const NAME: &str = "image configuration";
+        let bytes = self.graph.config(id)?.ok_or_else(|| FormatError::Unsupported {
+            code: Code::BlobMissing,
+            what: format!("{NAME} {id} is no file"),
+        })?;
+        *left = left.checked_sub(num::to_u64(bytes.len())).ok_or_else(|| {
+            let bound = limits::IMAGE_DOCUMENT_BYTES;
+            FormatError::limit(format!("{NAME} {id}: more than {bound} bytes of such documents"))
+        })?;
+        let config: Config = serde_json::from_slice(&bytes)
+            .map_err(|error| FormatError::corrupt(NAME, 0, format!("{id}: {error}")))?;
+        let names = self.names.get(id).cloned().unwrap_or_default();
+        let layers = LayerRef::all(id, &config, |_, diff_id| self.blob(diff_id, &names))?;
+        let mut image = Image::new(id.clone(), &config, layers);
+        if config.platform.os == "windows" {
+            let detail = "an image for Windows, whose layers are not file trees of Linux";
+            image.gaps.push(Gap::new(Code::UnsupportedMediaType, Scope::Image, id.to_string(), detail, LOST));
+        }
+        Ok(image)
+    }
+
+    /// The blob as which a layer was pulled: of the image's own repository if it is known, else of any.
+    fn blob(&self, diff_id: &Digest, names: &BTreeSet<String>) -> Option<Descriptor> {
+        let path = format!("distribution/v2metadata-by-diffid/sha256/{}", diff_id.hex());
+        let read = self.graph.metadata.json(&path, "record of a pulled layer", limits::TEXT_FILE_BYTES);
+        // It tells a digest, which nothing else depends on.
+        let pulled: Vec<Pulled> = read.ok().flatten()?;
+        let is_own = |pulled: &&Pulled| names.iter().any(|name| is_of(name, &pulled.source_repository));
+        let digest = pulled.iter().find(is_own).or(pulled.last())?.digest.parse().ok()?;
+        let (media_type, annotations) = (String::new(), BTreeMap::new());
+        Some(Descriptor { digest, media_type, size: 0, platform: None, annotations })
+    }
+
+    /// Adds an image to those of other drivers: one that can be read goes before one that cannot.
+    fn add(&self, mut image: Image, images: &mut BTreeMap<Digest, Image>) {
+        let names = self.names.get(&image.id).into_iter().flatten();
+        let digests = names.clone().filter_map(|name| name.rsplit_once('@')?.1.parse().ok());
+        image.manifests.extend(digests);
+        image.references.extend(names.cloned());
+        let Some(known) = images.remove(&image.id) else {
+            images.insert(image.id.clone(), image);
+            return;
+        };
+        let (mut best, other) =
+            if known.gaps.len() > image.gaps.len() { (image, known) } else { (known, image) };
+        best.manifests.extend(other.manifests);
+        best.references.extend(other.references);
+        images.insert(best.id.clone(), best);
+    }
+}
+
+/// Whether a name, which Docker shortens, is one of a repository's.
+fn is_of(name: &str, repository: &str) -> bool {
+    let short = ["docker.io/library/", "docker.io/"].iter().find_map(|host| repository.strip_prefix(host));
+    let rest = name.strip_prefix(short.unwrap_or(repository));
+    rest.is_some_and(|rest| rest.starts_with([':', '@']))
+}

@@ -1,0 +1,131 @@
+//! Docker 17.05 to 29: images and layers in the form of a storage driver (`image/DRIVER` and the driver's own directory),
+//! containers in `containers/ID`. Since Docker 23 the images and layers may be a containerd's instead; then only the
+//! containers are here. The layout is that of moby's packages `image`, `layer`, `distribution` and `container`, and of disks
+//! written by it. A root may hold the state of several drivers, which all are read: which one is in use does not matter.
+
+mod config;
+mod containers;
+mod driver;
+mod files;
+mod graph;
+mod images;
+mod layerdb;
+mod pods;
+
+use std::sync::Arc;
+
+use self::{files::Files, graph::Graph};
+use super::{
+    Container, Contents, Form, Image, LayerRef, LayerSources, Owners, Store, Unpacked, containerd::Containerd,
+};
+use crate::{
+    Digest, FormatError, Gap,
+    fs::Handle,
+    gap::{Code, Scope},
+};
+
+/// A Docker data root, opened and read.
+pub struct Docker {
+    graphs: Vec<Graph>,
+    /// The containerds to which it may have left images and snapshots.
+    lent: Vec<Arc<Containerd>>,
+    contents: Contents,
+}
+
+/// How the files of a data root are to be seen.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Whose the files are in containers.
+    pub owners: Owners,
+    /// Whether the daemon is one of a user without privileges, which marks files in another way.
+    pub rootless: bool,
+}
+
+/// A containerd of the same node, with its images.
+pub struct Beside<'a> {
+    /// It.
+    pub store: Arc<Containerd>,
+    /// Its images, sorted by id.
+    pub images: &'a [Image],
+}
+
+/// Opens a data root (`/var/lib/docker`). What of it cannot be read is in its contents' gaps.
+pub fn open(dir: &Handle, access: &Access, beside: &[Beside<'_>]) -> Result<Docker, FormatError> {
+    let files = Files::new(dir);
+    let mut contents = Contents::default();
+    let graphs = graph::all(&files, access)?;
+    graphs.iter().for_each(|graph| graph.tell_unread(files.place(), &mut contents.gaps));
+    contents.images = images::read(&graphs, &mut contents.gaps);
+    containers::read(&files, &graphs, beside, &mut contents);
+    Ok(Docker { graphs, lent: beside.iter().map(|beside| Arc::clone(&beside.store)).collect(), contents })
+}
+
+impl Store for Docker {
+    fn runtime(&self) -> &'static str {
+        "docker"
+    }
+
+    fn contents(&self) -> Contents {
+        self.contents.clone()
+    }
+
+    fn layer(&self, layer: &LayerRef) -> LayerSources {
+        let mut sources = LayerSources::default();
+        for graph in &self.graphs {
+            match graph.layer(layer) {
+                Ok(Some((unpacked, size))) => {
+                    let (snapshot, snapshot_size) = (Some(unpacked), size);
+                    return LayerSources { snapshot, snapshot_size, ..LayerSources::default() };
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let effect = "files and packages of this layer are missing unless it is elsewhere, too";
+                    let subject = layer.diff_id.to_string();
+                    sources.gaps.push(Gap::from_error(&error, Scope::Layer, subject, effect));
+                }
+            }
+        }
+        sources
+    }
+
+    fn is_bound(&self, layer: &LayerRef) -> bool {
+        let is_whole = |unpacked: Unpacked| matches!(unpacked.form, Form::Whole(Some(_)));
+        self.graphs.iter().any(Graph::is_whole) && self.layer(layer).snapshot.is_some_and(is_whole)
+    }
+
+    fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
+        let Some((driver, key)) = &container.snapshot else { return Ok(Vec::new()) };
+        if !container.namespace.is_empty() {
+            let holds = |lent: &&Arc<Containerd>| lent.has_snapshot(&container.namespace, driver, key);
+            let lent = self.lent.iter().find(holds);
+            let lent = lent.ok_or_else(|| missing(format!("no containerd has the snapshot {key:?}")))?;
+            return lent.own_layers(&container.namespace, driver, key);
+        }
+        match self.graphs.iter().find(|graph| graph.name == *driver) {
+            Some(graph) => graph.writable(&container.id),
+            None if driver::NOT_READ.contains(&driver.as_str()) => Err(driver::not_read(driver)),
+            None => {
+                Err(missing(format!("neither Docker nor a containerd has the layer of {driver:?} for it")))
+            }
+        }
+    }
+
+    fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
+        let mut failure = None;
+        for graph in &self.graphs {
+            match graph.config(digest) {
+                Ok(None) => {}
+                Err(error) => failure = Some(error),
+                found => return found,
+            }
+        }
+        failure.map_or(Ok(None), Err)
+    }
+}
+
+fn missing(what: String) -> FormatError {
+    FormatError::Unsupported { code: Code::SnapshotMissing, what }
+}
+
+#[cfg(test)]
+mod tests;
