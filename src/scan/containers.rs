@@ -97,7 +97,11 @@ fn one(stores: &[OpenStore], store: &OpenStore, container: &Container, layers: &
             return examined;
         }
     };
-    let Some((image, lower)) = image.and_then(|image| Some((image, layers.facts(image)?))) else {
+    let lower = match image {
+        Some(image) => layers.facts(image),
+        None => container.is_from_scratch().then(Vec::new),
+    };
+    let Some(lower) = lower else {
         examined.gaps = lost(format!("its image {:?} was not examined", container.image_name));
         return examined;
     };
@@ -119,7 +123,8 @@ fn one(stores: &[OpenStore], store: &OpenStore, container: &Container, layers: &
     record.changes = Some(stack.changes());
     let difference = stack.packages(&container.id);
     examined.gaps.extend(difference.gaps);
-    let layers: Vec<String> = image.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+    let layers = image.into_iter().flat_map(|image| &image.layers);
+    let layers: Vec<String> = layers.map(|layer| layer.diff_id.to_string()).collect();
     let os = difference.os;
     record.packages_added = convert::packages(&difference.added, os.as_ref(), &layers);
     record.packages_removed = convert::packages(&difference.removed, os.as_ref(), &layers);
@@ -128,7 +133,8 @@ fn one(stores: &[OpenStore], store: &OpenStore, container: &Container, layers: &
 
 /// A container's layers: those of its image, and the writable one on top.
 struct Stack<'a> {
-    image: &'a Image,
+    /// None for a container that was made of none.
+    image: Option<&'a Image>,
     layers: &'a Layers<'a>,
     /// What the runtime put between the image and the writable layer.
     own: &'a [Handle],
@@ -149,7 +155,7 @@ struct Difference {
 impl Stack<'_> {
     fn packages(&self, subject: &str) -> Difference {
         let below = || {
-            let mut trees = self.layers.trees(self.image)?;
+            let mut trees = self.image.map_or(Ok(Vec::new()), |image| self.layers.trees(image))?;
             trees.extend_from_slice(self.own);
             Ok(trees)
         };

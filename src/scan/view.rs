@@ -106,14 +106,14 @@ fn tree(node: &OpenedNode, place: &Where, layer: LayerTree<'_>) -> Result<Root, 
         Where::Container(id) => {
             let (store, container) = find_container(node, id)?;
             let image = container.image.as_ref().and_then(|id| image_by_id(node, store, id));
-            let image = image.ok_or_else(|| {
-                ViewError::Unknown(format!("the image of container {id} is not on the disk"))
-            })?;
+            if image.is_none() && !container.is_from_scratch() {
+                return Err(ViewError::Unknown(format!("the image of container {id} is not on the disk")));
+            }
             let own = store.store.writable_layers(container)?;
             if own.is_empty() {
                 return Err(ViewError::Unknown(format!("no writable layer of container {id}")));
             }
-            let mut trees = trees(image)?;
+            let mut trees = image.map_or(Ok(Vec::new()), trees)?;
             for unpacked in &own {
                 trees.push(layer::changes(unpacked)?);
             }

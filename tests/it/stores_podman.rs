@@ -284,8 +284,7 @@ impl Judge<'_> {
         } else {
             self.of_podman(found, wanted, image);
         }
-        // What lies on no image cannot be seen as a change of one.
-        if let Some(tree) = wanted.tree.as_ref().filter(|_| image.is_some()) {
+        if let Some(tree) = &wanted.tree {
             self.tree(&Where::Container(wanted.id.clone()), tree);
         }
     }
