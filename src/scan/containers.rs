@@ -139,7 +139,11 @@ pub(super) fn one(
             return examined;
         }
     };
-    let Some((image, lower)) = image.and_then(|image| Some((image, layers.facts(image)?))) else {
+    let lower = match image {
+        Some(image) => layers.facts(image),
+        None => container.is_from_scratch().then(Vec::new),
+    };
+    let Some(lower) = lower else {
         examined.gaps = lost(format!("its image {:?} was not examined", container.image_name));
         return examined;
     };
@@ -165,7 +169,8 @@ pub(super) fn one(
     examined.gaps.extend(missed);
     let difference = stack.packages(&container.id);
     examined.gaps.extend(difference.gaps);
-    let layers: Vec<String> = image.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+    let layers = image.into_iter().flat_map(|image| &image.layers);
+    let layers: Vec<String> = layers.map(|layer| layer.diff_id.to_string()).collect();
     let os = difference.os;
     record.packages_added = convert::packages(&difference.added, os.as_ref(), &layers);
     record.packages_removed = convert::packages(&difference.removed, os.as_ref(), &layers);
@@ -175,7 +180,8 @@ pub(super) fn one(
 
 /// A container's layers: those of its image, and the writable one on top.
 struct Stack<'a> {
-    image: &'a Image,
+    /// None for a container that was made of none.
+    image: Option<&'a Image>,
     layers: &'a Layers<'a>,
     /// What the runtime put between the image and the writable layer.
     own: &'a [Handle],
@@ -196,7 +202,7 @@ struct Difference {
 impl Stack<'_> {
     /// The trees of the layers below the writable one.
     fn below(&self) -> Result<Vec<Handle>, FormatError> {
-        let mut trees = self.layers.trees(self.image)?;
+        let mut trees = self.image.map_or(Ok(Vec::new()), |image| self.layers.trees(image))?;
         trees.extend_from_slice(self.own);
         Ok(trees)
     }

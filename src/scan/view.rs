@@ -129,9 +129,9 @@ fn tree(node: &OpenedNode, place: &Where, Trees { sizes, layer }: Trees<'_>) -> 
         Where::Container(id) => {
             let (store, container) = find_container(node, id)?;
             let image = container.image.as_ref().and_then(|id| image_by_id(node, store, id));
-            let image = image.ok_or_else(|| {
-                ViewError::Unknown(format!("the image of container {id} is not on the disk"))
-            })?;
+            if image.is_none() && !container.is_from_scratch() {
+                return Err(ViewError::Unknown(format!("the image of container {id} is not on the disk")));
+            }
             let own = store.store.writable_layers(container)?;
             let Some(top) = own.last() else {
                 return Err(ViewError::Unknown(format!("no writable layer of container {id}")));
@@ -139,7 +139,7 @@ fn tree(node: &OpenedNode, place: &Where, Trees { sizes, layer }: Trees<'_>) -> 
             if let Some(whole) = layer::whole_tree(top) {
                 return Ok(Root::below(&whole));
             }
-            let mut trees = trees(image)?;
+            let mut trees = image.map_or(Ok(Vec::new()), trees)?;
             for unpacked in &own {
                 trees.push(layer::changes(unpacked, Sameness::Content)?);
             }

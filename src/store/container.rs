@@ -114,6 +114,11 @@ pub struct Container {
 }
 
 impl Container {
+    /// Whether it was made of no image (`FROM scratch`), so that all that it holds is in its own layers.
+    pub fn is_from_scratch(&self) -> bool {
+        self.image.is_none() && self.image_name == "scratch"
+    }
+
     /// The Docker Compose project that its labels name, or Podman Compose's.
     pub fn compose(&self) -> Option<Compose> {
         let label = |names: [&str; 2]| names.iter().find_map(|name| self.labels.get(*name)).cloned();

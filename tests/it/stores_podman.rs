@@ -8,8 +8,9 @@ use std::{
 };
 
 use icecore::{
+    fs::{Root, memory},
     scan::{self, Inputs, OpenedNode, Where},
-    store::{self, State},
+    store::{self, State, Store, containers_storage},
 };
 use serde::Deserialize;
 
@@ -180,6 +181,38 @@ fn a_layer_of_composefs_is_refused() {
     assert!(!gaps.is_empty() && gaps.iter().all(|gap| gap.detail.contains("composefs")), "{gaps:?}");
 }
 
+/// What Podman said of a database.
+#[derive(Deserialize)]
+struct Listed {
+    containers: Vec<Container>,
+    pods: Vec<Pod>,
+}
+
+#[test]
+fn podmans_databases_tell_what_podman_lists() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures/podman");
+    for (file, place) in [("bolt_state.db", "libpod/bolt_state.db"), ("db.sql", "db.sql")] {
+        let bytes = std::fs::read(folder.join(format!("{file}.zst"))).unwrap();
+        let listed = std::fs::read(folder.join(format!("{file}.json"))).unwrap();
+        let listed: Listed = serde_json::from_slice(&listed).unwrap();
+        let mut files = memory::Tree::default();
+        files.file(place, zstd::decode_all(&bytes[..]).unwrap());
+        let setting = containers_storage::Setting::default();
+        let store = containers_storage::open(&Root::new(files.build()).top(), &setting).unwrap().unwrap();
+        let contents = store.contents();
+        assert_eq!((store.runtime(), &contents.gaps), ("podman", &Vec::new()));
+        let wanted = listed.containers.iter().filter(|container| !container.infra);
+        assert_eq!(contents.containers.len(), wanted.clone().count(), "{file}");
+        let mut differences = Vec::new();
+        for wanted in wanted {
+            let found = contents.containers.iter().find(|container| container.id == wanted.id).unwrap();
+            differences.extend(compare(found, wanted, None));
+        }
+        tree::assert_same(&differences);
+        assert_eq!(pods_found(&contents), pods_wanted(&listed.pods), "{file}");
+    }
+}
+
 impl Judge<'_> {
     fn all(&mut self, truth: &Truth) {
         let gaps: Vec<String> = self.node.gaps.iter().map(|gap| format!("{gap:?}")).collect();
@@ -217,16 +250,7 @@ impl Judge<'_> {
                 self.container(found, wanted, image);
             }
         }
-        let pods = truth.pods.iter().map(|pod| {
-            let containers: BTreeSet<_> =
-                pod.containers.iter().filter(|id| **id != pod.infra).cloned().collect();
-            (pod.id.clone(), pod.name.clone(), pod.infra.clone(), pod.labels.clone(), containers)
-        });
-        let found = contents.pods.iter().map(|pod| {
-            let containers = pod.containers.iter().cloned().collect();
-            (pod.id.uid.clone(), pod.id.name.clone(), pod.sandbox.clone(), pod.labels.clone(), containers)
-        });
-        self.same("pods", found.collect(), pods.collect::<BTreeSet<_>>());
+        self.same("pods", pods_found(&contents), pods_wanted(&truth.pods));
     }
 
     fn image(&mut self, found: &store::Image, wanted: &Image, lists: Vec<String>) {
@@ -260,50 +284,13 @@ impl Judge<'_> {
         } else {
             self.of_podman(found, wanted, image);
         }
-        // What lies on no image cannot be seen as a change of one.
-        if let Some(tree) = wanted.tree.as_ref().filter(|_| image.is_some()) {
+        if let Some(tree) = &wanted.tree {
             self.tree(&Where::Container(wanted.id.clone()), tree);
         }
     }
 
     fn of_podman(&mut self, found: &store::Container, wanted: &Container, image: Option<&Image>) {
-        let at = &wanted.name;
-        self.same(at, &found.image_name, &wanted.image_name);
-        let state = match wanted.state.as_str() {
-            "created" | "configured" => State::Created,
-            "running" | "paused" | "stopping" => State::Running,
-            "exited" | "stopped" => State::Exited,
-            other => panic!("state {other}"),
-        };
-        self.same(at, found.state, state);
-        let ended = (state == State::Exited).then_some(wanted.exit_code);
-        self.same(at, found.exit_code, ended);
-        self.same(at, &found.command, &wanted.command);
-        let time =
-            |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty() && !text.starts_with("0001"));
-        let times = [&wanted.created, &wanted.started, &wanted.finished].map(|text| time(text));
-        self.same(at, [found.created.clone(), found.started.clone(), found.finished.clone()], times);
-        let mut labels = found.labels.clone();
-        let of_image = image.map(|image| image.labels.clone()).unwrap_or_default();
-        of_image.into_iter().for_each(|(key, value)| {
-            labels.entry(key).or_insert(value);
-        });
-        self.same(at, &labels, &wanted.labels);
-        // Older versions list what was not set as nothing.
-        let wanted_policy = if wanted.restart.is_empty() { "no" } else { wanted.restart.as_str() };
-        let policy = found.restart_policy.clone().unwrap_or_default();
-        self.same(at, policy.split(':').next().unwrap(), wanted_policy);
-        self.same(at, found.pod.as_ref().map_or("", |pod| pod.uid.as_str()), wanted.pod.as_str());
-        self.same(at, found.unit.as_ref(), wanted.labels.get("PODMAN_SYSTEMD_UNIT"));
-        let mounts =
-            found.mounts.iter().filter(|mount| mount.kind != "tmpfs").map(|m| {
-                (m.kind.clone(), m.name.clone(), m.source.clone(), m.destination.clone(), !m.read_only)
-            });
-        let theirs =
-            wanted.mounts.iter().filter(|mount| mount.kind != "tmpfs").map(|m| {
-                (m.kind.clone(), m.name.clone(), m.source.clone(), m.destination.clone(), m.writable)
-            });
-        self.same(at, mounts.collect(), theirs.collect::<BTreeSet<_>>());
+        compare(found, wanted, image).into_iter().for_each(|how| self.different("container", how));
     }
 
     /// Every path is as the kernel shows it, but for the sizes and links of directories, which are the file system's affair.
@@ -369,12 +356,80 @@ impl Judge<'_> {
     }
 
     fn same<T: PartialEq + Debug>(&mut self, what: &str, found: T, wanted: T) {
-        if found != wanted {
-            self.different(what, format!("found {found:?}, wanted {wanted:?}"));
-        }
+        let mut all = Vec::new();
+        same(&mut all, what, found, wanted);
+        all.into_iter().for_each(|how| self.different("store", how));
     }
 
     fn different(&mut self, what: &str, how: String) {
         self.differences.push(format!("{} {what}: {how}", self.name));
+    }
+}
+
+/// Tells how a container is another than Podman lists.
+fn compare(found: &store::Container, wanted: &Container, image: Option<&Image>) -> Vec<String> {
+    let (mut all, name) = (Vec::new(), &wanted.name);
+    same(&mut all, name, &found.image_name, &wanted.image_name);
+    let state = match wanted.state.as_str() {
+        "created" | "configured" => State::Created,
+        "running" | "paused" | "stopping" => State::Running,
+        "exited" | "stopped" => State::Exited,
+        other => panic!("state {other}"),
+    };
+    same(&mut all, name, found.state, state);
+    let ended = (state == State::Exited).then_some(wanted.exit_code);
+    same(&mut all, name, found.exit_code, ended);
+    same(&mut all, name, &found.command, &wanted.command);
+    let time =
+        |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty() && !text.starts_with("0001"));
+    let times = [&wanted.created, &wanted.started, &wanted.finished].map(|text| time(text));
+    same(&mut all, name, [found.created.clone(), found.started.clone(), found.finished.clone()], times);
+    let mut labels = found.labels.clone();
+    let of_image = image.map(|image| image.labels.clone()).unwrap_or_default();
+    of_image.into_iter().for_each(|(key, value)| {
+        labels.entry(key).or_insert(value);
+    });
+    same(&mut all, name, &labels, &wanted.labels);
+    // Older versions list what was not set as nothing.
+    let wanted_policy = if wanted.restart.is_empty() { "no" } else { wanted.restart.as_str() };
+    let policy = found.restart_policy.clone().unwrap_or_default();
+    same(&mut all, name, policy.split(':').next().unwrap(), wanted_policy);
+    same(&mut all, name, found.pod.as_ref().map_or("", |pod| pod.uid.as_str()), wanted.pod.as_str());
+    same(&mut all, name, found.unit.as_ref(), wanted.labels.get("PODMAN_SYSTEMD_UNIT"));
+    let mounts = found
+        .mounts
+        .iter()
+        .filter(|mount| mount.kind != "tmpfs")
+        .map(|m| (m.kind.clone(), m.name.clone(), m.source.clone(), m.destination.clone(), !m.read_only));
+    let theirs = wanted
+        .mounts
+        .iter()
+        .filter(|mount| mount.kind != "tmpfs")
+        .map(|m| (m.kind.clone(), m.name.clone(), m.source.clone(), m.destination.clone(), m.writable));
+    same(&mut all, name, mounts.collect(), theirs.collect::<BTreeSet<_>>());
+    all
+}
+
+type PodFacts = (String, String, String, BTreeMap<String, String>, BTreeSet<String>);
+
+fn pods_found(contents: &store::Contents) -> BTreeSet<PodFacts> {
+    let facts = contents.pods.iter().map(|pod| {
+        let containers = pod.containers.iter().cloned().collect();
+        (pod.id.uid.clone(), pod.id.name.clone(), pod.sandbox.clone(), pod.labels.clone(), containers)
+    });
+    facts.collect()
+}
+
+fn pods_wanted(pods: &[Pod]) -> BTreeSet<PodFacts> {
+    let facts = pods.iter().map(|pod| {
+        let containers = pod.containers.iter().filter(|id| **id != pod.infra).cloned().collect();
+        (pod.id.clone(), pod.name.clone(), pod.infra.clone(), pod.labels.clone(), containers)
+    });
+    facts.collect()
+}
+
+fn same<T: PartialEq + Debug>(all: &mut Vec<String>, what: &str, found: T, wanted: T) {
+    if found != wanted {
+        all.push(format!("{what}: found {found:?}, wanted {wanted:?}"));
     }
 }

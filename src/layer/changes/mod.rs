@@ -39,11 +39,10 @@ pub fn changes(unpacked: &Unpacked, sameness: Sameness) -> Result<Handle, Format
     }
 }
 
-/// Everything that shows of a layer and of those below it, if the driver keeps that together.
+/// Everything that shows of a layer and of those below it, if the driver keeps that together; as a file system of its own.
 pub fn whole_tree(unpacked: &Unpacked) -> Option<Handle> {
     let Unpacked { dir, form, owners } = unpacked;
-    matches!(form, Form::Whole(_))
-        .then(|| if owners.is_same() { dir.clone() } else { top(seen(dir, form, owners)) })
+    matches!(form, Form::Whole(_)).then(|| top(seen(dir, form, owners)))
 }
 
 fn seen(dir: &Handle, form: &Form, owners: &Owners) -> Arc<dyn FileSystem> {

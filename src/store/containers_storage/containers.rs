@@ -144,6 +144,9 @@ impl Reader<'_> {
         if let Some(notes) = documents.json::<Buildah>("buildah.json", "the container's image name") {
             self.found.engines.insert(Engine::Buildah);
             container.image_name = notes.image_name;
+            if container.image_name.is_empty() && record.image.is_empty() {
+                "scratch".clone_into(&mut container.image_name);
+            }
         } else {
             // A container of Podman's whose state is lost is still named by its record.
             let spec = documents.json::<Spec>("config.json", "the container's command");

@@ -100,6 +100,10 @@ fn containers_of_podman_and_buildah_are_told_apart() {
     let buildahs = made.container("web-working", &web, &json!({}));
     let path = made.beside(&buildahs, "buildah.json");
     made.tree.file(&path, json!({"type": "buildah 0.0.1", "image": "docker.io/web:1"}).to_string());
+    let scratch = made.container("scratch-working", &web, &json!({}));
+    made.containers[2]["image"] = json!("");
+    let path = made.beside(&scratch, "buildah.json");
+    made.tree.file(&path, json!({"type": "buildah 0.0.1", "image": ""}).to_string());
     let store = made.open();
     assert_eq!(store.runtime(), "podman");
     let by_name = |name: &str| store.contents.containers.iter().find(|one| one.name == name).unwrap();
@@ -107,6 +111,7 @@ fn containers_of_podman_and_buildah_are_told_apart() {
     assert_eq!(by_name("mine").created.as_deref(), Some("2026-01-31T22:00:00.5Z"));
     assert_eq!(by_name("web-working").image_name, "docker.io/web:1");
     assert_eq!(by_name("web-working").image.as_ref(), Some(&web.id));
+    assert!(by_name("scratch-working").is_from_scratch() && !by_name("web-working").is_from_scratch());
 }
 
 #[test]
