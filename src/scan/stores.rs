@@ -92,7 +92,7 @@ impl Opened {
                 };
                 let beside: Vec<Beside<'_>> = self.containerds.iter().map(beside).collect();
                 let access = Access { owners: site.owners.clone(), rootless: site.rootless };
-                Ok(Arc::new(docker::open(&site.dir, &access, &beside)?))
+                Ok(Arc::new(docker::open(&site.dir, &access, &beside)))
             }
             Runtime::ContainersStorage => Err(FormatError::Unsupported {
                 code: Code::UnsupportedRuntime,

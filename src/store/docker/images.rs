@@ -40,7 +40,7 @@ pub(super) fn read(graphs: &[Graph], gaps: &mut Vec<Gap>) -> Vec<Image> {
     let mut left = limits::IMAGE_DOCUMENT_BYTES;
     for graph in graphs {
         let names = names(graph, gaps);
-        let of = Reader { graph, names: &names };
+        let mut of = Reader { graph, names: &names, pulled: BTreeMap::new() };
         for id in of.ids(gaps) {
             if images.len() >= limits::DOCKER_IMAGES {
                 let what = format!("more than {} images", limits::DOCKER_IMAGES);
@@ -96,6 +96,8 @@ fn names(graph: &Graph, gaps: &mut Vec<Gap>) -> Names {
 struct Reader<'a> {
     graph: &'a Graph,
     names: &'a Names,
+    /// As what each layer was pulled: images share most of them.
+    pulled: BTreeMap<Digest, Vec<Pulled>>,
 }
 
 impl Reader<'_> {
@@ -117,7 +119,7 @@ impl Reader<'_> {
         listing.entries.iter().filter_map(|entry| id(&entry.name)).collect()
     }
 
-    fn image(&self, id: &Digest, left: &mut u64) -> Result<Image, FormatError> {
+    fn image(&mut self, id: &Digest, left: &mut u64) -> Result<Image, FormatError> {
         const NAME: &str = "image configuration";
         let bytes = self.graph.config(id)?.ok_or_else(|| FormatError::Unsupported {
             code: Code::BlobMissing,
@@ -130,7 +132,7 @@ impl Reader<'_> {
         let config: Config = serde_json::from_slice(&bytes)
             .map_err(|error| FormatError::corrupt(NAME, 0, format!("{id}: {error}")))?;
         let names = self.names.get(id).cloned().unwrap_or_default();
-        let layers = LayerRef::all(id, &config, |_, diff_id| self.blob(diff_id, &names))?;
+        let layers = LayerRef::all(id, &config, |_, diff_id| self.blob(diff_id, &names, left))?;
         let mut image = Image::new(id.clone(), &config, layers);
         if config.platform.os == "windows" {
             let detail = "an image for Windows, whose layers are not file trees of Linux";
@@ -140,11 +142,17 @@ impl Reader<'_> {
     }
 
     /// The blob as which a layer was pulled: of the image's own repository if it is known, else of any.
-    fn blob(&self, diff_id: &Digest, names: &BTreeSet<String>) -> Option<Descriptor> {
-        let path = format!("distribution/v2metadata-by-diffid/sha256/{}", diff_id.hex());
-        let read = self.graph.metadata.json(&path, "record of a pulled layer", limits::TEXT_FILE_BYTES);
-        // It tells a digest, which nothing else depends on.
-        let pulled: Vec<Pulled> = read.ok().flatten()?;
+    fn blob(&mut self, diff_id: &Digest, names: &BTreeSet<String>, left: &mut u64) -> Option<Descriptor> {
+        let metadata = &self.graph.metadata;
+        let pulled = self.pulled.entry(diff_id.clone()).or_insert_with(|| {
+            // They tell a digest, which nothing else depends on.
+            const NAME: &str = "record of a pulled layer";
+            let path = format!("distribution/v2metadata-by-diffid/sha256/{}", diff_id.hex());
+            let bytes = metadata.bytes(&path, NAME, (*left).min(limits::DOCKER_RECORD_BYTES)).ok().flatten();
+            let bytes = bytes.unwrap_or_default();
+            *left = left.saturating_sub(num::to_u64(bytes.len()));
+            metadata.parse(&bytes, &path, NAME).unwrap_or_default()
+        });
         let is_own = |pulled: &&Pulled| names.iter().any(|name| is_of(name, &pulled.source_repository));
         let digest = pulled.iter().find(is_own).or(pulled.last())?.digest.parse().ok()?;
         let (media_type, annotations) = (String::new(), BTreeMap::new());
