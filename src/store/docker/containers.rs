@@ -215,10 +215,10 @@ impl Place {
         Self { snapshot, ..Self::default() }
     }
 
-    /// Whether the layers lie over those of an image; `None` if that is not known.
+    /// Whether the layers lie over those of an image; `None` if that is not known, as of an image that cannot be read.
     fn is_over(&self, image: &Image) -> Option<bool> {
-        let top = image.layers.last().map(|layer| &layer.chain_id);
-        self.chain.as_ref().map(|chain| chain.as_ref() == top)
+        let top = &image.layers.last()?.chain_id;
+        self.chain.as_ref().map(|chain| chain.as_ref() == Some(top))
     }
 }
 

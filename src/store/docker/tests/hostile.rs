@@ -128,6 +128,16 @@ fn documents_that_are_cut_or_changed_lose_only_what_they_tell() {
         codes(&contents.images.iter().find(|image| image.id == Digest::of(bytes)).unwrap().gaps)
     };
     assert_eq!((of(b"{\"os\":"), of(b"gone")), (vec![Code::CorruptStructure], vec![Code::BlobMissing]));
+    // An image of which the metadata is left, and a list of names that is gone.
+    let (mut one, image) = made();
+    one.tree.file(&format!("image/overlay2/imagedb/metadata/sha256/{}/parent", image.id.hex()), "x");
+    one.tree.remove(&GuestPath::new(config(&image)));
+    let contents = one.open().contents;
+    let lost = contents.images.iter().find(|found| found.id == image.id).unwrap();
+    assert_eq!((codes(&lost.gaps), contents.gaps), (vec![Code::BlobMissing], vec![]));
+    let (mut one, _) = made();
+    one.tree.link("image/overlay2/repositories.json", "/x");
+    assert_eq!(codes(&one.open().contents.gaps), [Code::CorruptStructure]);
     // Names.
     for (text, names) in [
         ("{\"Repositories\": {\"a\": {\"a:1\"", 0),
