@@ -96,7 +96,7 @@ impl Opened {
                 };
                 let beside: Vec<Beside<'_>> = self.containerds.iter().map(beside).collect();
                 let access = Access { owners: site.owners.clone(), rootless: site.rootless };
-                Ok(Arc::new(docker::open(&site.dir, &access, &beside)?))
+                Ok(Arc::new(docker::open(&site.dir, &access, &beside)))
             }
             Runtime::ContainersStorage => {
                 let StorageOptions { mount_program, image_stores, static_dir, has_crio } =

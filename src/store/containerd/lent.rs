@@ -2,7 +2,7 @@
 //! key is the container's id. Between such a snapshot and the image lies one of Docker's own, `ID-init`.
 
 use super::Containerd;
-use crate::{Digest, database::bolt::Bucket, error::FormatError, store::Unpacked};
+use crate::{Digest, database::bolt::Bucket, error::FormatError, limits, store::Unpacked};
 
 /// Docker's namespace; that of a daemon with `userns-remap` has a suffix.
 const NAMESPACE: &str = "moby";
@@ -20,12 +20,15 @@ pub struct Lent {
 impl Containerd {
     /// The snapshot of one of Docker's containers, of any snapshotter if it is not known of which.
     pub fn lent(&self, container: &str, snapshotter: Option<&str>) -> Option<Lent> {
-        let own = self.namespaces().filter(|(name, _)| is_dockers(name));
+        let own = self.namespaces().filter(|(name, _)| is_dockers(name)).take(limits::DOCKER_REMAPPED);
         let of = |(namespace, bucket): (String, &Bucket)| {
-            let all = bucket.bucket("snapshots")?.buckets.keys();
-            let named = all.map(|name| String::from_utf8_lossy(name).into_owned());
-            let mut those = named.filter(|name| snapshotter.is_none_or(|wanted| wanted == name));
-            let snapshotter = those.find(|name| self.has_snapshot(&namespace, name, container))?;
+            let all = bucket.bucket("snapshots")?.buckets.keys().take(limits::DOCKER_DRIVERS);
+            let names: Vec<String> = match snapshotter {
+                Some(name) => vec![name.to_owned()],
+                None => all.map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
+            };
+            let is_there = |name: &String| self.has_snapshot(&namespace, name, container);
+            let snapshotter = names.into_iter().find(is_there)?;
             let chain = self.snapshots.chain(&namespace, &snapshotter, container);
             Some(Lent { namespace, snapshotter, chain })
         };

@@ -8,6 +8,7 @@ use super::{
     config::{Host, MountPoint, Record, RestartPolicy, RunState},
     files::Files,
     graph::Graph,
+    known::Known,
     pods::Pods,
 };
 use crate::{
@@ -26,8 +27,13 @@ const HOST: &str = "hostconfig.json";
 /// Adds the containers and pods to `contents`, whose images are known already.
 pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], contents: &mut Contents) {
     let ids = ids(files, &mut contents.gaps);
-    let mut reader =
-        Reader { files, graphs, beside, images: &contents.images, left: limits::DOCKER_CONTAINER_BYTES };
+    let mut reader = Reader {
+        files,
+        graphs,
+        beside,
+        known: Known::new(&contents.images, beside),
+        left: limits::DOCKER_CONTAINER_BYTES,
+    };
     let (mut containers, mut pods) = (Vec::new(), Pods::default());
     for id in ids {
         let mut lost = |error: &FormatError, effect: &str| {
@@ -78,13 +84,12 @@ struct Reader<'a> {
     files: &'a Files,
     graphs: &'a [Graph],
     beside: &'a [Beside<'a>],
-    /// Those of Docker's own store.
-    images: &'a [Image],
+    known: Known<'a>,
     /// Bytes of records that may still be read.
     left: u64,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// A container; of one whose record cannot be read, what else is known of it.
     fn container(&mut self, id: &str, lost: &mut impl FnMut(&FormatError, &str)) -> Container {
         let record = self.record(id).unwrap_or_else(|error| {
@@ -163,26 +168,20 @@ impl Reader<'_> {
     }
 
     /// The image that a container was made of.
-    fn image(&self, record: &Record, place: &Place) -> Option<&Image> {
+    fn image(&self, record: &Record, place: &Place) -> Option<&'a Image> {
         let digest = |text: &str| text.parse::<Digest>().ok();
         let Some(id) = digest(&record.image) else {
             // Its layers tell, if they are those of one image only.
-            let mut over = self.all_images().filter(|image| place.is_over(image) == Some(true));
-            return over.next().filter(|_| over.next().is_none());
+            return self.known.over(place.chain.as_ref()?.as_ref()?);
         };
-        if let Ok(at) = self.images.binary_search_by(|image| image.id.cmp(&id)) {
-            return self.images.get(at);
+        if let Some(own) = self.known.own(&id) {
+            return Some(own);
         }
-        let manifest = record.image_manifest.as_ref().map(|manifest| &manifest.digest);
-        let is_it = |image: &&Image| image.id == id || image.manifests.contains(&id);
-        let lent = || self.beside.iter().flat_map(|beside| beside.images);
-        let exact = manifest.and_then(|manifest| lent().find(|image| image.manifests.contains(manifest)));
-        let over = || lent().filter(is_it).find(|image| place.is_over(image) == Some(true));
-        exact.or_else(over).or_else(|| lent().find(is_it))
-    }
-
-    fn all_images(&self) -> impl Iterator<Item = &Image> {
-        self.images.iter().chain(self.beside.iter().flat_map(|beside| beside.images))
+        let manifest = record.image_manifest.as_ref().map(|manifest| self.known.lent(&manifest.digest));
+        let exact = manifest.and_then(|images| images.first());
+        let all = self.known.lent(&id);
+        let over = || all.iter().find(|image| place.is_over(image) == Some(true));
+        exact.or_else(over).or(all.first()).copied()
     }
 }
 
@@ -216,10 +215,10 @@ impl Place {
         Self { snapshot, ..Self::default() }
     }
 
-    /// Whether the layers lie over those of an image; `None` if that is not known.
+    /// Whether the layers lie over those of an image; `None` if that is not known, as of an image that cannot be read.
     fn is_over(&self, image: &Image) -> Option<bool> {
-        let top = image.layers.last().map(|layer| &layer.chain_id);
-        self.chain.as_ref().map(|chain| chain.as_ref() == top)
+        let top = &image.layers.last()?.chain_id;
+        self.chain.as_ref().map(|chain| chain.as_ref() == Some(top))
     }
 }
 

@@ -29,30 +29,38 @@ pub(super) struct Graph {
 }
 
 /// The drivers that have state in a data root, sorted by name.
-pub(super) fn all(root: &Files, access: &Access) -> Result<Vec<Graph>, FormatError> {
-    let mut listing = root.list("image")?;
-    if let Some(damage) = listing.damage.pop() {
-        return Err(damage);
-    }
-    let mut names: Vec<String> = listing
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == FileKind::Directory)
-        .filter_map(|entry| str::from_utf8(&entry.name).ok().map(str::to_owned))
-        .collect();
-    names.sort();
+pub(super) fn all(root: &Files, access: &Access, gaps: &mut Vec<Gap>) -> Vec<Graph> {
+    let mut lost = |error: &FormatError| {
+        let effect = "images and layers of a storage driver are not reported";
+        gaps.push(Gap::from_error(error, Scope::Runtime, root.place(), effect).at("image"));
+    };
+    let listing = root.list("image").unwrap_or_else(|error| {
+        lost(&error);
+        Default::default()
+    });
+    listing.damage.iter().for_each(&mut lost);
+    let directories = listing.entries.iter().filter(|entry| entry.kind == FileKind::Directory);
+    let mut names: Vec<&str> = directories.filter_map(|entry| str::from_utf8(&entry.name).ok()).collect();
+    names.sort_unstable();
     if names.len() > limits::DOCKER_DRIVERS {
-        let what =
-            format!("{} storage drivers of one Docker, more than {}", names.len(), limits::DOCKER_DRIVERS);
-        return Err(FormatError::limit(what));
+        let (count, bound) = (names.len(), limits::DOCKER_DRIVERS);
+        lost(&FormatError::limit(format!("{count} storage drivers of one Docker, more than {bound}")));
+        names.truncate(bound);
     }
+    let open = |name: &str| {
+        let Some(metadata) = root.below(&format!("image/{name}"))? else { return Ok(None) };
+        let layers = metadata.below("layerdb")?;
+        let (name, root, access) = (name.to_owned(), root.clone(), access.clone());
+        Ok(Some(Graph { name, metadata, layers, root, access }))
+    };
     let mut graphs = Vec::new();
     for name in names {
-        let Some(metadata) = root.below(&format!("image/{name}"))? else { continue };
-        let layers = metadata.below("layerdb")?;
-        graphs.push(Graph { name, metadata, layers, root: root.clone(), access: access.clone() });
+        match open(name) {
+            Ok(graph) => graphs.extend(graph),
+            Err(error) => lost(&error),
+        }
     }
-    Ok(graphs)
+    graphs
 }
 
 impl Graph {

@@ -17,6 +17,8 @@ use crate::{
     },
 };
 
+const NAMES: &str = "repositories.json";
+const NAMELESS: &str = "names of images are not known";
 const LOST: &str = "the image's packages are not reported";
 
 /// `repositories.json`: repository → name with tag or digest → image.
@@ -40,8 +42,13 @@ pub(super) fn read(graphs: &[Graph], gaps: &mut Vec<Gap>) -> Vec<Image> {
     let mut left = limits::IMAGE_DOCUMENT_BYTES;
     for graph in graphs {
         let names = names(graph, gaps);
-        let of = Reader { graph, names: &names };
-        for id in of.ids(gaps) {
+        let mut of = Reader { graph, names: names.as_ref(), pulled: BTreeMap::new() };
+        let ids = of.ids(gaps);
+        if names.is_none() && !ids.is_empty() {
+            let error = graph.metadata.corrupt(NAMES, NAMES, "is not there");
+            gaps.push(Gap::from_error(&error, Scope::Runtime, graph.metadata.place(), NAMELESS).at(NAMES));
+        }
+        for id in ids {
             if images.len() >= limits::DOCKER_IMAGES {
                 let what = format!("more than {} images", limits::DOCKER_IMAGES);
                 let effect = "the others are not reported";
@@ -56,7 +63,12 @@ pub(super) fn read(graphs: &[Graph], gaps: &mut Vec<Gap>) -> Vec<Image> {
             of.add(image, &mut images);
         }
         // A name may lead to an image that is not there.
-        for id in names.into_keys().filter(|id| !images.contains_key(id)).collect::<BTreeSet<_>>() {
+        for id in names
+            .unwrap_or_default()
+            .into_keys()
+            .filter(|id| !images.contains_key(id))
+            .collect::<BTreeSet<_>>()
+        {
             let detail = format!("{} names it, and its configuration is not there", graph.metadata.place());
             let gap = Gap::new(Code::BlobMissing, Scope::Image, id.to_string(), detail, LOST);
             images.insert(id.clone(), Image { gaps: vec![gap], ..Image::unknown(id) });
@@ -68,56 +80,60 @@ pub(super) fn read(graphs: &[Graph], gaps: &mut Vec<Gap>) -> Vec<Image> {
 /// The names of each image.
 type Names = BTreeMap<Digest, BTreeSet<String>>;
 
-fn names(graph: &Graph, gaps: &mut Vec<Gap>) -> Names {
-    const NAME: &str = "repositories.json";
+/// Those of a driver's images, `None` if there is no list of them.
+fn names(graph: &Graph, gaps: &mut Vec<Gap>) -> Option<Names> {
     let files = &graph.metadata;
-    let effect = "names of images are not known";
     let mut lost = |error: FormatError| {
-        gaps.push(Gap::from_error(&error, Scope::Runtime, files.place(), effect).at(NAME));
+        gaps.push(Gap::from_error(&error, Scope::Runtime, files.place(), NAMELESS).at(NAMES));
     };
-    let read = files.json::<Repositories>(NAME, NAME, limits::TEXT_FILE_BYTES);
+    let read = files.json::<Repositories>(NAMES, NAMES, limits::TEXT_FILE_BYTES);
     let all = read.unwrap_or_else(|error| {
         lost(error);
-        None
+        Some(Repositories::default())
     });
     let mut names = Names::new();
-    for (name, id) in all.unwrap_or_default().repositories.into_values().flatten() {
+    for (name, id) in all?.repositories.into_values().flatten() {
         match id.parse() {
             Ok(id) => {
                 names.entry(id).or_default().insert(name);
             }
-            Err(error) => lost(files.corrupt(NAME, NAME, &format!("{name:?}: {error}"))),
+            Err(error) => lost(files.corrupt(NAMES, NAMES, &format!("{name:?}: {error}"))),
         }
     }
-    names
+    Some(names)
 }
 
 /// The images of one driver.
 struct Reader<'a> {
     graph: &'a Graph,
-    names: &'a Names,
+    names: Option<&'a Names>,
+    /// As what each layer was pulled: images share most of them.
+    pulled: BTreeMap<Digest, Vec<Pulled>>,
 }
 
 impl Reader<'_> {
-    /// The images that there are.
+    /// The images that there are, also those of which only the metadata is left.
     fn ids(&self, gaps: &mut Vec<Gap>) -> BTreeSet<Digest> {
-        const DIRECTORY: &str = "imagedb/content/sha256";
         let files = &self.graph.metadata;
-        let effect = "images that only this part of the directory names are not reported";
-        let mut lost = |error: &FormatError| {
-            gaps.push(Gap::from_error(error, Scope::Runtime, files.place(), effect).at(DIRECTORY));
-        };
-        let listing = files.list(DIRECTORY).unwrap_or_else(|error| {
-            lost(&error);
-            Default::default()
-        });
-        listing.damage.iter().for_each(&mut lost);
-        let id = |name: &[u8]| format!("sha256:{}", str::from_utf8(name).ok()?).parse().ok();
-        // Others are what was being written when the node stopped.
-        listing.entries.iter().filter_map(|entry| id(&entry.name)).collect()
+        let mut ids = BTreeSet::new();
+        for directory in ["imagedb/content/sha256", "imagedb/metadata/sha256"] {
+            let effect = "images that only this part of the directory names are not reported";
+            let mut lost = |error: &FormatError| {
+                gaps.push(Gap::from_error(error, Scope::Runtime, files.place(), effect).at(directory));
+            };
+            let listing = files.list(directory).unwrap_or_else(|error| {
+                lost(&error);
+                Default::default()
+            });
+            listing.damage.iter().for_each(&mut lost);
+            let id = |name: &[u8]| format!("sha256:{}", str::from_utf8(name).ok()?).parse::<Digest>().ok();
+            // Others are what was being written when the node stopped.
+            ids.extend(listing.entries.iter().filter_map(|entry| id(&entry.name)));
+        }
+        ids
     }
 
-    fn image(&self, id: &Digest, left: &mut u64) -> Result<Image, FormatError> {
+    fn image(&mut self, id: &Digest, left: &mut u64) -> Result<Image, FormatError> {
         const NAME: &str = "image configuration";
         let bytes = self.graph.config(id)?.ok_or_else(|| FormatError::Unsupported {
             code: Code::BlobMissing,
@@ -129,8 +145,8 @@ impl Reader<'_> {
         })?;
         let config: Config = serde_json::from_slice(&bytes)
             .map_err(|error| FormatError::corrupt(NAME, 0, format!("{id}: {error}")))?;
-        let names = self.names.get(id).cloned().unwrap_or_default();
-        let layers = LayerRef::all(id, &config, |_, diff_id| self.blob(diff_id, &names))?;
+        let names = self.names.and_then(|names| names.get(id)).cloned().unwrap_or_default();
+        let layers = LayerRef::all(id, &config, |_, diff_id| self.blob(diff_id, &names, left))?;
         let mut image = Image::new(id.clone(), &config, layers);
         if config.platform.os == "windows" {
             let detail = "an image for Windows, whose layers are not file trees of Linux";
@@ -140,11 +156,17 @@ impl Reader<'_> {
     }
 
     /// The blob as which a layer was pulled: of the image's own repository if it is known, else of any.
-    fn blob(&self, diff_id: &Digest, names: &BTreeSet<String>) -> Option<Descriptor> {
-        let path = format!("distribution/v2metadata-by-diffid/sha256/{}", diff_id.hex());
-        let read = self.graph.metadata.json(&path, "record of a pulled layer", limits::TEXT_FILE_BYTES);
-        // It tells a digest, which nothing else depends on.
-        let pulled: Vec<Pulled> = read.ok().flatten()?;
+    fn blob(&mut self, diff_id: &Digest, names: &BTreeSet<String>, left: &mut u64) -> Option<Descriptor> {
+        let metadata = &self.graph.metadata;
+        let pulled = self.pulled.entry(diff_id.clone()).or_insert_with(|| {
+            // They tell a digest, which nothing else depends on.
+            const NAME: &str = "record of a pulled layer";
+            let path = format!("distribution/v2metadata-by-diffid/sha256/{}", diff_id.hex());
+            let bytes = metadata.bytes(&path, NAME, (*left).min(limits::DOCKER_RECORD_BYTES)).ok().flatten();
+            let bytes = bytes.unwrap_or_default();
+            *left = left.saturating_sub(num::to_u64(bytes.len()));
+            metadata.parse(&bytes, &path, NAME).unwrap_or_default()
+        });
         let is_own = |pulled: &&Pulled| names.iter().any(|name| is_of(name, &pulled.source_repository));
         let digest = pulled.iter().find(is_own).or(pulled.last())?.digest.parse().ok()?;
         let (media_type, annotations) = (String::new(), BTreeMap::new());
@@ -153,7 +175,7 @@ impl Reader<'_> {
 
     /// Adds an image to those of other drivers: one that can be read goes before one that cannot.
     fn add(&self, mut image: Image, images: &mut BTreeMap<Digest, Image>) {
-        let names = self.names.get(&image.id).into_iter().flatten();
+        let names = self.names.and_then(|names| names.get(&image.id)).into_iter().flatten();
         let digests = names.clone().filter_map(|name| name.rsplit_once('@')?.1.parse().ok());
         image.manifests.extend(digests);
         image.references.extend(names.cloned());

@@ -57,7 +57,7 @@ pub(super) fn is_foreign(files: &Files, chain: &Digest) -> bool {
         urls: Vec<String>,
     }
     let path = format!("sha256/{}/descriptor.json", chain.hex());
-    let found = files.json::<Descriptor>(&path, LAYER, limits::TEXT_FILE_BYTES);
+    let found = files.json::<Descriptor>(&path, LAYER, limits::DOCKER_RECORD_BYTES);
     found.ok().flatten().is_some_and(|descriptor| !descriptor.urls.is_empty())
 }
 

@@ -9,6 +9,7 @@ mod driver;
 mod files;
 mod graph;
 mod images;
+mod known;
 mod layerdb;
 mod pods;
 
@@ -50,14 +51,14 @@ pub struct Beside<'a> {
 }
 
 /// Opens a data root (`/var/lib/docker`). What of it cannot be read is in its contents' gaps.
-pub fn open(dir: &Handle, access: &Access, beside: &[Beside<'_>]) -> Result<Docker, FormatError> {
+pub fn open(dir: &Handle, access: &Access, beside: &[Beside<'_>]) -> Docker {
     let files = Files::new(dir);
     let mut contents = Contents::default();
-    let graphs = graph::all(&files, access)?;
+    let graphs = graph::all(&files, access, &mut contents.gaps);
     graphs.iter().for_each(|graph| graph.tell_unread(files.place(), &mut contents.gaps));
     contents.images = images::read(&graphs, &mut contents.gaps);
     containers::read(&files, &graphs, beside, &mut contents);
-    Ok(Docker { graphs, lent: beside.iter().map(|beside| Arc::clone(&beside.store)).collect(), contents })
+    Docker { graphs, lent: beside.iter().map(|beside| Arc::clone(&beside.store)).collect(), contents }
 }
 
 impl Store for Docker {
