@@ -69,11 +69,11 @@ fn images_are_those_that_the_runtime_lists() {
             .map(|image| (image.id.to_string(), image))
             .collect();
         let expected: BTreeSet<&str> =
-            truth.images.iter().filter(|image| !image.list).map(|image| image.id.as_str()).collect();
+            truth.images.iter().filter(|image| image.list.is_null()).map(|image| image.id.as_str()).collect();
         for extra in images.keys().filter(|id| !expected.contains(id.as_str())) {
             wrong.push(format!("image {extra} {:?} is not one of the runtime's", images[extra].references));
         }
-        for image in truth.images.iter().filter(|image| !image.list) {
+        for image in truth.images.iter().filter(|image| image.list.is_null()) {
             let Some(found) = images.get(&image.id) else {
                 wrong.push(format!("image {} {:?} is missing", image.id, image.names));
                 continue;
@@ -108,7 +108,7 @@ fn images_are_those_that_the_runtime_lists() {
 #[ignore = "needs the disks of scripts/make-stores.sh"]
 fn every_path_of_every_image_is_as_the_kernel_mounts_it() {
     compare_trees("images of stores", &|truth| {
-        let images = truth.images.iter().filter(|image| !image.list);
+        let images = truth.images.iter().filter(|image| image.list.is_null());
         images.map(|image| (Where::Image(image.id.clone()), image.id.clone(), image.tree.clone())).collect()
     });
 }

@@ -40,7 +40,7 @@ pub(super) struct Image {
     pub(super) layers: Vec<String>,
     /// A list of manifests, no image.
     #[serde(default)]
-    pub(super) list: bool,
+    pub(super) list: serde_json::Value,
     pub(super) tree: Option<String>,
 }
 
