@@ -9,7 +9,7 @@ use crate::{
     gap::Scope,
     image::{self, Hiding},
     layer::LayerFacts,
-    num,
+    limits, num,
     report::{Change, ChangeFlag, ChangeKind, Changes},
 };
 
@@ -41,6 +41,7 @@ pub(super) fn changes(compared: &Compared<'_>, told: Told<'_>) -> (Changes, Vec<
         gaps: Vec::new(),
     };
     comparison.walk();
+    comparison.leave_out_mount_points();
     let Comparison { mut changes, gaps, .. } = comparison;
     if changes.paths.len() > told.paths {
         // Those that may be run are looked for first.
@@ -50,6 +51,35 @@ pub(super) fn changes(compared: &Compared<'_>, told: Told<'_>) -> (Changes, Vec<
     }
     changes.paths.sort();
     (changes, gaps)
+}
+
+/// Files that runtimes make where they mount something of their own; Docker keeps them in a layer of their own.
+const MOUNT_POINTS: [&str; 10] = [
+    "/.dockerenv",
+    "/dev/console",
+    "/dev/pts",
+    "/dev/shm",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/mtab",
+    "/etc/resolv.conf",
+    "/run/.containerenv",
+    "/run/secrets",
+];
+
+/// Whether there is nothing in a file or directory, or it is the link to the mounts that runtimes make.
+fn is_empty(root: &Root, path: &str) -> bool {
+    let found = || -> Result<bool, FormatError> {
+        let Some(file) = root.find_no_follow(path.as_bytes())? else { return Ok(false) };
+        let stat = file.stat()?;
+        Ok(match stat.kind {
+            FileKind::Regular => stat.size == 0,
+            FileKind::Directory => file.read_dir()?.entries.is_empty(),
+            FileKind::Symlink => file.fs.read_link(file.ino)? == b"/proc/mounts",
+            _ => false,
+        })
+    };
+    found().unwrap_or(false)
 }
 
 struct Comparison<'a> {
@@ -100,10 +130,15 @@ impl Comparison<'_> {
         let path = &file.path;
         let change = if self.below.shows(path) { ChangeKind::Modified } else { ChangeKind::Added };
         if change == ChangeKind::Modified {
-            let is_opaque = || self.compared.facts.opaque.binary_search_by(|o| o.0.cmp(path)).is_ok();
-            if kind != FileKind::Directory && self.is_directory_below(path) || is_opaque() {
+            // Of a directory in whose place a file is now, the change of it tells all.
+            if self.compared.facts.opaque.binary_search_by(|opaque| opaque.0.cmp(path)).is_ok() {
                 self.hidden(path, file);
             }
+        }
+        if kind == FileKind::Directory
+            && self.compared.facts.indirect.binary_search_by(|indirect| indirect.0.cmp(path)).is_ok()
+        {
+            self.moved(path);
         }
         let flags = if kind == FileKind::Regular { self.flags(file) } else { Vec::new() };
         let counted = u64::from(kind != FileKind::Directory);
@@ -119,18 +154,80 @@ impl Comparison<'_> {
         self.changes.paths.push(Change { path: path.to_string(), change, kind: Some(kind), flags });
     }
 
-    fn is_directory_below(&self, path: &GuestPath) -> bool {
-        let shadow = self.below.top(path).and_then(|top| self.compared.lower.get(top));
-        shadow.is_some_and(|facts| !facts.shadow.has_other_than_directory(path))
-    }
-
     fn deleted(&mut self, path: &GuestPath) {
         self.changes.deleted = self.changes.deleted.saturating_add(1);
         let (path, change) = (path.to_string(), ChangeKind::Deleted);
         self.changes.paths.push(Change { path, change, kind: None, flags: Vec::new() });
     }
 
-    /// What a directory of the layers below had that one by the same name, or a file, now hides.
+    /// What a directory shows that was moved here from elsewhere in the layers below, beside what is in the container's own.
+    fn moved(&mut self, path: &GuestPath) {
+        match self.shown_below(path) {
+            Ok(all) => {
+                for (path, kind) in all {
+                    let counted = u64::from(kind != FileKind::Directory);
+                    self.changes.added = self.changes.added.saturating_add(counted);
+                    let (path, change) = (path.to_string(), ChangeKind::Added);
+                    self.changes.paths.push(Change { path, change, kind: Some(kind), flags: Vec::new() });
+                }
+            }
+            Err(error) => {
+                let effect = "files that the container moved into this directory are not told";
+                let gap = Gap::from_error(&error, Scope::Container, self.subject, effect);
+                self.gaps.push(gap.at(path.to_string()));
+            }
+        }
+    }
+
+    fn shown_below(&self, path: &GuestPath) -> Result<Vec<(GuestPath, FileKind)>, FormatError> {
+        let mut trees = (self.compared.trees)()?;
+        trees.push(self.compared.upper.clone());
+        let merged = Root::new(image::merge(&trees));
+        let own = |path: &GuestPath| self.compared.facts.shadow.has(path);
+        let (mut all, mut level) = (Vec::new(), vec![path.clone()]);
+        while let Some(path) = level.pop() {
+            let Some(dir) = merged.find_no_follow(path.as_bytes())? else { continue };
+            for entry in dir.read_dir()?.entries {
+                let here = path.join(&entry.name);
+                if all.len() >= num::to_usize(limits::TREE_ENTRIES) {
+                    return Err(FormatError::limit(format!("more than {} entries", limits::TREE_ENTRIES)));
+                }
+                if entry.kind == FileKind::Directory {
+                    level.push(here.clone());
+                }
+                if !own(&here) {
+                    all.push((here, entry.kind));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Leaves out what runtimes make for their own mounts, and the directories that were changed by that alone.
+    fn leave_out_mount_points(&mut self) {
+        let upper = Root::below(self.compared.upper);
+        let is_left_out = |change: &Change| {
+            let is_one = change.change == ChangeKind::Added && MOUNT_POINTS.contains(&change.path.as_str());
+            is_one && is_empty(&upper, &change.path)
+        };
+        let (mut left_out, mut kept): (Vec<Change>, Vec<Change>) =
+            std::mem::take(&mut self.changes.paths).into_iter().partition(is_left_out);
+        self.changes.added = self.changes.added.saturating_sub(num::to_u64(
+            left_out.iter().filter(|change| change.kind != Some(FileKind::Directory)).count(),
+        ));
+        while let Some(change) = left_out.pop() {
+            let Some((dir, _)) = change.path.rsplit_once('/') else { continue };
+            let below = format!("{dir}/");
+            if !kept.iter().any(|other| other.path.starts_with(&below))
+                && let Some(at) = kept.iter().position(|other| other.path == dir)
+            {
+                left_out.push(kept.swap_remove(at));
+            }
+        }
+        self.changes.paths = kept;
+    }
+
+    /// What a directory of the layers below had that a new one by the same name now hides.
     fn hidden(&mut self, path: &GuestPath, now: &Handle) {
         match self.listing_below(path) {
             Ok(names) => {
@@ -240,6 +337,10 @@ mod tests {
         whiteout(&mut upper, "gone");
         whiteout(&mut upper, "never/was");
         executable(&mut upper, "bin/su", 0o4755);
+        // What the runtime mounts over.
+        upper.file("etc/hosts", "");
+        upper.file("run/.containerenv", "");
+        upper.file("etc/hostname", "no mount point");
         let changes = changed(upper, usize::MAX);
         let lines: Vec<String> =
             changes.paths.iter().map(|change| format!("{:?} {}", change.change, change.path)).collect();
@@ -248,18 +349,19 @@ mod tests {
             "Added /bin/su",
             "Modified /d",
             "Modified /d/a",
+            "Added /etc",
+            "Added /etc/hostname",
             "Deleted /gone",
             "Added /never",
             "Modified /o",
             "Modified /o/a",
             "Deleted /o/b",
             "Modified /swap",
-            "Deleted /swap/in",
         ];
         assert_eq!(lines, expected);
         let counts =
             (changes.added, changes.modified, changes.deleted, changes.executables, changes.privileged);
-        assert_eq!(counts, (1, 3, 3, 1, 1));
+        assert_eq!(counts, (2, 3, 2, 1, 1));
     }
 
     #[test]
