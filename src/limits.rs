@@ -368,3 +368,5 @@ pub const CHANGED_PATHS: usize = 1000;
 pub const KUBELET_PODS: usize = 100_000;
 /// Members of an archive of images; real ones have a few for each layer.
 pub const ARCHIVE_MEMBERS: usize = 1 << 20;
+/// Containers of LXC and its like, or archives of images, that a directory of a node names.
+pub const OTHER_CONTAINERS: usize = 4096;

@@ -122,10 +122,23 @@ pub struct Node {
     pub hostname: Option<String>,
     /// The container runtimes' state directories.
     pub runtimes: Vec<Runtime>,
+    /// Archives of images that its distribution of Kubernetes loads when it starts (air-gapped k3s, RKE2, k0s): named, not
+    /// read, as what of them was loaded is in the runtime.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub image_archives: Vec<ImageArchive>,
     /// Its own packages.
     pub packages: Vec<Package>,
     /// Findings of its own packages.
     pub findings: Vec<Finding>,
+}
+
+/// An archive of images on a node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct ImageArchive {
+    /// Where it lies.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
 }
 
 /// A disk.

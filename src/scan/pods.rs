@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::OpenStore;
 use crate::{
+    Gap,
+    gap::{Code, Scope},
     report,
     store::{Container, ContainerKind, KubeletPod, Pod, State},
 };
@@ -34,6 +36,20 @@ pub(super) fn records(stores: &[OpenStore], kubelet: &BTreeMap<String, KubeletPo
         .collect();
     pods.extend(left);
     pods
+}
+
+/// Virtual machines of KubeVirt, whose disks no container's files are: each a gap.
+pub(super) fn virtual_machines(stores: &[OpenStore]) -> Vec<Gap> {
+    let pods = stores.iter().flat_map(|store| &store.contents.pods);
+    let launchers =
+        pods.filter(|pod| pod.labels.get("kubevirt.io").is_some_and(|what| what == "virt-launcher"));
+    let gap = |pod: &Pod| {
+        let subject = format!("{}/{}", pod.id.namespace, pod.id.name);
+        let detail = "the pod runs a virtual machine of KubeVirt";
+        let effect = "what is on the machine's disks is not reported";
+        Gap::new(Code::UnsupportedRuntime, Scope::Container, subject, detail, effect)
+    };
+    launchers.map(gap).collect()
 }
 
 /// Completes what a store knows of its containers: how often the kubelet started them again, and which of a pod's

@@ -14,11 +14,12 @@ use super::{
     layers::Layers, open, own::Own, pods,
 };
 use crate::{
+    fs::Root,
     gap::{Code, Reason, Scope},
     image::{Inventory, Located},
     inventory::{Os, PackageKind},
     layer::{self, Cache, Sameness},
-    node::{Bounds, NodeFacts},
+    node::{self, Bounds, NodeFacts},
     num,
     report::{self, Report, Stats, Status, Verdict},
     vuln::Database,
@@ -226,6 +227,7 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
             os: machine.os.clone(),
             hostname: machine.hostname.clone(),
             runtimes: node.runtimes.clone(),
+            image_archives: machine.root.as_ref().map(archives).unwrap_or_default(),
             packages: Vec::new(),
             findings: Vec::new(),
         },
@@ -235,6 +237,13 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
         gaps: node.gaps.clone(),
         stats: Stats::default(),
     }
+}
+
+/// The archives of images that a node keeps; what could not be listed is a gap already.
+fn archives(root: &Root) -> Vec<report::ImageArchive> {
+    let (all, _) = node::image_archives(root);
+    let archive = |node::ImageArchive { path, size }| report::ImageArchive { path: path.to_string(), size };
+    all.into_iter().map(archive).collect()
 }
 
 /// Whether a code tells of bytes that could not be read, rather than of what they say.
