@@ -301,16 +301,23 @@ pub(crate) fn export(args: &ExportArgs) -> Done {
     let beside = args.output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let scratch = || -> io::Result<Box<dyn scan::Scratch>> { Ok(Box::new(tempfile::tempfile_in(beside)?)) };
     let mut failed = None;
-    let mut gaps = Vec::new();
+    let mut exported = scan::Exported::default();
     let written = output::to_file(&args.output, |to| {
-        gaps = scan::export(&node, &args.image, args.threads.count(), to, &scratch).map_err(|error| {
+        exported = scan::export(&node, &args.image, args.threads.count(), to, &scratch).map_err(|error| {
             let io = io::Error::other(error.to_string());
             failed = Some(error);
             io
         })?;
         Ok(())
     });
+    let scan::Exported { gaps, layers, remade } = exported;
     tell_gaps(&gaps);
+    if remade > 0 {
+        output::tell_line(&format!(
+            "{remade} of {layers} layers were made anew of what was unpacked, as their blobs are not on the disk: their \
+             digests and the image's are others than on the node"
+        ));
+    }
     // What the disk lacks is told by its own name, not as a file that cannot be written.
     match failed {
         Some(error) => Err(error.into()),

@@ -184,9 +184,11 @@ impl<'a> Copies<'a> {
     /// A blob of a layer, if one is there: the one that its image's manifest names, as other images may have the same layer
     /// in another.
     pub(super) fn blob(&self, layer: &LayerRef) -> Option<Blob> {
-        let blobs = || self.of(&self.key(layer)).0.iter().filter_map(|copy| copy.sources().blob);
-        let own = layer.blob.as_ref().and_then(|own| blobs().find(|blob| blob.digest == own.digest));
-        own.or_else(|| blobs().next())
+        let all = self.all.range(Key { diff_id: layer.diff_id.clone(), chain: None }..);
+        let copies = all.take_while(|(key, _)| key.diff_id == layer.diff_id).flat_map(|(_, copies)| copies);
+        let digest = |of: &LayerRef| of.blob.as_ref().map(|blob| blob.digest.clone());
+        let (own, others): (Vec<_>, Vec<_>) = copies.partition(|copy| digest(copy.layer) == digest(layer));
+        own.iter().chain(&others).take(limits::LAYER_COPIES).find_map(|copy| copy.sources().blob)
     }
 
     /// The layer that a DiffID or the digest of a blob names.

@@ -22,6 +22,17 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
+/// What became of an image in an archive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// What is missing from it.
+    pub gaps: Vec<Gap>,
+    /// Its layers.
+    pub layers: usize,
+    /// Those of them that were made anew of what was unpacked: they, and so the image, have other digests than on the node.
+    pub remade: usize,
+}
+
 /// A file for a layer that has to be made: its size must be known before it is written.
 pub trait Scratch: Read + Write + Seek {}
 
@@ -31,14 +42,14 @@ impl<T: Read + Write + Seek> Scratch for T {}
 ///
 /// Layers whose blobs are on the disk are those, and where all are, configuration and manifest are the image's own, byte
 /// for byte, if the runtime kept them. A layer that is made anew has another digest than the one that was pulled, so the
-/// configuration names that one; all else in it is the image's own. The answer is what is not as it was in the image.
+/// configuration names that one; all else in it is the image's own.
 pub fn export(
     node: &OpenedNode,
     name: &str,
     threads: usize,
     to: &mut dyn Write,
     scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
-) -> Result<Vec<Gap>, ViewError> {
+) -> Result<Exported, ViewError> {
     let image = view::find_image(node, name)?;
     let mut gaps = image.gaps.clone();
     let copies = Copies::new(&node.stores, Sameness::Content);
@@ -85,7 +96,8 @@ pub fn export(
         .file("index.json", to_json(&json!({ "schemaVersion": 2, "manifests": [manifest] }))?.as_slice())?;
     archive.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     archive.tar.finish()?;
-    Ok(gaps)
+    let remade = image.layers.iter().zip(&layers).filter(|(own, packed)| own.diff_id != packed.diff_id);
+    Ok(Exported { gaps, layers: layers.len(), remade: remade.count() })
 }
 
 /// The media type that a manifest gives itself.

@@ -21,7 +21,7 @@ mod volumes;
 use std::sync::Arc;
 
 pub use diff::diff;
-pub use export::{Scratch, export};
+pub use export::{Exported, Scratch, export};
 pub use open::{Inputs, OpenError, OpenStore, OpenedNode, open};
 pub use run::{Options, inspect, json, on_threads, scan};
 pub use view::{ViewError, Where, gaps, view, whole_view};
