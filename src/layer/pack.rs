@@ -45,6 +45,11 @@ impl Packer<'_> {
             entries.sort();
             for entry in entries {
                 let here = path.join(&entry.name);
+                if entry.name.starts_with(b".wh.") {
+                    // Whoever unpacks the tar would remove another file for it.
+                    let what = format!("a layer's tar cannot have a file of the name {here}");
+                    return Err(FormatError::unsupported(what).into());
+                }
                 let file = Handle { fs: dir.fs.clone(), ino: entry.ino, path: here.clone() };
                 if entry.kind == FileKind::Directory {
                     // A directory is its own ancestor only in a damaged tree.
@@ -98,7 +103,7 @@ impl Packer<'_> {
     ) -> io::Result<()> {
         let stat = file.stat()?;
         let xattrs = if kind == EntryType::Link { Vec::new() } else { file.fs.xattrs(file.ino)? };
-        let opaque = self.extensions(&xattrs)?;
+        let opaque = self.extensions(path, &xattrs)?;
         let mut header = header(&stat, kind);
         let name = Path::new(OsStr::from_bytes(path.as_bytes()));
         let written = match (kind, target) {
@@ -115,7 +120,7 @@ impl Packer<'_> {
     }
 
     /// Writes the attributes that belong to the file; whether the overlay's own say that it is opaque.
-    fn extensions(&mut self, xattrs: &[Xattr]) -> io::Result<bool> {
+    fn extensions(&mut self, path: &GuestPath, xattrs: &[Xattr]) -> io::Result<bool> {
         if let Some(error) = overlay::indirection(xattrs) {
             return Err(error.into());
         }
@@ -123,9 +128,19 @@ impl Packer<'_> {
             let what = "an overlay's file that is made of something in the layers below, in a layer's tar";
             return Err(FormatError::unsupported(what).into());
         }
-        let name = |x: &Xattr| format!("SCHILY.xattr.{}", String::from_utf8_lossy(&x.name));
         let shown = overlay::shown(xattrs.to_vec());
-        let own: Vec<(String, &[u8])> = shown.iter().map(|x| (name(x), x.value.as_slice())).collect();
+        let mut own: Vec<(String, &[u8])> = Vec::new();
+        for xattr in &shown {
+            // A record ends its key at the first `=`, and its key is text.
+            let name = str::from_utf8(&xattr.name).ok().filter(|name| !name.contains('='));
+            let name = name.ok_or_else(|| {
+                let name = String::from_utf8_lossy(&xattr.name).into_owned();
+                FormatError::unsupported(format!(
+                    "a tar cannot have the extended attribute {name:?} of {path}"
+                ))
+            })?;
+            own.push((format!("SCHILY.xattr.{name}"), &xattr.value));
+        }
         if !own.is_empty() {
             let records = own.iter().map(|(name, value)| (name.as_str(), *value));
             self.tar.append_pax_extensions(records)?;

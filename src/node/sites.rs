@@ -67,7 +67,15 @@ pub(super) const DOCKERS_CONTAINERD: &str = "containerd/daemon";
 /// packages make.
 fn evidence(runtime: Runtime) -> &'static [&'static str] {
     match runtime {
-        Runtime::Containerd => &["io.containerd.metadata.v1.bolt/meta.db"],
+        Runtime::Containerd => &[
+            "io.containerd.metadata.v1.bolt/meta.db",
+            // Those of a containerd whose own database is lost.
+            "io.containerd.snapshotter.v1.overlayfs/metadata.db",
+            "io.containerd.snapshotter.v1.native/metadata.db",
+            "io.containerd.snapshotter.v1.btrfs/metadata.db",
+            "io.containerd.snapshotter.v1.erofs/metadata.db",
+            "io.containerd.content.v1.content/blobs/sha256",
+        ],
         Runtime::Docker => &[
             "image/overlay2",
             "image/vfs",

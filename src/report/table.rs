@@ -227,7 +227,9 @@ fn found_in(places: &BTreeSet<Place<'_>>) -> String {
 /// The name that people use: one with a tag, else any, else the id.
 fn name(image: &Image) -> String {
     let tagged = image.references.iter().find(|name| !name.contains('@'));
-    clean(tagged.or(image.references.first()).unwrap_or(&image.id))
+    // Of an id the beginning, by which an image can be named.
+    let id = || image.id.get(..19).unwrap_or(&image.id);
+    clean(tagged.or(image.references.first()).map_or_else(id, String::as_str))
 }
 
 /// How columns give way on a narrow terminal.
@@ -319,7 +321,7 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
         report.pods.iter().map(|pod| (pod.uid.as_str(), format!("{}/{}", pod.namespace, pod.name))).collect();
     let images: BTreeMap<&str, String> =
         report.images.iter().map(|image| (image.id.as_str(), name(image))).collect();
-    let rows: Vec<[String; 7]> = report
+    let mut rows: Vec<[String; 7]> = report
         .containers
         .iter()
         .map(|container| {
@@ -336,6 +338,7 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
             [clean(&name), clean(image), container.state.clone(), changes, packages, critical, high]
         })
         .collect();
+    rows.sort();
     let header = ["CONTAINER", "IMAGE", "STATE", "FILES", "PACKAGES", "CRIT", "HIGH"].map(str::to_owned);
     writeln!(to)?;
     columns(&header, &rows, Room { elastic: &[0, 1], spare: &[4, 3, 1, 2] }, style, to)

@@ -21,7 +21,7 @@ use crate::{
     inventory::{Os, PackageKind},
     layer::{self, LayerFacts, Sameness, Walk},
     limits, num, report,
-    store::{Compose, Container, ContainerKind, Image, State},
+    store::{Compose, Container, ContainerKind, Image, LayerRef, State},
 };
 
 /// A container's record and its gaps.
@@ -155,6 +155,9 @@ pub(super) fn one(
         |dir: &Handle| Arc::new(layer::analyze(dir, Walk::whole(&container.id, Scope::Container)));
     let lower: Vec<_> = lower.into_iter().chain(own.iter().map(of_container)).collect();
     let facts = of_container(upper);
+    if let Some(image) = image {
+        examined.gaps.extend(incomplete(image, layers, &container.id));
+    }
     examined.gaps.extend(facts.gaps.iter().cloned());
     if facts.empty_databases > 0 {
         let detail = format!("{} package databases or os-release files are empty", facts.empty_databases);
@@ -262,6 +265,18 @@ fn identity(located: &Located) -> Identity<'_> {
 
 fn identities(located: &[Located]) -> BTreeSet<Identity<'_>> {
     located.iter().map(identity).collect()
+}
+
+/// That the image of a container is not wholly known, so that what it is compared with lacks something.
+fn incomplete(image: &Image, layers: &Layers<'_>, container: &str) -> Option<Gap> {
+    let of_layer = |layer: &LayerRef| {
+        let analyzed = layers.get(layer).filter(|analyzed| !analyzed.is_complete())?;
+        analyzed.gaps.iter().chain(&analyzed.facts.gaps).next()
+    };
+    let cause = image.gaps.first().or_else(|| image.layers.iter().find_map(of_layer))?;
+    let detail = format!("its image {} is not complete: {}", image.id, cause.detail);
+    let effect = "files and packages that are told as added or changed may be the image's own";
+    Some(Gap::new(cause.code, Scope::Container, container, detail, effect))
 }
 
 /// The layers of a container as upper directories, base first.

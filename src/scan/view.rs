@@ -213,7 +213,10 @@ fn image_by_id<'a>(node: &'a OpenedNode, own: &'a OpenStore, id: &Digest) -> Opt
 pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Image, ViewError> {
     let fits = |image: &&Image| {
         let short = |reference: &String| reference.rsplit('/').next() == Some(name);
-        image.references.contains(name) || image.references.iter().any(short) || images::fits(image, name)
+        let same = |reference: &String| familiar(reference) == familiar(name);
+        image.references.iter().any(|reference| short(reference) || same(reference))
+            || images::fits(image, name)
+            || is_digest_of(image, name)
     };
     let all = || node.stores.iter().flat_map(|store| &store.contents.images);
     let by_name = all().find(|image| image.references.contains(name));
@@ -232,14 +235,42 @@ pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Ima
     }
 }
 
-/// By the id, an unambiguous beginning of it, or a name that one container has.
+/// A name without what Docker adds to short ones.
+fn familiar(name: &str) -> &str {
+    let hosts = ["docker.io/library/", "docker.io/"];
+    hosts.iter().find_map(|host| name.strip_prefix(host)).unwrap_or(name)
+}
+
+/// Whether a name is the beginning of the image's id, or ends with a digest of one of its manifests.
+fn is_digest_of(image: &Image, name: &str) -> bool {
+    let hex = name.strip_prefix("sha256:").unwrap_or(name);
+    let is_beginning =
+        hex.len() >= 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()) && image.id.hex().starts_with(hex);
+    let digest = name.rsplit_once('@').and_then(|(repository, digest)| {
+        let repository = familiar(repository);
+        let of = |reference: &String| {
+            familiar(reference).strip_prefix(repository).is_some_and(|rest| rest.starts_with([':', '@']))
+        };
+        image.references.iter().any(of).then(|| digest.parse::<Digest>().ok()).flatten()
+    });
+    is_beginning || digest.is_some_and(|digest| digest == image.id || image.manifests.contains(&digest))
+}
+
+/// By the id, an unambiguous beginning of it, or a name that one container has, in a pod also `NAMESPACE/POD/NAME`.
 pub(super) fn find_container<'a>(
     node: &'a OpenedNode,
     id: &str,
 ) -> Result<(&'a OpenStore, &'a Container), ViewError> {
     let all = node.stores.iter().flat_map(|store| store.contents.containers.iter().map(move |c| (store, c)));
-    let found: Vec<_> =
-        all.filter(|(_, container)| container.id.starts_with(id) || container.name == id).collect();
+    let in_pod = |container: &Container| {
+        let whole =
+            container.pod.as_ref().map(|pod| format!("{}/{}/{}", pod.namespace, pod.name, container.name));
+        whole.is_some_and(|whole| whole == id || whole.strip_prefix('/') == Some(id))
+    };
+    let is_it = |container: &Container| {
+        !id.is_empty() && container.id.starts_with(id) || container.name == id || in_pod(container)
+    };
+    let found: Vec<_> = all.filter(|(_, container)| is_it(container)).collect();
     let whole = found.iter().find(|(_, container)| container.id == id);
     match (whole, found.as_slice()) {
         (Some(found), _) | (None, [found]) => Ok(*found),

@@ -47,6 +47,25 @@ impl Translated {
         renamed.collect()
     }
 
+    /// Capabilities that a user namespace's root gave a file name that root (capabilities(7), version 3): inside, they are
+    /// of version 2.
+    fn capability(&self, xattr: &mut Xattr) {
+        const VERSION_3: u8 = 3;
+        if xattr.name != b"security.capability"
+            || xattr.value.len() != 24
+            || xattr.value.get(3) != Some(&VERSION_3)
+        {
+            return;
+        }
+        let root = xattr.value.last_chunk().map(|root| u32::from_le_bytes(*root));
+        if root.is_some_and(|root| self.owners.user(root) == 0) {
+            xattr.value.truncate(20);
+            if let Some(version) = xattr.value.get_mut(3) {
+                *version = 2;
+            }
+        }
+    }
+
     fn overridden(&self, ino: Ino) -> Result<Option<Override>, FormatError> {
         for name in OVERRIDE {
             if let Some(value) = self.top.fs.xattr(ino, name)? {
@@ -136,6 +155,9 @@ impl FileSystem for Translated {
             }
             Form::Overlay | Form::Whole(_) => {}
         }
+        if !self.owners.is_same() {
+            xattrs.iter_mut().for_each(|xattr| self.capability(xattr));
+        }
         Ok(xattrs)
     }
 
@@ -214,6 +236,23 @@ mod tests {
         let stat = of("q").stat().unwrap();
         assert_eq!((stat.uid, stat.gid, stat.mode, stat.kind), (5, 6, 0o711, FileKind::Directory));
         assert!(of("o").read_dir().unwrap().entries.is_empty());
+    }
+
+    #[test]
+    fn capabilities_that_a_namespaces_root_gave_are_plain_ones_inside() {
+        let mut value = vec![1, 0, 0, 3];
+        value.extend([0x20, 0, 0, 0].iter().chain(&[0; 12]));
+        value.extend(1000u32.to_le_bytes());
+        let of = |root: u32| {
+            let owners =
+                Owners { users: vec![IdRange { inside: 0, outside: root, count: 1 }], groups: Vec::new() };
+            Translated::new(&Root::new(Tree::default().build()).top(), Form::UserOverlay, owners)
+        };
+        let mut given = Xattr { name: b"security.capability".to_vec(), value };
+        of(7).capability(&mut given);
+        assert_eq!(given.value.len(), 24, "another's root");
+        of(1000).capability(&mut given);
+        assert_eq!((given.value.len(), given.value[3], given.value[4]), (20, 2, 0x20));
     }
 
     #[test]

@@ -109,6 +109,6 @@ mod tests {
         }
         // Their directories are not there.
         let error = containerd("moby", &all).own_layers("moby", "overlayfs", "c").err().unwrap();
-        assert_eq!(error.code(), Code::UnsupportedSnapshotter);
+        assert_eq!(error.code(), Code::SnapshotMissing);
     }
 }

@@ -45,6 +45,16 @@ impl Driver {
         matches!(self, Self::Vfs | Self::Btrfs)
     }
 
+    /// The directory of all layers, of a driver that is read.
+    pub(super) const fn layers(self) -> Option<&'static str> {
+        match self {
+            Self::Overlay => Some("overlay"),
+            Self::Vfs => Some("vfs/dir"),
+            Self::Btrfs => Some("btrfs/subvolumes"),
+            Self::Other(_) => None,
+        }
+    }
+
     /// The directory of a layer; `id` is a plain name.
     pub(super) fn directory(self, root: &Root, id: &str) -> Result<Handle, FormatError> {
         let path = match self {

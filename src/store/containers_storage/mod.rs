@@ -101,8 +101,24 @@ pub fn open(dir: &Handle, setting: &Setting) -> Result<Option<ContainersStorage>
     };
     let images::Images { all: images, documents, .. } = images;
     let containers::Found { containers, pods, mapped, .. } = found;
+    if images.is_empty() && gaps.is_empty() {
+        gaps.extend(parts.iter().filter_map(|part| unlisted(&own, part.driver, containers.len())));
+    }
     let contents = Contents { images: images.into_values().collect(), containers, pods, gaps };
     Ok(Some(ContainersStorage { engine, parts, documents, mapped, contents }))
+}
+
+/// That layers lie in a driver's directory, more than containers have, although no list names an image.
+fn unlisted(place: &Place, driver: Driver, containers: usize) -> Option<Gap> {
+    let path = driver.layers()?;
+    let (_, listing) = place.root.list(path.as_bytes()).ok().flatten()?;
+    let is_id = |name: &[u8]| name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
+    let count = listing.entries.iter().filter(|entry| is_id(&entry.name)).count();
+    (count > containers).then(|| {
+        let detail = format!("{count} layers are in {path}, and no record of an image is there");
+        let effect = "images that have these layers are not reported";
+        Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, &place.path, detail, effect)
+    })
 }
 
 /// Whether a place has a list of a driver.

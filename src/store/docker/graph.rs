@@ -14,7 +14,7 @@ use crate::{
     block::{Memory, Source},
     error::FormatError,
     fs::{FileKind, Handle},
-    gap::Scope,
+    gap::{Code, Scope},
     limits,
     store::{Form, LayerRef, Unpacked, oci},
 };
@@ -26,6 +26,33 @@ pub(super) struct Graph {
     layers: Option<Files>,
     root: Files,
     access: Access,
+}
+
+/// Tells of layers of which no metadata is there: `image/DRIVER`, or its `imagedb`, which Docker makes with a driver's own
+/// directory.
+pub(super) fn tell_lost(root: &Files, graphs: &[Graph], gaps: &mut Vec<Gap>) {
+    const LAYERS: [(&str, &str); 4] = [
+        ("overlay2", "overlay2"),
+        ("fuse-overlayfs", "fuse-overlayfs"),
+        ("vfs", "vfs/dir"),
+        ("btrfs", "btrfs/subvolumes"),
+    ];
+    let is_id = |name: &[u8]| name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
+    for (driver, path) in LAYERS {
+        let listing = root.list(path).unwrap_or_default();
+        let count = listing.entries.iter().filter(|entry| is_id(&entry.name)).count();
+        let graph = graphs.iter().find(|graph| graph.name == driver);
+        let has_images = |graph: &Graph| {
+            graph.metadata.below("imagedb/content/sha256").is_ok_and(|directory| directory.is_some())
+        };
+        if count > 0 && !graph.is_some_and(has_images) {
+            let detail = format!(
+                "{count} layers are in {path}, and image/{driver}/imagedb/content/sha256 is not there"
+            );
+            let effect = "images that have these layers are not reported";
+            gaps.push(Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, root.place(), detail, effect));
+        }
+    }
 }
 
 /// The drivers that have state in a data root, sorted by name.

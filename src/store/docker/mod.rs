@@ -56,6 +56,7 @@ pub fn open(dir: &Handle, access: &Access, beside: &[Beside<'_>]) -> Docker {
     let mut contents = Contents::default();
     let graphs = graph::all(&files, access, &mut contents.gaps);
     graphs.iter().for_each(|graph| graph.tell_unread(files.place(), &mut contents.gaps));
+    graph::tell_lost(&files, &graphs, &mut contents.gaps);
     contents.images = images::read(&graphs, &mut contents.gaps);
     containers::read(&files, &graphs, beside, &mut contents);
     Docker { graphs, lent: beside.iter().map(|beside| Arc::clone(&beside.store)).collect(), contents }

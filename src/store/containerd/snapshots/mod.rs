@@ -177,7 +177,11 @@ impl Snapshots {
         let known = self.by_name.get(snapshotter);
         let layout = known.map_or(Layout::Other, |known| known.layout);
         let state = known.and_then(|known| known.state.as_ref());
-        let (base, records) = state.ok_or_else(|| layout.refused(snapshotter, "the files are kept by"))?;
+        let unknown = || match layout {
+            Layout::Lazy | Layout::Other => layout.refused(snapshotter, "the files are kept by"),
+            _ => missing(format!("metadata.db of the snapshotter {snapshotter:?} could not be read")),
+        };
+        let (base, records) = state.ok_or_else(unknown)?;
         let record =
             records.get(name).ok_or_else(|| missing(format!("{name:?} has no directory in metadata.db")))?;
         let below = match &record.parent {
