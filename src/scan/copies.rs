@@ -244,8 +244,11 @@ impl Copy<'_> {
     /// That the files of its snapshot are empty that are not so in the image: their data never reached the disk.
     fn emptied(&self, sources: &LayerSources, tree: &Handle) -> Option<Gap> {
         sources.snapshot.as_ref()?;
+        /// What a commit leaves empty: the files that the runtime mounted over.
+        const MOUNTED_OVER: u64 = 5;
         let found = layer::emptiness(tree);
-        found.is_suspicious(sources.snapshot_size).then(|| {
+        let is_known = sources.snapshot_size.is_none() && found.empty <= MOUNTED_OVER;
+        (!is_known && found.is_suspicious(sources.snapshot_size)).then(|| {
             let detail = format!("{} of {} files are empty", found.empty, found.files);
             let effect = "files of this layer may be empty that are not so in the image";
             Gap::new(Code::ZeroLengthFiles, Scope::Layer, self.layer.diff_id.to_string(), detail, effect)

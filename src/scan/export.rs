@@ -85,7 +85,11 @@ pub fn export(
         }
     };
     let mut manifest = archive.document(&manifest, &media_type(&manifest))?;
-    let reference = image.references.iter().find(|name| !name.contains('@')).or(image.references.first());
+    // A name with a digest is one of what has that digest.
+    let written = manifest.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let is_right = |name: &&String| name.ends_with(&format!("@{written}"));
+    let tagged = image.references.iter().find(|name| !name.contains('@'));
+    let reference = tagged.or_else(|| image.references.iter().find(is_right));
     if let (Some(reference), Some(manifest)) = (reference, manifest.as_object_mut()) {
         // containerd goes by the one, others by the other.
         let names =

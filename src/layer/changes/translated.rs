@@ -1,5 +1,7 @@
 //! An upper directory of another form than that of an overlay mount by root.
 
+use std::collections::HashSet;
+
 use crate::{
     block::Source,
     error::FormatError,
@@ -36,13 +38,16 @@ impl Translated {
 
     /// What the names of a directory stand for: those that tell of removed ones become whiteouts.
     fn entries(&self, all: Vec<DirEntry>) -> Vec<DirEntry> {
+        let removed: HashSet<Vec<u8>> =
+            all.iter().filter_map(|entry| entry.name.strip_prefix(REMOVED).map(<[u8]>::to_vec)).collect();
         let renamed = all.into_iter().filter_map(|entry| match entry.name.strip_prefix(REMOVED) {
             _ if entry.name == OPAQUE => None,
             Some(name) => {
                 let (name, kind) = (name.to_vec(), FileKind::CharDevice);
                 Some(DirEntry { name, ino: overlay::WHITEOUT, kind })
             }
-            None => Some(entry),
+            // Beside such a mark it does not show.
+            None => (!removed.contains(&entry.name)).then_some(entry),
         });
         renamed.collect()
     }
@@ -215,6 +220,7 @@ mod tests {
     fn the_marks_of_fuse_overlayfs_are_those_of_overlayfs() {
         let mut tree = Tree::default();
         tree.file("d/.wh.gone", "");
+        tree.file("d/gone", "hidden by the mark");
         tree.file("d/there", "x");
         tree.file("o/.wh..wh..opq", "");
         tree.mark(&GuestPath::new("p"), xattr("user.fuseoverlayfs.opaque", "y"));
