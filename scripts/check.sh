@@ -36,8 +36,9 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+bash scripts/make-stores.sh --packages
 
-say "disks of every kind, made by the kernel and qemu"
+say "disks of every kind, made by the kernel, qemu and container runtimes"
 suites=$PWD/target/suites; mkdir -p "$suites"
 made() { # NAME COMMAND…: makes the disks of a suite
   "${@:2}" "$suites/$1" > "$suites/$1.log" 2>&1 || { tail -5 "$suites/$1.log"; exit 1; }
@@ -82,3 +83,4 @@ bash scripts/judge-urls.sh "$suites/urls" disk-fixtures/demo/node.qcow2 "$suites
 say "done"
 # What a run leaves out is the last that it says.
 grep "^NOT RUN:" "$suites/urls.log" || true
+grep "^NOT MADE:" "$suites/stores.log" || true
