@@ -36,13 +36,14 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+bash scripts/make-stores.sh --packages
 
-say "disks of every kind, made by the kernel and qemu"
+say "disks of every kind, made by the kernel, qemu and container runtimes"
 suites=$PWD/target/suites; mkdir -p "$suites"
 made() { # NAME COMMAND…: makes the disks of a suite
   "${@:2}" "$suites/$1" > "$suites/$1.log" 2>&1 || { tail -5 "$suites/$1.log"; exit 1; }
 }
-# Half of them beside the other half.
+# A third of them beside the others.
 (
   for kind in ext4 xfs btrfs erofs squashfs; do made $kind unshare -m bash scripts/make-$kind.sh; done
   for kind in ntfs nodes disks; do made $kind bash scripts/make-$kind.sh; done
@@ -52,9 +53,12 @@ made() { # NAME COMMAND…: makes the disks of a suite
   made dm python3 scripts/make-thin.py
   made fat bash scripts/make-fat.sh
 ) & other=$!
+# What the runtimes of this system write; those of newer systems are not made here.
+made stores bash scripts/make-stores.sh & runtimes=$!
 failed=
 wait $one || failed=yes
 wait $other || failed=yes
+wait $runtimes || failed=yes
 [ ! "$failed" ]
 
 mkdir -p "$suites/judged"
@@ -63,7 +67,7 @@ if [ ! -s "$suites/judged/data-ctrd17.raw" ]; then zstd -dc --long=31 "$shared/d
 say "the larger suites"
 export ICECORE_JUDGED=$suites/judged
 export ICECORE_FAT=$suites/fat/fat ICECORE_EXFAT=$suites/fat/exfat
-for kind in ext4 xfs btrfs erofs squashfs ntfs nodes disks md dm; do export "ICECORE_${kind^^}=$suites/$kind"; done
+for kind in ext4 xfs btrfs erofs squashfs ntfs nodes disks md dm stores; do export "ICECORE_${kind^^}=$suites/$kind"; done
 ICECORE_SHARED=$(realpath "$shared") cargo test --quiet --locked --test it -- --include-ignored
 
 say "fuzz targets, some seconds each"
@@ -79,3 +83,4 @@ bash scripts/judge-urls.sh "$suites/urls" disk-fixtures/demo/node.qcow2 "$suites
 say "done"
 # What a run leaves out is the last that it says.
 grep "^NOT RUN:" "$suites/urls.log" || true
+grep "^NOT MADE:" "$suites/stores.log" || true

@@ -2,7 +2,8 @@
 # make-stores.sh [--newer CACHE] OUT [NAME…]: disks of nodes on which real container runtimes wrote their stores, OUT/NAME.raw, and
 # what is true of each, OUT/NAME.json and OUT/NAME.trees/, as the runtime and the kernel tell it; OUT/archives holds what they save of
 # images. The disks are those of scripts/stores/disks.py. Without names, all that the packages of Debian 12 can make; with --newer, all
-# that those of Debian's later suites can, which are put into CACHE. Needs root; takes what it lacks from Debian. JOBS are made at once, or 2.
+# that those of Debian's later suites can, which are put into CACHE. Needs root; takes what it lacks from Debian
+# (with --packages, only that). JOBS are made at once, or 2.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 missing=()
@@ -14,6 +15,7 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+if [ "${1:-}" = --packages ]; then exit; fi
 # What it leaves in memory, in /tmp and of control groups goes with it; what it mounts and starts, with its namespaces.
 work=$(mktemp -d) groups=$(find /sys/fs/cgroup -type d | sort)
 clean() {

@@ -9,6 +9,7 @@ mount --make-rprivate /
 mount --bind "$system/usr" "$disk/usr"
 mount -t proc proc "$disk/proc"
 mount --rbind /dev "$disk/dev"
+mount -t tmpfs -o mode=1777 tmpfs "$disk/dev/shm" # Podman counts its locks there, of all nodes together
 mount -t sysfs sysfs "$disk/sys"
 case $part in
   containerd) mount --rbind /sys/fs/cgroup "$disk/sys/fs/cgroup";; # it wants controllers

@@ -47,8 +47,6 @@ mod rooms;
 mod shared;
 mod squashfs;
 mod stores;
-mod stores_docker;
-mod stores_podman;
 mod tree;
 mod versions;
 mod volume;

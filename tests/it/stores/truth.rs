@@ -1,41 +1,46 @@
-//! What `scripts/make-stores.sh` wrote down of a disk.
+//! What `scripts/make-stores.sh` wrote down of a disk, as the runtimes and the kernel told it. What a runtime does not tell is `None`,
+//! and not asked for.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use icecore::report;
+use icecore::fs::{IdRange, Owners};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 pub(super) struct Truth {
+    pub(super) runtime: String,
+    /// Where the store is in the node; an archive is in none.
+    pub(super) root: Option<String>,
+    /// Docker whose images are a containerd's: where that is.
+    pub(super) containerd_root: Option<String>,
+    /// Whose the store is, if not root's.
+    user: Option<String>,
+    /// The form, of an archive.
+    pub(super) kind: Option<String>,
     pub(super) images: Vec<Image>,
     pub(super) containers: Vec<Container>,
     #[serde(default)]
     pub(super) pods: Vec<Pod>,
-    /// Owners on the disk, where they are not those in the container.
+    /// What other stores of the disk have, or an earlier version of the runtime.
     #[serde(default)]
-    pub(super) owners: Vec<Range>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Range {
-    inside: u32,
-    outside: u32,
-    count: u32,
+    others: Vec<Self>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Image {
     pub(super) id: String,
+    #[serde(default)]
     pub(super) names: Vec<String>,
+    /// `name@digest`, or containerd's bare ones.
     #[serde(default)]
     pub(super) digests: Vec<String>,
     /// What its name leads to first, where that is told: of an index, manifests of other platforms are digests, too.
     pub(super) target: Option<String>,
-    #[serde(default)]
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) created: Option<String>,
+    pub(super) labels: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub(super) layers: Vec<String>,
     /// A list of manifests, no image.
@@ -47,30 +52,42 @@ pub(super) struct Image {
 #[derive(Deserialize)]
 pub(super) struct Container {
     pub(super) id: String,
-    name: String,
-    image: Option<String>,
-    image_name: Option<String>,
-    state: String,
-    exit_code: Option<i64>,
-    #[serde(default)]
-    command: Vec<String>,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
+    pub(super) name: String,
+    pub(super) image: String,
+    pub(super) image_name: String,
+    pub(super) state: String,
+    pub(super) exit_code: Option<i64>,
+    pub(super) command: Option<Vec<String>>,
+    pub(super) created: Option<Time>,
+    pub(super) started: Option<Time>,
+    pub(super) finished: Option<Time>,
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    pub(super) restart: Option<String>,
+    pub(super) mounts: Option<Vec<Mount>>,
+    /// Of Podman the pod's id, of the CRI the sandbox's.
+    pub(super) pod: Option<String>,
     #[serde(default)]
     infra: bool,
-    #[serde(default)]
-    mounts: Vec<Mount>,
     pub(super) changes: Option<Vec<String>>,
     pub(super) tree: Option<String>,
 }
 
+/// A moment as text, or as the CRI tells it: nanoseconds since 1970.
+#[derive(Deserialize, Clone)]
+#[serde(untagged)]
+pub(super) enum Time {
+    Text(String),
+    Nanos(i64),
+}
+
 #[derive(Deserialize)]
-struct Mount {
-    #[serde(default)]
-    source: String,
-    destination: String,
-    #[serde(default)]
-    writable: Option<bool>,
+pub(super) struct Mount {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) name: Option<String>,
+    pub(super) source: String,
+    pub(super) destination: String,
+    pub(super) writable: bool,
 }
 
 #[derive(Deserialize)]
@@ -78,8 +95,10 @@ pub(super) struct Pod {
     #[serde(default)]
     pub(super) namespace: String,
     pub(super) name: String,
-    id: String,
+    pub(super) id: String,
     uid: Option<String>,
+    pub(super) labels: BTreeMap<String, String>,
+    infra: Option<String>,
     pub(super) containers: Vec<String>,
 }
 
@@ -90,38 +109,55 @@ impl Truth {
         if is_disk { disk.with_extension("json") } else { PathBuf::from(format!("{}.json", disk.display())) }
     }
 
-    pub(super) fn read(disk: &Path) -> Self {
+    /// All that is told of a disk: its stores' truths.
+    pub(super) fn read(disk: &Path) -> Vec<Self> {
         let path = Self::path(disk);
         let text = std::fs::read_to_string(&path).unwrap();
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        let mut first: Self =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let others = std::mem::take(&mut first.others);
+        std::iter::once(first).chain(others).collect()
     }
 
-    /// A line as both sides must have it: a directory's size, links and time are its file system's, and owners are those
-    /// in the container.
-    pub(super) fn normal(&self, line: &str, of_kernel: bool) -> String {
-        let mut fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
-        if fields[1] == "d" {
-            // One that no layer names has another time in each copy of the layer.
-            fields[8] = "-".to_owned();
-            fields[5] = "-".to_owned();
-            fields[6] = "-".to_owned();
-        }
-        if of_kernel {
-            for owner in &mut fields[3..5] {
-                *owner = self.inside(owner.parse().unwrap()).to_string();
-            }
-        }
-        fields.join("\t")
+    /// Whether it is a user's, not root's.
+    pub(super) fn is_rootless(&self) -> bool {
+        self.user.is_some()
     }
 
-    fn inside(&self, outside: u32) -> u32 {
-        if self.owners.is_empty() {
-            return outside;
-        }
-        let of = |range: &Range| {
-            outside.checked_sub(range.outside).filter(|at| *at < range.count).map(|at| at + range.inside)
+    /// By which runtime its figures are told.
+    pub(super) fn title(&self) -> String {
+        if self.kind.is_some() { format!("archives of {}", self.runtime) } else { self.runtime.clone() }
+    }
+
+    /// The runtime of the store that has its images.
+    pub(super) fn of_images(&self) -> &str {
+        if self.containerd_root.is_some() { "containerd" } else { &self.runtime }
+    }
+
+    pub(super) fn images(&self) -> impl Iterator<Item = &Image> {
+        self.images.iter().filter(|image| image.list.is_null())
+    }
+
+    pub(super) fn lists(&self) -> impl Iterator<Item = &Image> {
+        self.images.iter().filter(|image| !image.list.is_null())
+    }
+
+    /// Its containers but for the sandboxes of pods.
+    pub(super) fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.containers.iter().filter(|container| !container.is_sandbox())
+    }
+
+    /// Owners in containers of those on the disk: user 1000 of the disks is lent 65536 ids from 100000 on; Docker names a store
+    /// whose owners it maps after the first.
+    pub(super) fn owners(&self) -> Owners {
+        let lent = |inside| IdRange { inside, outside: 100_000, count: 65_536 };
+        let is_mapped = self.root.as_ref().is_some_and(|root| root.ends_with("/100000.100000"));
+        let ranges = match () {
+            () if self.is_rootless() => vec![IdRange { inside: 0, outside: 1000, count: 1 }, lent(1)],
+            () if is_mapped => vec![lent(0)],
+            () => Vec::new(),
         };
-        self.owners.iter().find_map(of).unwrap_or(65534)
+        Owners { users: ranges.clone(), groups: ranges }
     }
 }
 
@@ -130,71 +166,20 @@ impl Pod {
     pub(super) fn uid(&self) -> &str {
         self.uid.as_deref().unwrap_or(&self.id)
     }
+
+    /// The container that holds its namespaces: of the CRI, the pod's id is its.
+    pub(super) fn sandbox(&self) -> &str {
+        self.infra.as_deref().unwrap_or(&self.id)
+    }
 }
 
 impl Container {
-    pub(super) fn is_sandbox(&self) -> bool {
-        self.infra || self.labels.get("io.cri-containerd.kind").is_some_and(|kind| kind == "sandbox")
+    fn is_sandbox(&self) -> bool {
+        let kind = self.labels.as_ref().and_then(|labels| labels.get("io.cri-containerd.kind"));
+        self.infra || kind.is_some_and(|kind| kind == "sandbox")
     }
 
     pub(super) fn title(&self) -> String {
         format!("container {} ({})", self.name, self.id.get(..12).unwrap_or(&self.id))
     }
-
-    /// The id of its image.
-    pub(super) fn image(&self) -> Option<&str> {
-        self.image.as_deref()
-    }
-
-    /// What a record says otherwise.
-    pub(super) fn compare(&self, found: &report::Container, image: Option<&Image>) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut check = |what: &str, found: &dyn std::fmt::Debug, expected: &dyn std::fmt::Debug| {
-            let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
-            if found != expected {
-                wrong.push(format!("{}: {what} {found}, not {expected}", self.title()));
-            }
-        };
-        check("name", &found.name, &self.name);
-        if let Some(image) = self.image.as_ref().filter(|image| !image.is_empty()) {
-            check("image", &found.image, image);
-        }
-        if let Some(name) = self.image_name.as_ref().filter(|name| !name.is_empty()) {
-            check("image name", &found.image_name, name);
-        }
-        let state = match self.state.as_str() {
-            "none" | "working" => "unknown",
-            state => state,
-        };
-        check("state", &found.state, &state);
-        if let Some(code) = self.exit_code.filter(|_| found.state == "exited") {
-            check("exit code", &found.exit_code, &Some(code));
-        }
-        check("command", &found.command, &self.command);
-        for (key, value) in &self.labels {
-            let of_cri = key.starts_with("io.cri-containerd") || key.starts_with("io.kubernetes");
-            let of_image = image.is_some_and(|image| image.labels.get(key) == Some(value));
-            if found.labels.get(key) != Some(value) && !of_cri && !of_image {
-                check("label", &found.labels.get(key), &Some((key, value)));
-            }
-        }
-        // What a runtime makes for every container is no mount of the node's.
-        for mount in self.mounts.iter().filter(|mount| !mount.source.contains("/io.containerd.")) {
-            let there = found.mounts.iter().find(|found| found.destination == mount.destination);
-            let read_only = mount.writable.map(|writable| !writable);
-            check("mount", &there.map(|there| read_only.map(|_| there.read_only)), &Some(read_only));
-        }
-        wrong
-    }
-}
-
-/// The lines of a tree, by path.
-pub(super) fn lines(disk: &Path, tree: &str) -> BTreeMap<String, String> {
-    let path = disk.parent().unwrap().join(tree);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let lines = text.lines().map(|line| {
-        let path = line.split('\t').next().unwrap();
-        (if path == "/" { String::new() } else { path.to_owned() }, line.to_owned())
-    });
-    lines.collect()
 }
