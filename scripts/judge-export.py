@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""judge-export.py ICECORE STORES OUT DISK…: what judge-export.sh says, in namespaces of its own."""
+import collections
+import fnmatch
+import glob
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+
+TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tree.py")
+FIELDS = "path kind mode uid gid size links device time xattrs content".split()
+# Of each disk, the first image of each of these patterns ("" is one without a name, "*" any that has one).
+WANTED = ["*odd/things:1", "*shop/web:1.1", "*attested/app:1", "*many/layers:1", "*moved/tag:1", "*committed:1", "*built:2", "*built:1",
+          "*loaded:2", "*packed/zstd:1", "*only/fetched:1", ""]
+# What an image's configuration says that is not of its layers.
+KEPT = ("config", "history", "created", "author", "architecture", "os", "variant", "os.version", "os.features")
+
+
+def run(*words, may_fail=False, log=None):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if done.returncode and not may_fail:
+        raise Failure(" ".join(words[:6]) + f" … ended with {done.returncode}: " + done.stderr.decode(errors="replace").strip()[-400:])
+    return done if may_fail else done.stdout.decode(errors="surrogateescape")
+
+
+class Failure(Exception):
+    pass
+
+
+class Archive:
+    """What is in an OCI archive, by the specification: every blob must be what its descriptor says."""
+
+    def __init__(self, path):
+        self.blobs, index, self.wrong = {}, None, []
+        with tarfile.open(path) as tar:
+            names = [member.name for member in tar]
+            self.wrong += [f"{name} is there twice" for name, count in collections.Counter(names).items() if count > 1]
+            if "oci-layout" not in names:
+                self.wrong.append("no oci-layout")
+            for member in tar:
+                data = tar.extractfile(member).read()
+                if member.name == "index.json":
+                    index = json.loads(data)
+                elif member.name.startswith("blobs/"):
+                    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+                    self.blobs[digest] = data
+                    if member.name != "blobs/sha256/" + digest[7:]:
+                        self.wrong.append(f"{member.name} has digest {digest}")
+        [self.top] = index["manifests"]
+        self.manifest = self.document(self.top)
+        self.config = self.document(self.manifest["config"])
+        self.id = self.manifest["config"]["digest"]
+        self.layers = [layer["digest"] for layer in self.manifest["layers"]]
+        for layer in self.manifest["layers"]:
+            self.check(layer)
+        self.name = self.top.get("annotations", {}).get("org.opencontainers.image.ref.name")
+
+    def check(self, descriptor):
+        if len(self.blobs.get(descriptor["digest"], b"")) != descriptor["size"]:
+            self.wrong.append(f"size of {descriptor['digest']} is not {descriptor['size']}")
+
+    def document(self, descriptor):
+        self.check(descriptor)
+        return json.loads(self.blobs[descriptor["digest"]])
+
+
+class Disk:
+    """What lies on a disk, as the kernel shows it."""
+
+    def __init__(self, stores, name, at):
+        self.facts = json.load(open(f"{stores}/{name}.json"))
+        self.stores, self.name, self.at = stores, name, at
+        self.raw = f"{stores}/{name}.raw"
+        kind = run("blkid", "-o", "value", "-s", "TYPE", self.raw).strip()
+        quiet = {"ext4": "ro,noload", "xfs": "ro,norecovery,nouuid", "btrfs": "ro"}[kind]
+        os.makedirs(at, exist_ok=True)
+        run("mount", "-o", "loop," + quiet, self.raw, at)
+        root = self.facts["root"]
+        places = [root + "/image/*/imagedb/content/sha256/*", root + "/*-images/*/*", root + "/*/io.containerd.content.v1.content/blobs/sha256/*",
+                  root + "/containerd/daemon/io.containerd.content.v1.content/blobs/sha256/*", root + "/io.containerd.content.v1.content/blobs/sha256/*"]
+        if self.facts.get("containerd_root"):
+            places.append(self.facts["containerd_root"] + "/io.containerd.content.v1.content/blobs/sha256/*")
+        self.documents, self.blobs = {}, set()
+        for path in {path for place in places for path in glob.glob(at + place)}:
+            if not os.path.isfile(path):
+                continue
+            data = open(path, "rb").read()
+            digest = "sha256:" + hashlib.sha256(data).hexdigest()
+            self.blobs.add(digest)
+            try:
+                self.documents[digest] = json.loads(data)
+            except ValueError:
+                pass
+
+    def close(self):
+        run("umount", self.at)
+
+    def manifests(self, number):
+        """The manifests of an image whose layers are all there."""
+        own = ((digest, each) for digest, each in self.documents.items() if isinstance(each, dict) and "layers" in each)
+        return {digest: each for digest, each in own if (each.get("config") or {}).get("digest") == number
+                and all(layer["digest"] in self.blobs for layer in each["layers"])}
+
+    def images(self):
+        """Those to judge, each with what it is asked for by."""
+        found, seen = [], set()
+        only = os.environ.get("IMAGES")
+        for pattern in [only] if only else WANTED:
+            for image in self.facts["images"]:
+                if not image.get("tree") or image["tree"] in seen:
+                    continue
+                names = [name for name in image["names"] if not name.startswith("sha256:")]
+                name = next((name for name in names if fnmatch.fnmatch(name, pattern)), None)
+                # Two images of two namespaces may have one name.
+                if name is None and (names or pattern) and not (only and fnmatch.fnmatch(image["id"], only)):
+                    continue
+                seen.add(image["tree"])
+                found.append((name or image["id"], image))
+                if not only:
+                    break
+        return found
+
+
+class Podman:
+    """It takes an attribute without a value for one that is not there, as Go's reader of tars does."""
+
+    @staticmethod
+    def keeps(attribute):
+        return not attribute.endswith("=")
+
+    def __init__(self, out):
+        self.words = ["podman", "--root", out + "/podman", "--runroot", out + "/podman-run", "--storage-driver", "overlay",
+                      "--tmpdir", out + "/podman-tmp", "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
+
+    def tree(self, path, archive):
+        run(*self.words, "load", "-q", "-i", path)
+        at = run(*self.words, "image", "mount", archive.id[7:]).strip()
+        try:
+            return listing(at)
+        finally:
+            run(*self.words, "image", "umount", archive.id[7:])
+
+    def close(self):
+        pass
+
+
+class Containerd:
+    @staticmethod
+    def keeps(_):
+        return True
+
+    def __init__(self, out):
+        self.at = out + "/containerd"
+        os.makedirs(self.at + "/mount", exist_ok=True)
+        with open(self.at + "/config.toml", "w") as file:
+            file.write(f'version = 2\nroot = "{self.at}/root"\nstate = "{self.at}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
+                       f'[grpc]\naddress = "{self.at}/socket"\n')
+        log = open(self.at + "/log", "wb")
+        self.process = subprocess.Popen(["containerd", "-c", self.at + "/config.toml"], stdout=log, stderr=log)
+        self.words = ["ctr", "-a", self.at + "/socket", "-n", "judged"]
+        for _ in range(200):
+            if run(*self.words, "version", may_fail=True).returncode == 0:
+                return
+            time.sleep(0.1)
+        raise Failure("containerd does not start: " + open(self.at + "/log").read()[-500:])
+
+    def tree(self, path, archive):
+        run(*self.words, "images", "import", "--digests", path)
+        names = [line.split() for line in run(*self.words, "images", "ls").splitlines()[1:]]
+        name = next((name for name, _, digest, *_ in names if digest == archive.top["digest"]), None)
+        if name is None:
+            raise Failure("imported, but not there: " + " ".join(name[0] for name in names))
+        if archive.name and archive.name not in [each[0] for each in names]:
+            raise Failure(f"imported as {name}, not as {archive.name}")
+        run(*self.words, "images", "mount", name, self.at + "/mount")
+        try:
+            return listing(self.at + "/mount")
+        finally:
+            run(*self.words, "images", "unmount", "--rm", self.at + "/mount")
+            run(*self.words, "images", "rm", *[each[0] for each in names])
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def listing(at):
+    return run("python3", TREE, "list", at)
+
+
+def parse(text):
+    rows = (dict(zip(FIELDS, line.split("\t"))) for line in text.splitlines())
+    return {row["path"]: row for row in rows}
+
+
+def differences(truth, shown, links, directory_times):
+    """What differs, as (path, field, in truth, shown)."""
+    for path in sorted(truth.keys() | shown.keys()):
+        a, b = truth.get(path), shown.get(path)
+        if a is None or b is None:
+            yield path, "path", a and a["kind"], b and b["kind"]
+            continue
+        for field in FIELDS[1:]:
+            is_directory = "d" in (a["kind"], b["kind"])
+            # Where the image names no root, each runtime makes its own.
+            if is_directory and (field in ("size", "links") or field == "time" and not directory_times or path == "/" and field in ("mode", "time")):
+                continue
+            if field == "links" and not links:
+                continue
+            if a[field] != b[field]:
+                yield path, field, a[field], b[field]
+
+
+def judge_config(image, disk, archive, is_own):
+    own = disk.documents.get(image["id"])
+    if own is None:
+        yield "the disk has no configuration of this image"
+        return
+    for key in KEPT:
+        if own.get(key) != archive.config.get(key):
+            yield f"{key} of the configuration: {json.dumps(own.get(key))[:200]} became {json.dumps(archive.config.get(key))[:200]}"
+    if len(archive.config["rootfs"]["diff_ids"]) != len(image["layers"]):
+        yield f"{len(image['layers'])} layers became {len(archive.config['rootfs']['diff_ids'])}"
+    if is_own:
+        manifests = disk.manifests(image["id"])
+        if archive.id != image["id"]:
+            yield f"id {image['id']} became {archive.id}"
+        if archive.config["rootfs"]["diff_ids"] != image["layers"]:
+            yield "the DiffIDs are others"
+        if archive.top["digest"] not in manifests:
+            yield f"manifest {archive.top['digest']} is none of the image's own: " + " ".join(manifests)
+
+
+def judge(disk, name, image, path, judges, icecore):
+    """A line about an image, what is wrong, and how many paths were compared."""
+    wrong, paths = [], 0
+    is_own = bool(disk.manifests(image["id"]))
+    done = run(icecore, "export", "--image", name, "-o", path, disk.raw, may_fail=True)
+    said = done.stderr.decode(errors="replace").strip()
+    if not os.path.exists(path):
+        return "not exported", [f"exit code {done.returncode}: {said}"], 0
+    if is_own and (done.returncode or said):
+        wrong.append(f"exit code {done.returncode} of an image that is whole: {said}")
+    if not is_own and (done.returncode == 0 or "layer" not in said):
+        wrong.append(f"exit code {done.returncode}, and not a word that layers were made anew: {said!r}")
+    archive = Archive(path)
+    wrong += archive.wrong
+    wrong += judge_config(image, disk, archive, is_own)
+    if image["names"] and not name.startswith("sha256:") and archive.name not in image["names"] + image.get("refs", []):
+        wrong.append(f"named {archive.name}, not {image['names']}")
+    try:
+        shown = json.loads(run("skopeo", "inspect", "oci-archive:" + path))
+        if shown["Layers"] != archive.layers:
+            wrong.append("skopeo shows other layers")
+        shutil.rmtree(path + ".dir", ignore_errors=True)
+        run("skopeo", "copy", "-q", "oci-archive:" + path, f"dir:{path}.dir")  # which sums every blob
+        shutil.rmtree(path + ".dir")
+    except Failure as failure:
+        wrong.append(str(failure))
+    truth = parse(open(f"{disk.stores}/{image['tree']}").read())
+    for each in judges:
+        kind = type(each).__name__
+        try:
+            shown = parse(each.tree(path, archive))
+        except Failure as failure:
+            wrong.append(f"{kind}: {failure}")
+            continue
+        paths += len(truth)
+        kept = {path: row | {"xattrs": ",".join(filter(each.keeps, row["xattrs"].split(","))) or "-"} for path, row in truth.items()}
+        found = list(differences(kept, shown, os.environ.get("LINKS"), os.environ.get("DIRECTORY_TIMES")))
+        wrong += [f"{kind}: {path}: {field} {a} became {b}" for path, field, a, b in found]
+    os.unlink(path)
+    return "the image's own blobs" if is_own else "layers made anew", wrong, paths
+
+
+def main():
+    icecore, stores, out, *disks = sys.argv[1:]
+    for each in "podman", "podman-run", "podman-tmp", "containerd":
+        shutil.rmtree(f"{out}/{each}", ignore_errors=True)
+    judges = [Podman(out), Containerd(out)]
+    images = paths = wrong = 0
+    for name in disks:
+        if not os.path.exists(f"{stores}/{name}.raw"):
+            print(f"{name}: not there", flush=True)
+            continue
+        disk = Disk(stores, name, out + "/disk")
+        for asked, image in disk.images():
+            how, found, compared = judge(disk, asked, image, f"{out}/image.tar", judges, icecore)
+            images, paths, wrong = images + 1, paths + compared, wrong + len(found)
+            print(f"{name} {asked}: {how}, {compared} paths, {len(found)} differences", flush=True)
+            most = int(os.environ.get("SHOWN", "12"))
+            for each in found[:most]:
+                print("   " + each)
+            if len(found) > most:
+                print(f"   … and {len(found) - most} more")
+        disk.close()
+    for each in judges:
+        each.close()
+    print(f"judged export: {images} images, {paths} paths, {wrong} differences")
+    sys.exit(wrong != 0 or images == 0)
+
+
+main()
