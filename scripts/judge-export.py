@@ -18,9 +18,9 @@ import odd_layer
 
 TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tree.py")
 FIELDS = "path kind mode uid gid size links device time xattrs content".split()
-# Of each disk, the first image of each of these patterns ("" is one without a name, "*" any that has one).
+# Of each disk, the first image of each of these patterns: "" is one without a name, and the last one that has a repository and no tag.
 WANTED = ["*odd/things:1", "*shop/web:1.1", "*attested/app:1", "*many/layers:1", "*moved/tag:1", "*committed:1", "*built:2", "*built:1",
-          "*loaded:2", "*packed/zstd:1", "*only/fetched:1", ""]
+          "*loaded:2", "*packed/zstd:1", "*only/fetched:1", "", "*@sha256:*"]
 # What an image's configuration says that is not of its layers.
 KEPT = ("config", "history", "created", "author", "architecture", "os", "variant", "os.version", "os.features")
 
@@ -88,6 +88,11 @@ class Archive:
         return json.loads(self.blobs[descriptor["digest"]])
 
 
+def inside(number, first):
+    """The owner in a namespace whose numbers from FIRST on are those from 100000 on; the user whose store it is, if any, is its root."""
+    return str(int(number) - 100000 + first if int(number) >= 100000 else 0 if first and number == "1000" else number)
+
+
 def parents(path):
     while path != "/":
         path = os.path.dirname(path)
@@ -108,10 +113,8 @@ class Disk:
         os.makedirs(at, exist_ok=True)
         run("mount", "-o", "loop," + quiet, self.raw, at)
         root = self.facts["root"]
-        places = [root + "/image/*/imagedb/content/sha256/*", root + "/*-images/*/*", root + "/*/io.containerd.content.v1.content/blobs/sha256/*",
-                  root + "/containerd/daemon/io.containerd.content.v1.content/blobs/sha256/*", root + "/io.containerd.content.v1.content/blobs/sha256/*"]
-        if self.facts.get("containerd_root"):
-            places.append(self.facts["containerd_root"] + "/io.containerd.content.v1.content/blobs/sha256/*")
+        places = [root + "/image/*/imagedb/content/sha256/*", root + "/*-images/*/*"]
+        places += [store + "/io.containerd.content.v1.content/blobs/sha256/*" for store in (self.facts.get("containerd_root"), root) if store]
         self.documents, self.blobs = {}, set()
         for path in {path for place in places for path in glob.glob(at + place)}:
             if not os.path.isfile(path):
@@ -136,17 +139,13 @@ class Disk:
     def tree(self, image):
         """What the kernel showed of an image, with the owners that it has in a container."""
         rows = parse(open(f"{self.stores}/{image['tree']}").read())
-        if self.facts.get("user"):
+        first = 1 if self.facts.get("user") else 0 if self.facts["root"].endswith("/100000.100000") else None
+        if first is not None:
             for row in rows.values():
-                row["uid"], row["gid"] = self.inside(row["uid"]), self.inside(row["gid"])
+                row["uid"], row["gid"] = inside(row["uid"], first), inside(row["gid"], first)
                 # The namespace's root in a capability of revision 3; without it, it is one of revision 2.
-                row["xattrs"] = re.sub(r"security.capability=(......)03(.{32})e8030000", r"security.capability=\g<1>02\2", row["xattrs"])
+                row["xattrs"] = re.sub(r"(security.capability=......)03(.{32})(?:e8030000|a0860100)", r"\g<1>02\2", row["xattrs"])
         return rows
-
-    @staticmethod
-    def inside(number):
-        """The user whose store it is is root in there, and the others are a range of numbers."""
-        return str(int(number) - 100000 + 1 if int(number) >= 100000 else {1000: 0}.get(int(number), number))
 
     def adds(self, path, field, _, shown):
         """What Docker's snapshots of images that it makes itself have and their blobs have not: those lie over its init layer."""
@@ -161,7 +160,8 @@ class Disk:
             for image in self.facts["images"]:
                 if not image.get("tree") or image["tree"] in seen:
                     continue
-                names = [name for name in image["names"] if not name.startswith("sha256:")]
+                names = [name for name in image["names"] if not name.startswith("sha256:")] or [
+                    name for name in image.get("digests", []) if "@" in name]
                 name = next((name for name in names if fnmatch.fnmatch(name, pattern)), None)
                 # Two images of two namespaces may have one name.
                 if name is None and (names or pattern) and not (only and fnmatch.fnmatch(image["id"], only)):
@@ -185,7 +185,9 @@ class Podman:
                       "--tmpdir", out + "/podman-tmp", "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
 
     def tree(self, path, archive):
-        run(*self.words, "load", "-q", "-i", path)
+        loaded = run(*self.words, "load", "-q", "-i", path)
+        if archive.name and "@" not in archive.name and archive.name not in loaded:
+            raise Failure(f"loaded as {loaded.strip()}, not as {archive.name}")
         at = run(*self.words, "image", "mount", archive.id[7:]).strip()
         try:
             return listing(at)
@@ -207,8 +209,8 @@ class Containerd:
         self.at = out + "/containerd"
         os.makedirs(self.at + "/mount", exist_ok=True)
         with open(self.at + "/config.toml", "w") as file:
-            file.write(f'version = 2\nroot = "{self.at}/root"\nstate = "{self.at}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
-                       f'[grpc]\naddress = "{self.at}/socket"\n')
+            file.write(f'version = 2\nroot = "{self.at}/root"\nstate = "{self.at}/state"\n'
+                       f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{self.at}/socket"\n')
         log = open(self.at + "/log", "wb")
         self.process = subprocess.Popen(["containerd", "-c", self.at + "/config.toml"], stdout=log, stderr=log)
         self.words = ["ctr", "-a", self.at + "/socket", "-n", "judged"]
@@ -302,11 +304,17 @@ def judge(disk, name, image, path, judges, icecore, instead=None):
         wrong.append(f"not a word that layers were made anew: {said!r}")
     if not is_own and done.returncode and not told:
         wrong.append(f"exit code {done.returncode}: {said}")
+    run(icecore, "export", "--threads", "1", "--image", name, "-o", path + ".again", disk.raw, may_fail=True)
+    if run("cmp", path, path + ".again", may_fail=True).returncode:
+        wrong.append("another archive on one thread")
+    os.unlink(path + ".again")
     archive = Archive(path)
     wrong += archive.wrong
     wrong += judge_config(image, disk, archive, is_own)
     if image["names"] and not name.startswith("sha256:") and archive.name not in image["names"] + image.get("refs", []):
         wrong.append(f"named {archive.name}, not {image['names']}")
+    if "@" in (archive.name or "") and not archive.name.endswith(archive.top["digest"]):
+        wrong.append(f"named {archive.name}, which its digest {archive.top['digest']} is not")
     try:
         shown = json.loads(run("skopeo", "inspect", "oci-archive:" + path))
         if shown["Layers"] != archive.layers:
@@ -335,10 +343,14 @@ def judge(disk, name, image, path, judges, icecore, instead=None):
     return "the image's own blobs" if is_own else "layers made anew", wrong, paths
 
 
+def clear(out):
+    for each in "podman", "podman-run", "podman-tmp", "containerd", "stores":
+        shutil.rmtree(f"{out}/{each}", ignore_errors=True)
+
+
 def main():
     icecore, stores, out, *disks = sys.argv[1:]
-    for each in "podman", "podman-run", "podman-tmp", "containerd":
-        shutil.rmtree(f"{out}/{each}", ignore_errors=True)
+    clear(out)
     judges = [Podman(out), Containerd(out)]
     images = paths = wrong = 0
     for name in disks:
@@ -369,6 +381,7 @@ def main():
         os.unlink(disk.raw)
     for each in judges:
         each.close()
+    clear(out)
     print(f"judged export: {images} images, {paths} paths, {wrong} differences")
     sys.exit(wrong != 0 or images == 0)
 

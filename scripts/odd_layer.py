@@ -48,7 +48,8 @@ def numbers(at):
 
 def attributes(at):
     for name, attribute, value in (("bytes", "user.bytes", bytes(range(256))), ("large", "user.large", b"large\n" * 600),
-                                   ("list", "system.posix_acl_access", ACL), ("digits", "user.digits", b"9"), ("letters", "user.gr\u00f6\u00dfe", b"x")):
+                                   ("list", "system.posix_acl_access", ACL), ("digits", "user.digits", b"9"),
+                                   ("letters", "user.gr\u00f6\u00dfe", b"x")):
         os.setxattr(write(at + "/" + name, b"x"), attribute, value)
     os.setxattr(write(at + "/" + "n" * 200, b"x"), "user.of a long name", b"x")
     os.mkdir(at + "/dir")
