@@ -114,7 +114,8 @@ class Disk:
         run("mount", "-o", "loop," + quiet, self.raw, at)
         root = self.facts["root"]
         places = [root + "/image/*/imagedb/content/sha256/*", root + "/*-images/*/*"]
-        places += [store + "/io.containerd.content.v1.content/blobs/sha256/*" for store in (self.facts.get("containerd_root"), root) if store]
+        stores_of_blobs = {root, self.facts.get("containerd_root", root)}
+        places += [store + "/io.containerd.content.v1.content/blobs/sha256/*" for store in stores_of_blobs]
         self.documents, self.blobs = {}, set()
         for path in {path for place in places for path in glob.glob(at + place)}:
             if not os.path.isfile(path):
