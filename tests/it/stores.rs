@@ -196,8 +196,19 @@ fn changes_are_those_that_the_runtime_lists() {
                 answers.count(&runtime, "containers", 1);
                 answers.count(&runtime, "changes", wanted.len());
                 let mut wrong = |what: &str| answers.wrong(&runtime, &format!("{title}: {what}"));
-                wanted.difference(&found).for_each(|line| wrong(&format!("lacks {line}")));
-                found.difference(&wanted).for_each(|line| wrong(&format!("has {line}")));
+                // Podman tells of a directory that was made again that it is gone, and not what was in it nor where it lies.
+                let is_gone = |path: &str| wanted.contains(&format!("D {path}"));
+                let again =
+                    |line: &&String| line.starts_with("D ") && found.contains(&format!("C {}", &line[2..]));
+                wanted
+                    .difference(&found)
+                    .filter(|line| !again(line))
+                    .for_each(|line| wrong(&format!("lacks {line}")));
+                // What an overlay copied up was changed, even where only an attribute or a link count was.
+                let more = found.difference(&wanted).filter(|line| !line.starts_with("C "));
+                let within =
+                    |line: &&String| line.rsplit_once('/').is_some_and(|(dir, _)| is_gone(&dir[2..]));
+                more.filter(|line| !within(line)).for_each(|line| wrong(&format!("has {line}")));
                 gaps.iter().for_each(|gap| wrong(&format!("{gap:?}")));
             }
         }

@@ -120,6 +120,9 @@ impl<'a> Judge<'a> {
             let group = self.owners.group(id(4));
             fields[3] = inside(&own.users, user).to_string();
             fields[4] = inside(&own.groups, group).to_string();
+            if self.owners.user(0) != 0 {
+                fields[9] = plain_capability(&fields[9]);
+            }
         }
         Some(fields.join("\t"))
     }
@@ -132,6 +135,15 @@ impl<'a> Judge<'a> {
         }
         self.truth.title() != "docker" && (!time.ends_with(".000000000") || time == "0.000000000")
     }
+}
+
+/// Capabilities as a user namespace shows those that its root gave: version 2, without that root's id (capabilities(7)).
+fn plain_capability(xattrs: &str) -> String {
+    let plain = xattrs.split(',').map(|xattr| match xattr.strip_prefix("security.capability=") {
+        Some(value) if value.len() == 48 => format!("security.capability={}02{}", &value[..6], &value[8..40]),
+        _ => xattr.to_owned(),
+    });
+    plain.collect::<Vec<_>>().join(",")
 }
 
 /// An owner in a container's own namespace; those of its image's files are not all in it.
