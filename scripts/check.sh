@@ -41,7 +41,7 @@ bash scripts/make-stores.sh --packages
 say "disks of every kind, made by the kernel, qemu and container runtimes"
 suites=$PWD/target/suites; mkdir -p "$suites"
 made() { # NAME COMMAND…: makes the disks of a suite
-  "${@:2}" "$suites/$1" > "$suites/$1.log" 2>&1 || { tail -5 "$suites/$1.log"; exit 1; }
+  "${@:2}" "$suites/$1" > "$suites/$1.log" 2>&1 || { tail -5 "$suites/$1.log"; return 1; }
 }
 # A third of them beside the others.
 (
@@ -54,7 +54,10 @@ made() { # NAME COMMAND…: makes the disks of a suite
   made fat bash scripts/make-fat.sh
 ) & other=$!
 # What the runtimes of this system write; those of newer systems are not made here.
-made stores bash scripts/make-stores.sh & runtimes=$!
+# A daemon may be late on a busy machine: once more before that fails.
+(
+  made stores bash scripts/make-stores.sh || made stores bash scripts/make-stores.sh
+) & runtimes=$!
 failed=
 wait $one || failed=yes
 wait $other || failed=yes
