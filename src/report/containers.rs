@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finding, Package};
-use crate::{fs::FileKind, inventory::PackageKind};
+use crate::inventory::PackageKind;
 
 /// A container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -130,9 +130,10 @@ pub struct Change {
     pub path: String,
     /// What happened to it.
     pub change: ChangeKind,
-    /// What is there now; `None` if nothing is.
+    /// What is there now: `regular`, `directory`, `symlink`, `char-device`, `block-device`, `fifo`, `socket`; `None` if nothing
+    /// is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub kind: Option<FileKind>,
+    pub kind: Option<String>,
     /// What may be run in which way.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub flags: Vec<ChangeFlag>,

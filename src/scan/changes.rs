@@ -67,6 +67,22 @@ const MOUNT_POINTS: [&str; 10] = [
     "/run/secrets",
 ];
 
+const DIRECTORY: &str = "directory";
+
+/// A kind as the report spells it.
+fn word(kind: FileKind) -> String {
+    let word = match kind {
+        FileKind::Regular => "regular",
+        FileKind::Directory => DIRECTORY,
+        FileKind::Symlink => "symlink",
+        FileKind::CharDevice => "char-device",
+        FileKind::BlockDevice => "block-device",
+        FileKind::Fifo => "fifo",
+        FileKind::Socket => "socket",
+    };
+    word.to_owned()
+}
+
 /// Whether there is nothing in a file or directory, or it is the link to the mounts that runtimes make.
 fn is_empty(root: &Root, path: &str) -> bool {
     let found = || -> Result<bool, FormatError> {
@@ -151,7 +167,7 @@ impl Comparison<'_> {
         let privileged = u64::from(flags.iter().any(|flag| *flag != ChangeFlag::Executable));
         self.changes.executables = self.changes.executables.saturating_add(may_run);
         self.changes.privileged = self.changes.privileged.saturating_add(privileged);
-        self.changes.paths.push(Change { path: path.to_string(), change, kind: Some(kind), flags });
+        self.changes.paths.push(Change { path: path.to_string(), change, kind: Some(word(kind)), flags });
     }
 
     fn deleted(&mut self, path: &GuestPath) {
@@ -168,7 +184,12 @@ impl Comparison<'_> {
                     let counted = u64::from(kind != FileKind::Directory);
                     self.changes.added = self.changes.added.saturating_add(counted);
                     let (path, change) = (path.to_string(), ChangeKind::Added);
-                    self.changes.paths.push(Change { path, change, kind: Some(kind), flags: Vec::new() });
+                    self.changes.paths.push(Change {
+                        path,
+                        change,
+                        kind: Some(word(kind)),
+                        flags: Vec::new(),
+                    });
                 }
             }
             Err(error) => {
@@ -213,7 +234,7 @@ impl Comparison<'_> {
         let (mut left_out, mut kept): (Vec<Change>, Vec<Change>) =
             std::mem::take(&mut self.changes.paths).into_iter().partition(is_left_out);
         self.changes.added = self.changes.added.saturating_sub(num::to_u64(
-            left_out.iter().filter(|change| change.kind != Some(FileKind::Directory)).count(),
+            left_out.iter().filter(|change| change.kind.as_deref() != Some(DIRECTORY)).count(),
         ));
         while let Some(change) = left_out.pop() {
             let Some((dir, _)) = change.path.rsplit_once('/') else { continue };
