@@ -100,7 +100,13 @@ pub fn open(dir: &Handle, setting: &Setting) -> Result<Option<ContainersStorage>
         () => "containers-storage",
     };
     let images::Images { all: images, documents, .. } = images;
+    let is_podmans = found.engines.contains(&Engine::Podman);
     let containers::Found { containers, pods, mapped, .. } = found;
+    if is_podmans && !has_podman {
+        let detail = "containers of Podman's are there, and its database is not";
+        let effect = "states, commands and pods of these containers are not known";
+        gaps.push(Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, &own.path, detail, effect));
+    }
     if images.is_empty() && gaps.is_empty() {
         gaps.extend(parts.iter().filter_map(|part| unlisted(&own, part.driver, containers.len())));
     }
