@@ -77,6 +77,11 @@ pub(crate) fn unescaped(text: &str, mark: &str) -> Vec<u8> {
     bytes
 }
 
+/// Whether a name is an id as container runtimes give them: 64 hexadecimal digits.
+pub(crate) fn is_hex_id(name: &[u8]) -> bool {
+    name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

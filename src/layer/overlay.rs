@@ -4,7 +4,7 @@
 
 use crate::{
     error::FormatError,
-    fs::{Device, FileKind, Ino, Stat, Timestamp, Xattr},
+    fs::{Device, FileKind, Ino, Stat, Xattr, memory::Entry},
 };
 
 /// The prefix of its attributes.
@@ -31,17 +31,7 @@ pub fn is_whiteout(stat: &Stat) -> bool {
 
 /// The attributes of [`WHITEOUT`].
 pub fn whiteout() -> Stat {
-    Stat {
-        ino: WHITEOUT,
-        kind: FileKind::CharDevice,
-        mode: 0,
-        uid: 0,
-        gid: 0,
-        links: 1,
-        size: 0,
-        rdev: Device::default(),
-        mtime: Timestamp::default(),
-    }
+    Stat { ino: WHITEOUT, mode: 0, ..Entry::new(FileKind::CharDevice).stat }
 }
 
 /// Whether a directory with these attributes hides what lies below it.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::storage::StorageOptions;
 use crate::{
+    bytes,
     error::FormatError,
     fs::{FileKind, GuestPath, Handle, Owners, Root},
     limits,
@@ -126,8 +127,7 @@ pub(super) fn at(root: &Root, runtime: Runtime, path: &str) -> Result<Option<Han
 fn has_containers(root: &Root) -> Result<bool, FormatError> {
     let Some((dir, listing)) = root.list(b"containers")? else { return Ok(false) };
     let below = Root::below(&dir);
-    let is_id = |name: &[u8]| name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
-    let named = listing.entries.iter().filter(|entry| is_id(&entry.name));
+    let named = listing.entries.iter().filter(|entry| bytes::is_hex_id(&entry.name));
     for entry in named.take(limits::DOCKER_CONTAINERS) {
         if below.find(&[&entry.name, &b"/config.v2.json"[..]].concat())?.is_some() {
             return Ok(true);

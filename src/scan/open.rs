@@ -144,29 +144,11 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         let effect = "pods that only the kubelet's directories tell of are missing";
         Gap::from_error(error, Scope::Runtime, "kubelet", effect)
     }));
-    gaps.extend(machine.root.as_ref().map(others_gaps).unwrap_or_default());
     gaps.extend(pods::virtual_machines(&stores));
     for store in &mut stores {
         pods::complete(&mut store.contents.containers, &kubelet);
     }
     Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, kubelet, gaps, unread, counter })
-}
-
-/// What else the node may run, each a gap of its own.
-fn others_gaps(root: &Root) -> Vec<Gap> {
-    const EFFECT: &str = "its files and packages are not reported";
-    let (others, damage) = node::others(root);
-    let named = others.into_iter().map(|node::Other { kind, path }| {
-        let subject = format!("{kind}:{path}");
-        let detail = format!("a container of {kind}");
-        Gap::new(Code::UnsupportedRuntime, Scope::Runtime, subject, detail, EFFECT)
-    });
-    let (_, unlisted) = node::image_archives(root);
-    let lost = damage.iter().chain(&unlisted).map(|error| {
-        let effect = "containers of other runtimes, or archives of images, may not be named";
-        Gap::from_error(error, Scope::Runtime, "node", effect)
-    });
-    named.chain(lost).collect()
 }
 
 pub(super) struct Opening<'a> {

@@ -1,6 +1,6 @@
 //! Pods: what the runtimes and the kubelet's directories tell of them together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::OpenStore;
 use crate::{
@@ -25,7 +25,8 @@ pub(super) fn records(stores: &[OpenStore], kubelet: &BTreeMap<String, KubeletPo
             containers: pod.containers.clone(),
         })
         .collect();
-    let left = kubelet.values().filter(|pod| pods.iter().all(|known| known.uid != pod.id.uid));
+    let known: BTreeSet<String> = pods.iter().map(|pod| pod.uid.clone()).collect();
+    let left = kubelet.values().filter(|pod| !known.contains(&pod.id.uid));
     let left: Vec<report::Pod> = left
         .map(|pod| report::Pod {
             namespace: pod.id.namespace.clone(),
@@ -67,21 +68,15 @@ pub(super) fn complete(containers: &mut [Container], kubelet: &BTreeMap<String, 
         }
     }
     for members in by_pod.into_values() {
-        let of_pod = || {
-            let all = members.iter().filter_map(|number| containers.get(*number));
-            all.filter(|container| !is_debugger(&container.name))
-        };
-        let init: Vec<usize> = members
-            .iter()
-            .copied()
-            .filter(|number| {
-                containers.get(*number).is_some_and(|container| ran_before_others(container, of_pod()))
-            })
-            .collect();
+        let of_pod = members.iter().filter_map(|number| containers.get(*number));
+        let of_pod = of_pod.filter(|container| !is_debugger(&container.name));
+        let mut made: Vec<time::OffsetDateTime> =
+            of_pod.filter_map(|one| time(one.created.as_ref()?)).collect();
+        made.sort_unstable();
         for number in members {
             if let Some(container) = containers.get_mut(number) {
                 container.kind = match () {
-                    () if init.contains(&number) => ContainerKind::Init,
+                    () if ran_before_others(container, &made) => ContainerKind::Init,
                     () if is_debugger(&container.name) => ContainerKind::Ephemeral,
                     () => container.kind,
                 };
@@ -91,20 +86,16 @@ pub(super) fn complete(containers: &mut [Container], kubelet: &BTreeMap<String, 
 }
 
 /// No runtime records which containers are init containers; the kubelet runs each of them to its successful end before
-/// it makes the next container.
-fn ran_before_others<'a>(container: &Container, mut of_pod: impl Iterator<Item = &'a Container>) -> bool {
+/// it makes the next container. `made` has the times at which those of the pod were made, in order.
+fn ran_before_others(container: &Container, made: &[time::OffsetDateTime]) -> bool {
     let (State::Exited, Some(0), Some(end)) = (container.state, container.exit_code, &container.finished)
     else {
         return false;
     };
-    let mut later = false;
-    let all = of_pod.all(|other| {
-        let before = other.created <= container.created;
-        let after = other.created.as_ref().is_some_and(|created| time(created) >= time(end));
-        later |= after;
-        other.id == container.id || before || after
-    });
-    all && later
+    let Some(end) = time(end) else { return false };
+    let own = container.created.as_deref().and_then(time);
+    let next = made.get(own.map_or(0, |own| made.partition_point(|made| *made <= own)));
+    next.is_some_and(|next| *next >= end)
 }
 
 fn time(text: &str) -> Option<time::OffsetDateTime> {

@@ -14,6 +14,7 @@ use super::{
     layers::Layers, open, own::Own, pods,
 };
 use crate::{
+    Gap,
     fs::Root,
     gap::{Code, Reason, Scope},
     image::{Inventory, Located},
@@ -200,6 +201,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
 fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
     let machine = &node.machine;
     let mut reasons = reasons(node);
+    let (image_archives, others) = machine.root.as_ref().map(others).unwrap_or_default();
     reasons.extend(bounds.reasons(node.disks.iter().map(|disk| (disk.name.as_str(), disk.size))));
     let mounts = machine.mounts.iter().map(|mount| report::Mount {
         path: mount.path.to_string(),
@@ -227,23 +229,34 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
             os: machine.os.clone(),
             hostname: machine.hostname.clone(),
             runtimes: node.runtimes.clone(),
-            image_archives: machine.root.as_ref().map(archives).unwrap_or_default(),
+            image_archives,
             packages: Vec::new(),
             findings: Vec::new(),
         },
         images: Vec::new(),
         containers: Vec::new(),
         pods: pods::records(&node.stores, &node.kubelet),
-        gaps: node.gaps.clone(),
+        gaps: node.gaps.iter().cloned().chain(others).collect(),
         stats: Stats::default(),
     }
 }
 
-/// The archives of images that a node keeps; what could not be listed is a gap already.
-fn archives(root: &Root) -> Vec<report::ImageArchive> {
-    let (all, _) = node::image_archives(root);
+/// What else the node may run, each a gap of its own, and the archives of images that it keeps.
+fn others(root: &Root) -> (Vec<report::ImageArchive>, Vec<Gap>) {
+    const EFFECT: &str = "its files and packages are not reported";
+    let (others, damage) = node::others(root);
+    let named = others.into_iter().map(|node::Other { kind, path }| {
+        let subject = format!("{kind}:{path}");
+        let detail = format!("a container of {kind}");
+        Gap::new(Code::UnsupportedRuntime, Scope::Runtime, subject, detail, EFFECT)
+    });
+    let (archives, unlisted) = node::image_archives(root);
+    let lost = damage.iter().chain(&unlisted).map(|error| {
+        let effect = "containers of other runtimes, or archives of images, may not be named";
+        Gap::from_error(error, Scope::Runtime, "node", effect)
+    });
     let archive = |node::ImageArchive { path, size }| report::ImageArchive { path: path.to_string(), size };
-    all.into_iter().map(archive).collect()
+    (archives.into_iter().map(archive).collect(), named.chain(lost).collect())
 }
 
 /// Whether a code tells of bytes that could not be read, rather than of what they say.

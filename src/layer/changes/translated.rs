@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::{
     block::Source,
     error::FormatError,
-    fs::{Branch, DirEntry, FileKind, FileSystem, Handle, Ino, Listing, Stat, Xattr},
+    fs::{DirEntry, FileKind, FileSystem, Handle, Ino, Listing, Stat, Xattr},
     layer::overlay,
     store::{Form, Owners},
 };
@@ -168,10 +168,6 @@ impl FileSystem for Translated {
 
     fn open(&self, ino: Ino) -> Result<Source, FormatError> {
         self.top.fs.open(ino)
-    }
-
-    fn subvolumes(&self) -> Vec<Branch> {
-        Vec::new()
     }
 }
 

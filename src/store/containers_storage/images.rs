@@ -122,7 +122,7 @@ impl Images {
             if here.is_empty() {
                 let detail = format!("a list of {} manifests, none of which is in the store", children.len());
                 let gap = Gap::new(Code::BlobMissing, Scope::Image, id.to_string(), detail, NO_PACKAGES);
-                let image = Image { references: names, manifests, gaps: vec![gap], ..nothing(id) };
+                let image = Image { references: names, manifests, gaps: vec![gap], ..Image::unknown(id) };
                 self.all.entry(image.id.clone()).or_insert(image);
                 continue;
             }
@@ -137,21 +137,6 @@ impl Images {
 }
 
 const NO_PACKAGES: &str = "the image's packages are not reported";
-
-fn nothing(id: Digest) -> Image {
-    Image {
-        id,
-        manifests: BTreeSet::new(),
-        references: BTreeSet::new(),
-        platform: String::new(),
-        created: None,
-        labels: BTreeMap::new(),
-        history: Vec::new(),
-        layers: Vec::new(),
-        pinned: false,
-        gaps: Vec::new(),
-    }
-}
 
 enum Read {
     Image(Box<Image>),
@@ -207,7 +192,7 @@ impl Reader<'_> {
         let manifest =
             manifest.map_err(|error| self.gaps.push((error, "digests of blobs are not reported"))).ok();
         let layers = self.chain(diff_ids, &below, manifest, &id)?;
-        let mut image = nothing(id);
+        let mut image = Image::unknown(id);
         image.pinned = names.iter().any(|name| name.starts_with(SANDBOX));
         (image.references, image.manifests, image.layers) = (names, manifests, layers);
         if config != Config::default() {

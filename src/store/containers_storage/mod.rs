@@ -26,7 +26,7 @@ use self::{
 };
 use super::{Container, Contents, LayerRef, LayerSources, Store, Unpacked, oci};
 use crate::{
-    Digest, FormatError, Gap,
+    Digest, FormatError, Gap, bytes,
     fs::{Handle, Owners, Root},
     gap::{Code, Scope},
 };
@@ -118,8 +118,7 @@ pub fn open(dir: &Handle, setting: &Setting) -> Result<Option<ContainersStorage>
 fn unlisted(place: &Place, driver: Driver, containers: usize) -> Option<Gap> {
     let path = driver.layers()?;
     let (_, listing) = place.root.list(path.as_bytes()).ok().flatten()?;
-    let is_id = |name: &[u8]| name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
-    let count = listing.entries.iter().filter(|entry| is_id(&entry.name)).count();
+    let count = listing.entries.iter().filter(|entry| bytes::is_hex_id(&entry.name)).count();
     (count > containers).then(|| {
         let detail = format!("{count} layers are in {path}, and no record of an image is there");
         let effect = "images that have these layers are not reported";

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Digest, Gap,
     block::{Memory, Source},
+    bytes,
     error::FormatError,
     fs::{FileKind, Handle},
     gap::{Code, Scope},
@@ -37,10 +38,9 @@ pub(super) fn tell_lost(root: &Files, graphs: &[Graph], gaps: &mut Vec<Gap>) {
         ("vfs", "vfs/dir"),
         ("btrfs", "btrfs/subvolumes"),
     ];
-    let is_id = |name: &[u8]| name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
     for (driver, path) in LAYERS {
         let listing = root.list(path).unwrap_or_default();
-        let count = listing.entries.iter().filter(|entry| is_id(&entry.name)).count();
+        let count = listing.entries.iter().filter(|entry| bytes::is_hex_id(&entry.name)).count();
         let graph = graphs.iter().find(|graph| graph.name == driver);
         let has_images = |graph: &Graph| {
             graph.metadata.below("imagedb/content/sha256").is_ok_and(|directory| directory.is_some())
