@@ -27,7 +27,7 @@ best find-warm find "$tmp/mnt/$tree"
 cold; measure scan-cold $icecore scan --no-vulnerabilities -f json -q "$disk"
 scan=($icecore scan --no-vulnerabilities -f json -q)
 best scan-warm "${scan[@]}" "$disk"; best scan-warm-1-thread "${scan[@]}" --threads 1 "$disk"
-"${scan[@]}" --cache "$tmp/cache" "$disk" > /dev/null; best scan-cached "${scan[@]}" --cache "$tmp/cache" "$disk"
+"${scan[@]}" --cache "$tmp/cache" --cache-unpacked "$disk" > /dev/null; best scan-cached "${scan[@]}" --cache "$tmp/cache" --cache-unpacked "$disk"
 best ls-warm-1-thread $icecore ls -R "$disk" /$tree
 kernel; big=$(find "$tmp/mnt" -xdev -type f -size +50M -printf '%s /%P\n' | sort -rn | head -1 | cut -d' ' -f2)
 best cat-warm cat "$tmp/mnt$big"; best icecore-cat-warm $icecore cat "$disk" "$big"

@@ -191,9 +191,12 @@ pub(crate) struct ScanArgs {
     /// Leave out the node's own packages
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NO_NODE")]
     pub(crate) no_node: bool,
-    /// Keep the results of layers in this directory and use those that are there
+    /// Use what this directory has of layers, and keep there what was read from verified blobs
     #[arg(long, value_name = "DIR", env = "ICECORE_CACHE")]
     pub(crate) cache: Option<PathBuf>,
+    /// Also keep facts of layers that lie unpacked only, and use them; what one damaged node lacks is then believed of all
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_CACHE_UNPACKED")]
+    pub(crate) cache_unpacked: bool,
     #[command(flatten)]
     pub(crate) threads: ThreadArgs,
     /// Leave out what differs between two runs over the same disk

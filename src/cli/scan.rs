@@ -39,6 +39,10 @@ fn scan_here(args: &ScanArgs) -> Done {
     })?;
     let facts = args.node_facts.as_deref().map(facts).transpose()?.unwrap_or_default();
     if let Some(cache) = &args.cache {
+        if is_url(cache) {
+            let problem = "a cache is a directory, and this is a URL";
+            return Err(Failure::usage(anyhow::anyhow!("cache {}: {problem}", cache.display())));
+        }
         let unusable =
             |error| Failure::io(anyhow::Error::new(error).context(format!("cache {}", cache.display())));
         Cache::new(cache).check().map_err(unusable)?;
@@ -52,6 +56,7 @@ fn scan_here(args: &ScanArgs) -> Done {
         no_containers: args.no_containers,
         no_node: args.no_node,
         cache: args.cache.clone(),
+        cache_unpacked: args.cache_unpacked,
         reproducible: args.reproducible,
     };
     let bar = Bar::new(args.progress, args.quiet);
@@ -94,6 +99,14 @@ fn database(args: &ScanArgs) -> Result<(Option<PathBuf>, Option<Arc<Database>>),
         db::check_age(&database, days)?;
     }
     Ok((Some(place), Some(Arc::new(database))))
+}
+
+/// Whether a place is a URL of any scheme, which as a path would be a directory `https:` here.
+fn is_url(place: &Path) -> bool {
+    let scheme = place.to_str().and_then(|text| text.split_once("://")).map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && !scheme.contains('/')
+    })
 }
 
 fn facts(path: &Path) -> Result<NodeFacts, Failure> {

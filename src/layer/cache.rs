@@ -1,8 +1,9 @@
 //! Layer facts kept between runs. The key is the layer's DiffID and the version of everything that made the
 //! facts; a file gets its name when it is whole, so many processes can share a directory.
 //!
-//! A cache is a promise by whoever writes to its directory: facts of an unpacked layer are as true as the
-//! disk they came from. Nodes that do not trust each other use different directories.
+//! What is kept is believed of every node, so it is what was verified: facts read from a blob that is what its digest and
+//! the layer's DiffID say. A layer that only lies unpacked on one node is as true as that node's disk, which nothing
+//! vouches for; its facts are kept, and believed, by who asks for it only. Whoever writes to the directory is believed.
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,8 @@ use crate::{
 pub struct Cache {
     dir: PathBuf,
     version: String,
+    /// Whether facts of unpacked layers are kept, and believed.
+    unpacked: bool,
 }
 
 impl Cache {
@@ -36,7 +39,14 @@ impl Cache {
             hash.update(extractor.version().to_le_bytes());
         }
         let version = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { dir: dir.to_owned(), version }
+        Self { dir: dir.to_owned(), version, unpacked: false }
+    }
+
+    /// The same directory, with facts of layers that lie unpacked only: what one damaged node lacks is then believed
+    /// of all.
+    #[must_use]
+    pub fn with_unpacked(self, unpacked: bool) -> Self {
+        Self { unpacked, ..self }
     }
 
     /// Makes the directory, and a file in it: a cache that cannot be written is a mistake of the caller's.
@@ -46,7 +56,7 @@ impl Cache {
         tempfile::tempfile_in(&self.dir).map(drop)
     }
 
-    /// The facts of a layer, `None` if they are not here or not whole.
+    /// The facts of a layer, `None` if they are not here, not whole, or not to be believed.
     pub fn load(&self, diff_id: &Digest) -> Option<LayerFacts> {
         let source = block::open(&self.path(diff_id)).ok()?;
         if source.size() > limits::CACHE_ENTRY_BYTES {
@@ -58,12 +68,20 @@ impl Cache {
             return None;
         }
         let json = zstd::bulk::decompress(&packed, num::to_usize(capacity)).ok()?;
-        serde_json::from_slice(&json).ok()
+        serde_json::from_slice(&json).ok().filter(|facts| self.believes(facts))
     }
 
-    /// Keeps the facts of a layer.
+    /// Whether facts are those of a layer wherever it lies, and all of them.
+    fn believes(&self, facts: &LayerFacts) -> bool {
+        (facts.from_blob || self.unpacked) && facts.gaps.is_empty()
+    }
+
+    /// Keeps the facts of a layer that was examined whole, if they are to be believed of every node.
     #[expect(clippy::disallowed_methods, reason = "the door to the cache that the caller named")]
     pub fn store(&self, diff_id: &Digest, facts: &LayerFacts) -> std::io::Result<()> {
+        if !self.believes(facts) {
+            return Ok(());
+        }
         let path = self.path(diff_id);
         let dir = path.parent().unwrap_or(&self.dir);
         std::fs::create_dir_all(dir)?;
@@ -88,11 +106,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_only_lay_unpacked_is_kept_and_believed_by_who_asks_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let verified = Cache::new(dir.path());
+        let all = verified.clone().with_unpacked(true);
+        let diff_id: Digest = format!("sha256:{:064x}", 7).parse().unwrap();
+        let facts = |entries, from_blob| LayerFacts { entries, from_blob, ..LayerFacts::default() };
+        let known = |cache: &Cache| cache.load(&diff_id).map(|facts| facts.entries);
+        verified.store(&diff_id, &facts(1, false)).unwrap();
+        assert_eq!((known(&verified), known(&all)), (None, None));
+        all.store(&diff_id, &facts(2, false)).unwrap();
+        assert_eq!((known(&verified), known(&all)), (None, Some(2)));
+        verified.store(&diff_id, &facts(3, true)).unwrap();
+        assert_eq!((known(&verified), known(&all)), (Some(3), Some(3)));
+        let gap = crate::Gap::new(crate::gap::Code::Truncated, crate::gap::Scope::Layer, "", "", "");
+        all.store(&diff_id, &LayerFacts { gaps: vec![gap], ..facts(4, true) }).unwrap();
+        assert_eq!(known(&all), Some(3));
+    }
+
+    #[test]
     fn many_share_a_directory_and_what_is_not_whole_is_not_there() {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::new(dir.path());
         let diff_id: Digest = format!("sha256:{:064x}", 7).parse().unwrap();
-        let facts = LayerFacts { entries: 5, ..LayerFacts::default() };
+        let facts = LayerFacts { entries: 5, from_blob: true, ..LayerFacts::default() };
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {

@@ -423,6 +423,47 @@ mod tests {
     }
 
     #[test]
+    fn what_one_node_lacks_is_not_believed_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = |files: &[&str], blob: Option<Blob>| {
+            let mut tree = Tree::default();
+            files.iter().for_each(|path| tree.file(path, "{\"name\": \"a\", \"version\": \"1.0.0\"}"));
+            let snapshot = (!files.is_empty()).then(|| Root::new(tree.build()).top());
+            let mut store = store_with(snapshot, blob);
+            let tar = Digest::of(&[0; 1024]);
+            let layer = LayerRef { diff_id: tar.clone(), chain_id: tar, blob: None };
+            store.contents.images[0].layers = vec![layer];
+            store
+        };
+        let seen = |store: OpenStore, cache: Cache| {
+            let stores = [store];
+            let copies = Copies::new(&stores, Sameness::Attributes);
+            let layers = Layers::analyze(stores[0].contents.images.iter(), &copies, Some(&cache), &Silent);
+            let layer = layers.all().next().unwrap();
+            (layer.facts.files.len(), layer.cached)
+        };
+        let blob = |bytes: Vec<u8>| Blob {
+            digest: Digest::of(&[0; 1024]),
+            media_type: String::new(),
+            bytes: Arc::new(crate::block::Memory::new(bytes)),
+        };
+        const FILES: [&str; 2] = ["a/node_modules/a/package.json", "b/node_modules/a/package.json"];
+        let (damaged, whole) = (&FILES[..1], &FILES[..]);
+        let cache = Cache::new(dir.path());
+        assert_eq!(seen(node(damaged, None), cache.clone()), (1, false));
+        assert_eq!(seen(node(whole, None), cache.clone()), (2, false));
+        // Bytes that are not what their digest says are not kept, and those that are go for all.
+        assert_eq!(seen(node(&[], Some(blob(vec![0; 2048]))), cache.clone()), (0, false));
+        assert_eq!(seen(node(&[], Some(blob(vec![0; 1024]))), cache.clone()), (0, false));
+        assert_eq!(seen(node(whole, None), cache), (0, true));
+        // Of who asks for it, the first node is believed.
+        let dir = tempfile::tempdir().unwrap();
+        let all = Cache::new(dir.path()).with_unpacked(true);
+        assert_eq!(seen(node(damaged, None), all.clone()), (1, false));
+        assert_eq!(seen(node(whole, None), all), (1, true));
+    }
+
+    #[test]
     fn a_blob_that_is_said_to_be_several_layers_is_the_one_that_it_is() {
         let bytes: crate::block::Source = Arc::new(crate::block::Memory::new(vec![0; 1024]));
         let (real, other) = (Digest::of(&[0; 1024]), Digest::of(b"other"));

@@ -39,6 +39,8 @@ pub struct Options {
     pub no_node: bool,
     /// Where facts of layers are kept between runs.
     pub cache: Option<PathBuf>,
+    /// Whether facts of layers that lie unpacked only, which nothing verifies, are kept there and believed.
+    pub cache_unpacked: bool,
     /// Without figures that differ between runs.
     pub reproducible: bool,
     /// What the caller knows of the node.
@@ -96,7 +98,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     report.verdict.looked_for = PackageKind::ALL.to_vec();
     let skipped = report.verdict.status != Status::Complete;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
-    let cache = options.cache.as_deref().map(Cache::new);
+    let cache = options.cache.as_deref().map(|dir| Cache::new(dir).with_unpacked(options.cache_unpacked));
     let copies = Copies::new(&node.stores, Sameness::Attributes);
     // The node's own files are one more tree beside the layers.
     let (layers, own) = rayon::join(

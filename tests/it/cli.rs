@@ -123,7 +123,9 @@ fn reports_of_every_kind_validate_against_the_schemas_that_are_printed() {
 
 #[test]
 fn secrets_of_urls_are_told_nowhere() {
-    const DISK: &str = "disk-fixtures/demo/node.qcow2";
+    const DISK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/disk-fixtures/demo/node.qcow2");
+    const FEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/disk-fixtures/feeds");
+    const DATABASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/disk-fixtures/demo/advisories.db");
     // The second one has no server to wait for.
     const URLS: [&str; 2] =
         ["https://me:PASS word'@[h/x//y?sig=SIGNATURE", "HTTP://me:PASSWORD@[h/x,y?a=b&sig=SIGNATURE#z"];
@@ -152,7 +154,7 @@ fn secrets_of_urls_are_told_nowhere() {
         (&["export", DISK, "--image", "registry.example/legacy/alma:9"], &["--output", "-o", "--threads"]),
         (&["match"], &["--db", "-f"]),
         (&["db", "build"], &["--feeds", "--only", "-o"]),
-        (&["db", "build", "--feeds", "disk-fixtures/feeds"], &["--output", "--only"]),
+        (&["db", "build", "--feeds", FEEDS], &["--output", "--only"]),
     ];
     let words: [&[&str]; 24] = [
         &[],
@@ -215,7 +217,7 @@ fn secrets_of_urls_are_told_nowhere() {
         "ONLY",
     ];
     let commands: [&[&str]; 16] = [
-        &["scan", DISK, "--db", "disk-fixtures/demo/advisories.db", "-f", "json"],
+        &["scan", DISK, "--db", DATABASE, "-f", "json"],
         &["inspect", DISK],
         &["ls", DISK, "/etc"],
         &["stat", DISK, "/etc"],
@@ -236,9 +238,9 @@ fn secrets_of_urls_are_told_nowhere() {
     let mut count = 0;
     let dir = tempfile::tempdir().unwrap();
     let mut check = |command: &mut Command, what: String| {
-        // Where a URL that is taken for a path cannot be written.
-        let cache = dir.path();
-        let done = command.env("HOME", cache).stderr(Stdio::piped()).stdout(Stdio::piped()).output().unwrap();
+        // Where a URL that is taken for a path may be written.
+        command.current_dir(dir.path()).env("HOME", dir.path());
+        let done = command.stderr(Stdio::piped()).stdout(Stdio::piped()).output().unwrap();
         let text = [done.stdout, done.stderr].concat();
         let text = String::from_utf8_lossy(&text);
         count += 1;
@@ -266,5 +268,8 @@ fn secrets_of_urls_are_told_nowhere() {
             }
         }
     }
+    let written: Vec<_> =
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(written.is_empty(), "{written:?}");
     assert!(count > 1000 && told.is_empty(), "{count} {}", told.join("\n"));
 }

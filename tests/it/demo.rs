@@ -207,7 +207,12 @@ fn the_report_is_the_same_whatever_the_number_of_threads() {
 #[test]
 fn a_cache_changes_nothing_but_the_work() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { cache: Some(dir.path().to_owned()), reproducible: false, ..options() };
+    let options = Options {
+        cache: Some(dir.path().to_owned()),
+        cache_unpacked: true,
+        reproducible: false,
+        ..options()
+    };
     let run = || {
         let mut report = scan::scan(&options, &scan::Silent).unwrap();
         let cached = report.stats.layers_cached.take().unwrap();
