@@ -69,6 +69,7 @@ codes! {
     RuntimeStateUnreadable "runtime-state-unreadable" "A container runtime's metadata could not be read."
     JournalNotReplayed "journal-not-replayed" "The file system's journal could not be replayed; recent changes may be missing."
     DirtyImage "dirty-image" "The disk image was not closed cleanly; it was read as it is."
+    NoSuchImage "no-such-image" "A pattern by which the caller chose images fits none."
     AnalyzerFailed "analyzer-failed" "A defect of icecore: an analyzer failed."
 }
 

@@ -173,9 +173,10 @@ pub(crate) struct ScanArgs {
     /// Only the inventory, no vulnerabilities
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NO_VULNERABILITIES")]
     pub(crate) no_vulnerabilities: bool,
-    /// Only images whose name or digest fits this pattern (`*` and `?`)
-    #[arg(long, value_name = "GLOB", env = "ICECORE_IMAGES")]
-    pub(crate) images: Option<String>,
+    /// Only images whose name or digest fits this pattern (`*` and `?`; `registry.example/*`); repeatable, in the variable
+    /// one a line. A pattern that fits no image makes the report partial
+    #[arg(long, value_name = "GLOB", value_delimiter = '\n', env = "ICECORE_IMAGES")]
+    pub(crate) images: Vec<String>,
     /// What is known of the node from its cloud's API (JSON): decides a skip before a byte is read
     #[arg(long, value_name = "FILE", env = "ICECORE_NODE_FACTS")]
     pub(crate) node_facts: Option<PathBuf>,

@@ -9,6 +9,7 @@ use std::{
 
 use icecore::{
     block,
+    gap::Code,
     layer::Cache,
     node::{Bounds, NodeFacts},
     report::{self, Filter, Report},
@@ -63,6 +64,9 @@ fn scan_here(args: &ScanArgs) -> Done {
     let scanned = library::scan(&options, &bar);
     bar.finish();
     let mut report = scanned?;
+    for gap in report.gaps.iter().filter(|gap| gap.code == Code::NoSuchImage) {
+        output::tell_line(&format!("--images {:?}: {}", gap.subject, gap.detail));
+    }
     let gate = args.fail_on.is_some_and(|limit| report.trips(limit));
     let fixed_only = args.ignore_unfixed;
     report.keep_findings(&Filter { severities: args.severity.clone(), fixed_only });

@@ -40,15 +40,31 @@ pub(super) struct Folded<'a> {
     pub(super) inventory: Inventory,
 }
 
-/// Every image whose name or digest fits the pattern, once: two stores may hold the same one.
-pub(super) fn choose<'a>(stores: &'a [OpenStore], pattern: Option<&str>) -> Vec<&'a Image> {
+/// Every image whose name or digest fits one of the patterns (or, without any, every image), once: two stores may hold the
+/// same one.
+pub(super) fn choose<'a>(stores: &'a [OpenStore], patterns: &[String]) -> Vec<&'a Image> {
     let mut chosen: BTreeMap<&Digest, &Image> = BTreeMap::new();
     for image in stores.iter().flat_map(|store| &store.contents.images) {
-        if pattern.is_none_or(|pattern| fits(image, pattern)) {
+        if patterns.is_empty() || patterns.iter().any(|pattern| fits(image, pattern)) {
             chosen.entry(&image.id).or_insert(image);
         }
     }
     chosen.into_values().collect()
+}
+
+/// The patterns that fit no image: who gave one with a slip of the pen is not told that all is well.
+pub(super) fn unfit(stores: &[OpenStore], patterns: &[String]) -> Vec<Gap> {
+    let images = stores.iter().flat_map(|store| &store.contents.images);
+    let unfit = patterns.iter().filter(|pattern| !images.clone().any(|image| fits(image, pattern)));
+    let gap = |pattern: &String| {
+        let detail = match images.clone().count() {
+            0 => "no image fits this pattern, as there is none".to_owned(),
+            count => format!("none of {count} images has a name or digest that fits this pattern"),
+        };
+        let effect = "what it was to choose is not in the report";
+        Gap::new(Code::NoSuchImage, Scope::Image, pattern, detail, effect)
+    };
+    unfit.map(gap).collect()
 }
 
 /// Whether an image has a name or digest that fits a pattern with `*` and `?`.

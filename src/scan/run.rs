@@ -31,8 +31,9 @@ use crate::{
 pub struct Options {
     /// The disks.
     pub inputs: Inputs,
-    /// Only images whose name or digest fits this pattern.
-    pub images: Option<String>,
+    /// Only images whose name or digest fits one of these patterns; all if there is none. A pattern that fits no image is
+    /// a gap.
+    pub images: Vec<String>,
     /// Without containers' changes.
     pub no_containers: bool,
     /// Without the node's own packages.
@@ -97,7 +98,10 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     let mut report = inspected(&node, options.bounds);
     report.verdict.looked_for = PackageKind::ALL.to_vec();
     let skipped = report.verdict.status != Status::Complete;
-    let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, options.images.as_deref()) };
+    let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, &options.images) };
+    if !skipped {
+        report.gaps.extend(images::unfit(&node.stores, &options.images));
+    }
     let cache = options.cache.as_deref().map(|dir| Cache::new(dir).with_unpacked(options.cache_unpacked));
     let copies = Copies::new(&node.stores, Sameness::Attributes);
     // The node's own files are one more tree beside the layers.
@@ -115,7 +119,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     let mut examined = Vec::new();
     if !options.no_containers && !skipped {
         let ids: BTreeSet<_> = chosen.iter().map(|image| &image.id).collect();
-        let only = options.images.as_ref().map(|_| &ids);
+        let only = (!options.images.is_empty()).then_some(&ids);
         examined = containers::examine(&node.stores, only, &layers, progress);
         for container in &mut examined {
             report.gaps.append(&mut container.gaps);
@@ -175,7 +179,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     let uses = images::Uses::new(&node.stores);
     let copies = Copies::new(&node.stores, Sameness::Attributes);
     let layers = Layers::none(&copies);
-    for image in images::choose(&node.stores, None) {
+    for image in images::choose(&node.stores, &[]) {
         let folded = images::Folded { image, inventory: Inventory::default() };
         let mut record = images::record(&folded, &layers, &uses);
         record.status = if image.gaps.is_empty() { Status::Complete } else { Status::Partial };
