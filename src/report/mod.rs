@@ -1,6 +1,7 @@
 //! The report: what was found and what could not be examined. Its types are its JSON, `icecore.report/1`;
 //! the formats are pure functions of it.
 
+mod columns;
 mod containers;
 mod diff;
 mod findings;

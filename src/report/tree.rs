@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Node, Style, Volume,
-    table::{bytes, clean, shorten},
+    columns::shorten,
+    table::{bytes, clean},
 };
 
 /// What a branch of the tree is.
