@@ -400,7 +400,7 @@ ostree_node fedora-coreos fedora 41.1 42.2
 ostree_disk; fs root.fs xfs 16M -L root; store tree/lib/containerd; fs var.fs ext4 4M; disk fcos-no-boot "root.fs|4|8300|root" "var.fs|5|8300|var"
 expect fcos-no-boot <<'X'
 { "disks": ["fcos-no-boot"], "exit": 3, "status": "partial", "os": "fedora",
-  "reasons": [["missing-disk", "gaps"]], "gaps": [["missing-disk", "disk0p4", "2 deployments"]],
+  "reasons": [["missing-disk", "volume disk0p4"]], "gaps": [["missing-disk", "disk0p4", "2 deployments"]],
   "mounts": [["/", "disk0p4"], ["/sysroot", "disk0p4"], ["/var", "disk0p4"]], "runtimes": [["containerd", "disk0p5", "/lib/containerd"]] }
 X
 
@@ -488,7 +488,7 @@ zpool create -f -m none tank "$work/zfs.img"; zpool export tank; kill "$daemon";
 truncate -s 8M drbd.img; loop=$(losetup -f --show drbd.img); echo yes | drbdmeta --force 0 v09 "$loop" internal create-md 1 > drbd.log 2>&1; losetup -d "$loop"
 store tree; fs data.fs ext4 4M; dd if=data.fs of=drbd.img conv=notrunc,sparse status=none; whole drbd drbd.img
 expect drbd <<'X'
-{ "disks": ["drbd"], "exit": 3, "status": "partial", "reasons": [["unsupported-volume", "gaps"]],
+{ "disks": ["drbd"], "exit": 3, "status": "partial", "reasons": [["unsupported-volume", "volume "]],
   "gaps": [["unsupported-volume", "disk0", "DRBD"]], "runtimes": [["containerd", "disk0", "/"]] }
 X
 # --- an internal snapshot, with another name of the host in it than now ----------------------------------------------------------------

@@ -95,6 +95,22 @@ pub enum Scope {
     Database,
 }
 
+impl Scope {
+    /// The word for it, as reports spell it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Volume => "volume",
+            Self::Runtime => "runtime",
+            Self::Image => "image",
+            Self::Layer => "layer",
+            Self::Container => "container",
+            Self::File => "file",
+            Self::Database => "database",
+        }
+    }
+}
+
 /// Something that was not examined, and what that means for the report.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {

@@ -255,13 +255,14 @@ pub(crate) struct WhereArgs {
     /// A volume, by the id that `inspect` prints [env: ICECORE_VOLUME]
     #[arg(long, value_name = "ID")]
     volume: Option<String>,
-    /// A reconstructed image [env: ICECORE_IMAGE]
+    /// A reconstructed image, by a name or the beginning of a digest [env: ICECORE_IMAGE]
     #[arg(long, value_name = "REF|DIGEST")]
     image: Option<String>,
     /// A layer [env: ICECORE_LAYER]
     #[arg(long, value_name = "DIGEST")]
     layer: Option<String>,
-    /// A container's view: its image with its changes [env: ICECORE_CONTAINER]
+    /// A container's view: its image with its changes, by its name (in a pod also `NAMESPACE/POD/NAME`) or the beginning of
+    /// its id [env: ICECORE_CONTAINER]
     #[arg(long, value_name = "ID")]
     container: Option<String>,
 }
@@ -448,7 +449,7 @@ pub(crate) struct CompareArgs {
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) disks: DiskArgs,
-    /// The image
+    /// The image, by a name or the beginning of a digest
     #[arg(long, value_name = "REF|DIGEST", env = "ICECORE_IMAGE")]
     pub(crate) image: String,
     #[command(flatten)]
@@ -462,7 +463,7 @@ pub(crate) struct ExportArgs {
 pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) disks: DiskArgs,
-    /// The container, by its name or the beginning of its id
+    /// The container, by its name (in a pod also `NAMESPACE/POD/NAME`) or the beginning of its id
     #[arg(long, value_name = "ID", env = "ICECORE_CONTAINER")]
     pub(crate) container: String,
     /// One JSON document

@@ -38,14 +38,14 @@ pub(crate) fn tell(stats: &report::Stats) {
     let read =
         stats.bytes_read.map(|bytes| format!("{bytes} bytes read in {} reads, ", stats.reads.unwrap_or(0)));
     let line = format!(
-        "{}{} names seen, {} files opened, {} layers, {} images, {} packages, {} findings",
+        "{}{} names seen, {} files opened, {} layers, {} images{}{}",
         read.unwrap_or_default(),
         stats.files_seen,
         stats.files_opened,
         stats.layers,
         stats.images,
-        stats.packages,
-        stats.findings
+        stats.packages.map(|packages| format!(", {packages} packages")).unwrap_or_default(),
+        stats.findings.map(|findings| format!(", {findings} findings")).unwrap_or_default(),
     );
     tell_line(&line);
 }

@@ -63,14 +63,14 @@ pub struct Container {
     pub unit: Option<String>,
     /// What it changed, `None` if its writable layer could not be read.
     pub changes: Option<Changes>,
-    /// Packages that it has and its image lacks.
-    pub packages_added: Vec<Package>,
+    /// Packages that it has and its image lacks; `None` of an inspection, here and in the next two.
+    pub packages_added: Option<Vec<Package>>,
     /// Packages that its image has and it lacks.
-    pub packages_removed: Vec<Package>,
+    pub packages_removed: Option<Vec<Package>>,
     /// Packages that both have, in other versions: they are among the added and the removed, too.
-    pub packages_changed: Vec<PackageChange>,
-    /// Findings of the added packages.
-    pub findings: Vec<Finding>,
+    pub packages_changed: Option<Vec<PackageChange>>,
+    /// Findings of the added packages; `None` if they were not matched.
+    pub findings: Option<Vec<Finding>>,
 }
 
 /// A directory or file of the node, or a volume, that a container sees.

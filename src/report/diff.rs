@@ -17,13 +17,13 @@ pub fn diff(container: &Container, to: &mut dyn Write) -> io::Result<()> {
         let flags = if flags.is_empty() { String::new() } else { format!("  [{}]", flags.join(", ")) };
         writeln!(to, "{letter} {}{flags}", clean(&change.path))?;
     }
-    let changed = &container.packages_changed;
+    let changed = container.packages_changed.as_deref().unwrap_or_default();
     for change in changed {
         let (name, from, to_version) = (clean(&change.name), clean(&change.from), clean(&change.to));
         writeln!(to, "~ {} {name} {from} -> {to_version}", change.kind.text())?;
     }
     for (sign, packages) in [('+', &container.packages_added), ('-', &container.packages_removed)] {
-        for package in packages {
+        for package in packages.iter().flatten() {
             let told = changed.iter().any(|change| {
                 let version = if sign == '+' { &change.to } else { &change.from };
                 (change.kind, &change.name, version) == (package.kind, &package.name, &package.version)

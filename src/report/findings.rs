@@ -33,14 +33,13 @@ impl Filter {
 impl Report {
     /// All findings.
     pub fn findings(&self) -> impl Iterator<Item = (Place<'_>, &Finding)> {
-        let images = self
-            .images
-            .iter()
-            .flat_map(|image| image.findings.iter().map(|finding| (Place::Image(&image.id), finding)));
-        let containers = self.containers.iter().flat_map(|container| {
-            container.findings.iter().map(|finding| (Place::Container(&container.id), finding))
+        let images = self.images.iter().flat_map(|image| {
+            image.findings.iter().flatten().map(|finding| (Place::Image(&image.id), finding))
         });
-        let node = self.node.findings.iter().map(|finding| (Place::Node, finding));
+        let containers = self.containers.iter().flat_map(|container| {
+            container.findings.iter().flatten().map(|finding| (Place::Container(&container.id), finding))
+        });
+        let node = self.node.findings.iter().flatten().map(|finding| (Place::Node, finding));
         images.chain(containers).chain(node)
     }
 
@@ -51,9 +50,12 @@ impl Report {
 
     /// Leaves out the findings that nobody wants to see.
     pub fn keep_findings(&mut self, filter: &Filter) {
-        self.images.iter_mut().for_each(|image| image.findings.retain(|finding| filter.wants(finding)));
-        self.containers.iter_mut().for_each(|container| container.findings.retain(|f| filter.wants(f)));
-        self.node.findings.retain(|finding| filter.wants(finding));
-        self.stats.findings = num::to_u64(self.findings().count());
+        let images = self.images.iter_mut().map(|image| &mut image.findings);
+        let containers = self.containers.iter_mut().map(|container| &mut container.findings);
+        for findings in images.chain(containers).chain([&mut self.node.findings]).flatten() {
+            findings.retain(|finding| filter.wants(finding));
+        }
+        let left = num::to_u64(self.findings().count());
+        self.stats.findings = self.stats.findings.map(|_| left);
     }
 }

@@ -24,13 +24,13 @@ pub struct Record<'a> {
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Body<'a> {
-    /// The machine, without its packages and findings.
+    /// The machine. Its packages and findings, and those of images and containers, are records of their own.
     Node { node: &'a Node },
-    /// An image, without its layers, packages and findings.
+    /// An image, whose layers are records of their own, too.
     Image { image: &'a Image },
     /// A layer of an image.
     Layer { image: &'a str, position: usize, layer: &'a Layer },
-    /// A container, without its packages and findings.
+    /// A container.
     Container { container: &'a Container },
     /// A pod.
     Pod { pod: &'a Pod },
@@ -81,48 +81,55 @@ pub fn match_record(package: &str, findings: &[Finding], gaps: &[Gap], to: &mut 
     write(Body::Match { package, findings, gaps }, to)
 }
 
+/// A list whose elements are records of their own; one that nobody looked for stays none.
+fn emptied<T>(list: &Option<Vec<T>>) -> Option<Vec<T>> {
+    list.as_ref().map(|_| Vec::new())
+}
+
 /// Writes a report as records, in a fixed order.
 pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let mut line = |body: Body<'_>| write(body, to);
-    let node = Node { packages: Vec::new(), findings: Vec::new(), ..report.node.clone() };
+    let Node { packages, findings, .. } = &report.node;
+    let node = Node { packages: emptied(packages), findings: emptied(findings), ..report.node.clone() };
     line(Body::Node { node: &node })?;
-    for package in &report.node.packages {
+    for package in report.node.packages.iter().flatten() {
         line(Body::Package { image: None, container: None, removed: None, package })?;
     }
-    for finding in &report.node.findings {
+    for finding in report.node.findings.iter().flatten() {
         line(Body::Finding { image: None, container: None, finding })?;
     }
     for image in &report.images {
         let id = Some(image.id.as_str());
-        let bare = Image { layers: Vec::new(), packages: Vec::new(), findings: Vec::new(), ..image.clone() };
+        let (packages, findings) = (emptied(&image.packages), emptied(&image.findings));
+        let bare = Image { layers: Vec::new(), packages, findings, ..image.clone() };
         line(Body::Image { image: &bare })?;
         for (position, layer) in image.layers.iter().enumerate() {
             line(Body::Layer { image: &image.id, position, layer })?;
         }
-        for package in &image.packages {
+        for package in image.packages.iter().flatten() {
             line(Body::Package { image: id, container: None, removed: None, package })?;
         }
-        for finding in &image.findings {
+        for finding in image.findings.iter().flatten() {
             line(Body::Finding { image: id, container: None, finding })?;
         }
     }
     for container in &report.containers {
         let id = Some(container.id.as_str());
         let bare = Container {
-            packages_added: Vec::new(),
-            packages_removed: Vec::new(),
-            findings: Vec::new(),
+            packages_added: emptied(&container.packages_added),
+            packages_removed: emptied(&container.packages_removed),
+            findings: emptied(&container.findings),
             ..container.clone()
         };
         line(Body::Container { container: &bare })?;
         for (removed, packages) in
             [(None, &container.packages_added), (Some(true), &container.packages_removed)]
         {
-            for package in packages {
+            for package in packages.iter().flatten() {
                 line(Body::Package { image: None, container: id, removed, package })?;
             }
         }
-        for finding in &container.findings {
+        for finding in container.findings.iter().flatten() {
             line(Body::Finding { image: None, container: id, finding })?;
         }
     }

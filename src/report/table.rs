@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Finding, Image, Node, Place, Report, Role, Status,
+    Container, Finding, Image, LayerSource, Node, Place, Report, Role, Status,
     columns::{Room, columns},
     json::steers,
 };
@@ -50,9 +50,10 @@ fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> 
         Status::Failed => "31",
     };
     let kinds: Vec<&str> = report.verdict.looked_for.iter().map(|kind| kind.text()).collect();
-    let of = match kinds.is_empty() {
-        true => String::new(),
-        false => format!(" · looked for {}", kinds.join(", ")),
+    let of = match (kinds.as_slice(), status) {
+        ([], Status::Complete | Status::Partial) => " · packages were not looked for".to_owned(),
+        ([], _) => String::new(),
+        (kinds, _) => format!(" · looked for {}", kinds.join(", ")),
     };
     writeln!(to, "verdict  {}{of}", style.paint(code, status.text()))?;
     for reason in &report.verdict.reasons {
@@ -73,13 +74,15 @@ fn node(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let os =
         os.map_or("no operating system".to_owned(), |os| os.name.clone().unwrap_or_else(|| os.id.clone()));
     let name = node.hostname.as_deref().unwrap_or("-");
-    let [critical, high] = [Severity::Critical, Severity::High].map(|s| distinct(&node.findings, &[s]));
+    let packages = node.packages.as_ref().map(|packages| format!(" · {} packages", packages.len()));
+    let [critical, high] =
+        [Severity::Critical, Severity::High].map(|s| distinct(&node.findings, &[s]).unwrap_or(0));
     let bad = if critical == 0 && high == 0 {
         String::new()
     } else {
         format!(" · {critical} critical, {high} high")
     };
-    writeln!(to, "node     {} · {} · {} packages{bad}", clean(name), clean(&os), node.packages.len())?;
+    writeln!(to, "node     {} · {}{}{bad}", clean(name), clean(&os), packages.unwrap_or_default())?;
     if node.tree.is_empty() {
         disks(node, to)?;
     } else {
@@ -90,6 +93,9 @@ fn node(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
         let unread =
             if runtime.status == Status::Failed { style.paint("33", " (not read)") } else { String::new() };
         writeln!(to, "runtime  {} {}{on}{unread}", runtime.name, clean(&runtime.path))?;
+    }
+    for archive in &node.image_archives {
+        writeln!(to, "archive  {} · {} · not read", clean(&archive.path), bytes(archive.size))?;
     }
     Ok(())
 }
@@ -119,45 +125,80 @@ fn disks(node: &Node, to: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// An image's name, what it is, and what was found in it; of an inspection, which looked for nothing in it, of what it is made.
 fn images(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     if report.images.is_empty() {
         return Ok(());
+    }
+    writeln!(to)?;
+    if is_inspection(report) {
+        let header = ["IMAGE", "ID", "PLATFORM", "LAYERS", "USED", "STATUS"].map(str::to_owned);
+        let mut rows: Vec<[String; 6]> = report.images.iter().map(inspected).collect();
+        rows.sort();
+        return columns(&header, &rows, Room { elastic: &[0, 1], spare: &[2, 3, 4, 1] }, style, to);
     }
     let mut rows: Vec<[String; 9]> = report.images.iter().map(row).collect();
     rows.sort();
     let header =
         ["IMAGE", "OS", "PACKAGES", "CRIT", "HIGH", "MED", "LOW", "USED", "STATUS"].map(str::to_owned);
-    writeln!(to)?;
     columns(&header, &rows, Room { elastic: &[0, 1], spare: &[6, 5, 2, 7] }, style, to)
 }
 
+/// Whether packages were not looked for at all.
+fn is_inspection(report: &Report) -> bool {
+    report.verdict.looked_for.is_empty()
+}
+
+/// What was not examined is not none.
+const NOT_EXAMINED: &str = "-";
+
+fn inspected(image: &Image) -> [String; 6] {
+    let there = image.layers.iter().filter(|layer| layer.source != LayerSource::Missing).count();
+    let layers = match image.layers.len() {
+        all if all == there => all.to_string(),
+        all => format!("{there} of {all}"),
+    };
+    let platform = if image.platform.is_empty() { NOT_EXAMINED } else { &image.platform };
+    let status = image.status.map_or(NOT_EXAMINED, Status::text).to_owned();
+    [name(image), short(&image.id), clean(platform), layers, used(image), status]
+}
+
 fn row(image: &Image) -> [String; 9] {
-    let os = image.os.as_ref().map_or("-".to_owned(), |os| {
+    let os = image.os.as_ref().map_or(NOT_EXAMINED.to_owned(), |os| {
         os.version_id.as_ref().map_or_else(|| os.id.clone(), |version| format!("{} {version}", os.id))
     });
-    let used = match image.role {
-        Role::Sandbox => "sandbox".to_owned(),
-        _ if image.used_by.is_empty() => "-".to_owned(),
-        _ => image.used_by.len().to_string(),
+    let status = image.status.unwrap_or(Status::Failed);
+    let examined = status != Status::Failed;
+    let counted = |count: Option<usize>| {
+        count.filter(|_| examined).map_or(NOT_EXAMINED.to_owned(), |count| count.to_string())
     };
-    let count = |severities: &[Severity]| distinct(&image.findings, severities).to_string();
+    let count = |severities: &[Severity]| counted(distinct(&image.findings, severities));
     [
         name(image),
         clean(&os),
-        image.packages.len().to_string(),
+        counted(image.packages.as_ref().map(Vec::len)),
         count(&[Severity::Critical]),
         count(&[Severity::High]),
         count(&[Severity::Medium]),
         count(&[Severity::Low, Severity::Negligible, Severity::Unknown]),
-        used,
-        image.status.text().to_owned(),
+        used(image),
+        status.text().to_owned(),
     ]
 }
 
-/// Vulnerabilities among findings: one that several packages have counts once.
-fn distinct(findings: &[Finding], severities: &[Severity]) -> usize {
-    let open = findings.iter().filter(|f| f.is_open() && severities.contains(&f.severity));
-    open.map(|finding| finding.id.as_str()).collect::<BTreeSet<_>>().len()
+/// How many containers run it.
+fn used(image: &Image) -> String {
+    match image.role {
+        Role::Sandbox => "sandbox".to_owned(),
+        _ if image.used_by.is_empty() => "-".to_owned(),
+        _ => image.used_by.len().to_string(),
+    }
+}
+
+/// Vulnerabilities among findings, if packages were matched: one that several packages have counts once.
+fn distinct(findings: &Option<Vec<Finding>>, severities: &[Severity]) -> Option<usize> {
+    let open = findings.as_ref()?.iter().filter(|f| f.is_open() && severities.contains(&f.severity));
+    Some(open.map(|finding| finding.id.as_str()).collect::<BTreeSet<_>>().len())
 }
 
 /// What to mend first: known to be exploited, then likely to be, then severe; what can be mended before what
@@ -228,12 +269,20 @@ fn found_in(places: &BTreeSet<Place<'_>>) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The name that people use: one with a tag, else any, else the id.
+/// The name that people use: one with a tag, else any, else the id. Of a digest the beginning, by which an image can be named.
 fn name(image: &Image) -> String {
     let tagged = image.references.iter().find(|name| !name.contains('@'));
-    // Of an id the beginning, by which an image can be named.
-    let id = || image.id.get(..19).unwrap_or(&image.id);
-    clean(tagged.or(image.references.first()).map_or_else(id, String::as_str))
+    clean(&tagged.or(image.references.first()).map_or_else(|| short(&image.id), |name| short(name)))
+}
+
+/// A name or digest with the first 12 digits of the digest that it ends with.
+fn short(name: &str) -> String {
+    const DIGITS: usize = 12;
+    let (before, hex) = name.rsplit_once("sha256:").unwrap_or((name, ""));
+    match hex.get(..DIGITS) {
+        Some(beginning) if hex.len() > DIGITS => format!("{before}sha256:{beginning}…"),
+        _ => name.to_owned(),
+    }
 }
 
 fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
@@ -244,34 +293,60 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
         report.pods.iter().map(|pod| (pod.uid.as_str(), format!("{}/{}", pod.namespace, pod.name))).collect();
     let images: BTreeMap<&str, String> =
         report.images.iter().map(|image| (image.id.as_str(), name(image))).collect();
-    let mut rows: Vec<[String; 7]> = report
-        .containers
-        .iter()
-        .map(|container| {
-            let pod = container.pod.as_deref().and_then(|uid| pods.get(uid));
-            let name = pod.map_or_else(|| container.name.clone(), |pod| format!("{pod}/{}", container.name));
-            let changes = container.changes.as_ref().map_or("not read".to_owned(), |changes| {
-                format!("+{} ~{} -{}", changes.added, changes.modified, changes.deleted)
-            });
-            let image = images.get(container.image.as_str()).unwrap_or(&container.image);
-            let packages =
-                format!("+{} -{}", container.packages_added.len(), container.packages_removed.len());
-            let [critical, high] =
-                [Severity::Critical, Severity::High].map(|s| distinct(&container.findings, &[s]).to_string());
-            [clean(&name), clean(image), container.state.clone(), changes, packages, critical, high]
-        })
-        .collect();
-    rows.sort();
-    let header = ["CONTAINER", "IMAGE", "STATE", "FILES", "PACKAGES", "CRIT", "HIGH"].map(str::to_owned);
+    // What it is: its name, the beginning of its id, its image and state.
+    let known = |container: &Container| {
+        let pod = container.pod.as_deref().and_then(|uid| pods.get(uid));
+        let name = pod.map_or_else(|| container.name.clone(), |pod| format!("{pod}/{}", container.name));
+        let id: String = container.id.chars().take(12).collect();
+        let image = images.get(container.image.as_str()).cloned().unwrap_or_else(|| short(&container.image));
+        [clean(&name), clean(&id), clean(&image), container.state.clone()]
+    };
     writeln!(to)?;
-    columns(&header, &rows, Room { elastic: &[0, 1], spare: &[4, 3, 1, 2] }, style, to)
+    if is_inspection(report) {
+        let row = |container: &Container| {
+            let [name, id, image, state] = known(container);
+            let or_none = |text: Option<String>| text.map_or("-".to_owned(), |text| clean(&text));
+            let created = container.created.as_deref().and_then(|time| time.get(..19)).map(str::to_owned);
+            let exit = container.exit_code.map(|code| code.to_string());
+            [name, id, image, state, or_none(exit), or_none(created)]
+        };
+        let mut rows: Vec<[String; 6]> = report.containers.iter().map(row).collect();
+        rows.sort();
+        let header = ["CONTAINER", "ID", "IMAGE", "STATE", "EXIT", "CREATED"].map(str::to_owned);
+        return columns(&header, &rows, Room { elastic: &[0, 2], spare: &[5, 4, 2, 3] }, style, to);
+    }
+    let row = |container: &Container| {
+        let [name, id, image, state] = known(container);
+        let changes = container.changes.as_ref();
+        let files = changes.map_or("not read".to_owned(), |changes| {
+            format!("+{} ~{} -{}", changes.added, changes.modified, changes.deleted)
+        });
+        let of = |packages: &Option<Vec<_>>| packages.as_ref().map_or(0, Vec::len);
+        // Without what it changed nothing is known of its packages either.
+        let examined = |cell: String| changes.map_or(NOT_EXAMINED.to_owned(), |_| cell);
+        let packages = format!("+{} -{}", of(&container.packages_added), of(&container.packages_removed));
+        let [critical, high] = [Severity::Critical, Severity::High].map(|severity| {
+            let count = distinct(&container.findings, &[severity]);
+            examined(count.map_or(NOT_EXAMINED.to_owned(), |count| count.to_string()))
+        });
+        [name, id, image, state, files, examined(packages), critical, high]
+    };
+    let mut rows: Vec<[String; 8]> = report.containers.iter().map(row).collect();
+    rows.sort();
+    let header =
+        ["CONTAINER", "ID", "IMAGE", "STATE", "FILES", "PACKAGES", "CRIT", "HIGH"].map(str::to_owned);
+    columns(&header, &rows, Room { elastic: &[0, 2], spare: &[5, 4, 2, 1, 3] }, style, to)
 }
 
 fn gaps(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     if report.gaps.is_empty() {
         return Ok(());
     }
-    writeln!(to, "\n{}", style.paint("1", &format!("not examined: {} gaps", report.gaps.len())))?;
+    let count = match report.gaps.len() {
+        1 => "1 gap".to_owned(),
+        many => format!("{many} gaps"),
+    };
+    writeln!(to, "\n{}", style.paint("1", &format!("not examined: {count}")))?;
     for gap in report.gaps.iter().take(GAPS_SHOWN) {
         let path = gap.path.as_ref().map(|path| format!(" {}", clean(path))).unwrap_or_default();
         let code = style.paint("33", gap.code.text());

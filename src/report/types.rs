@@ -126,10 +126,10 @@ pub struct Node {
     /// read, as what of them was loaded is in the runtime.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub image_archives: Vec<ImageArchive>,
-    /// Its own packages.
-    pub packages: Vec<Package>,
-    /// Findings of its own packages.
-    pub findings: Vec<Finding>,
+    /// Its own packages; `None` if they were not looked for.
+    pub packages: Option<Vec<Package>>,
+    /// Findings of its own packages; `None` if they were not matched.
+    pub findings: Option<Vec<Finding>>,
 }
 
 /// An archive of images on a node.
@@ -256,15 +256,16 @@ pub struct Image {
     pub role: Role,
     /// Ids of the containers that run it.
     pub used_by: Vec<String>,
-    /// Whether everything of it was examined.
-    pub status: Status,
+    /// Whether everything of it was examined; `None` of an inspection, which examines no image, unless something of it is
+    /// known to be missing.
+    pub status: Option<Status>,
     /// Its distribution.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub os: Option<Os>,
-    /// Its packages.
-    pub packages: Vec<Package>,
-    /// Their findings.
-    pub findings: Vec<Finding>,
+    /// Its packages; `None` if they were not looked for.
+    pub packages: Option<Vec<Package>>,
+    /// Their findings; `None` if they were not matched.
+    pub findings: Option<Vec<Finding>>,
 }
 
 /// A build step.
@@ -301,13 +302,13 @@ pub struct Layer {
     /// The digest of the blob that was pulled.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub digest: Option<String>,
-    /// Where it was read from.
+    /// Where it was read from; of an inspection, where it would be.
     pub source: LayerSource,
     /// The blob's size in bytes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub size: Option<u64>,
-    /// Whether everything of it was examined.
-    pub status: Status,
+    /// Whether everything of it was examined; `None` of an inspection, unless it is missing.
+    pub status: Option<Status>,
 }
 
 /// A package.
@@ -383,8 +384,8 @@ pub struct Stats {
     pub layers_cached: Option<u64>,
     /// Images.
     pub images: u64,
-    /// Packages of all images, containers and the node.
-    pub packages: u64,
-    /// Findings of all images, containers and the node.
-    pub findings: u64,
+    /// Packages of all images, containers and the node; `None` if they were not looked for.
+    pub packages: Option<u64>,
+    /// Findings of all images, containers and the node; `None` if they were not matched.
+    pub findings: Option<u64>,
 }

@@ -93,10 +93,10 @@ pub(super) fn record(store: &OpenStore, container: &Container) -> report::Contai
         compose: compose.map(|Compose { project, service }| report::Compose { project, service }),
         unit: container.unit.clone(),
         changes: None,
-        packages_added: Vec::new(),
-        packages_removed: Vec::new(),
-        packages_changed: Vec::new(),
-        findings: Vec::new(),
+        packages_added: None,
+        packages_removed: None,
+        packages_changed: None,
+        findings: None,
     }
 }
 
@@ -126,7 +126,13 @@ pub(super) fn one(
     how: How,
 ) -> Examined {
     let image = container.image.as_ref().and_then(|id| image_of(stores, store, id));
-    let mut record = record(store, container);
+    // `changes` tells whether it could be read; the lists are of all containers that were examined.
+    let mut record = report::Container {
+        packages_added: Some(Vec::new()),
+        packages_removed: Some(Vec::new()),
+        packages_changed: Some(Vec::new()),
+        ..record(store, container)
+    };
     let mut examined = Examined { record: record.clone(), os: None, added: Vec::new(), gaps: Vec::new() };
     let effect = "what the container changed is not reported";
     let lost = |detail: String| {
@@ -175,9 +181,11 @@ pub(super) fn one(
     let layers = image.into_iter().flat_map(|image| &image.layers);
     let layers: Vec<String> = layers.map(|layer| layer.diff_id.to_string()).collect();
     let os = difference.os;
-    record.packages_added = convert::packages(&difference.added, os.as_ref(), &layers);
-    record.packages_removed = convert::packages(&difference.removed, os.as_ref(), &layers);
-    record.packages_changed = changed(&record.packages_removed, &record.packages_added);
+    let added = convert::packages(&difference.added, os.as_ref(), &layers);
+    let removed = convert::packages(&difference.removed, os.as_ref(), &layers);
+    record.packages_changed = Some(changed(&removed, &added));
+    record.packages_added = Some(added);
+    record.packages_removed = Some(removed);
     Examined { record, os, added: difference.added, ..examined }
 }
 

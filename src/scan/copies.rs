@@ -13,7 +13,7 @@ use crate::{
     gap::{Code, Scope},
     layer::{self, Sameness},
     limits,
-    report::{LayerSource, Status},
+    report::LayerSource,
     store::{Blob, LayerRef, LayerSources, Store, Unpacked},
 };
 
@@ -160,15 +160,15 @@ impl<'a> Copies<'a> {
     }
 
     /// Which source of a layer there is, before anything of it is read.
-    pub(super) fn found(&self, layer: &LayerRef) -> (LayerSource, Status) {
-        let mut found = (LayerSource::Missing, Status::Failed);
+    pub(super) fn found(&self, layer: &LayerRef) -> LayerSource {
+        let mut found = LayerSource::Missing;
         for copy in self.of(&self.key(layer)).0 {
             let sources = copy.sources();
             if sources.snapshot.is_some() {
-                return (LayerSource::Snapshot, Status::Complete);
+                return LayerSource::Snapshot;
             }
             if sources.blob.is_some() {
-                found = (LayerSource::Blob, Status::Complete);
+                found = LayerSource::Blob;
             }
         }
         found

@@ -31,7 +31,7 @@ pub fn diff(
         let added = (examined.os.as_ref(), examined.added.as_slice());
         let findings = Findings::new(database, [added].into_iter(), &Silent);
         let (found, missing) = findings.of(added.0, added.1, Scope::Container, &record.id);
-        record.findings = found;
+        record.findings = Some(found);
         gaps.extend(missing);
     }
     gaps.sort();

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{OpenStore, Progress, convert, layers::Layers};
 use crate::{
-    Digest, Gap,
+    Digest, Gap, block,
     gap::{Code, Scope},
     image::{self, Inventory},
     limits, num, report,
@@ -62,7 +62,7 @@ pub(super) fn unfit(stores: &[OpenStore], patterns: &[String]) -> Vec<Gap> {
             count => format!("none of {count} images has a name or digest that fits this pattern"),
         };
         let effect = "what it was to choose is not in the report";
-        Gap::new(Code::NoSuchImage, Scope::Image, pattern, detail, effect)
+        Gap::new(Code::NoSuchImage, Scope::Image, block::shown_word(pattern), detail, effect)
     };
     unfit.map(gap).collect()
 }
@@ -126,12 +126,12 @@ pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> r
                 source,
                 // Not every store knows it.
                 size: layer.blob.as_ref().map(|blob| blob.size).filter(|size| *size > 0),
-                status,
+                status: Some(status),
             }
         })
         .collect();
-    let nothing = rows.iter().all(|row| row.status == report::Status::Failed);
-    let whole = rows.iter().all(|row| row.status == report::Status::Complete)
+    let nothing = rows.iter().all(|row| row.status == Some(report::Status::Failed));
+    let whole = rows.iter().all(|row| row.status == Some(report::Status::Complete))
         && image.gaps.is_empty()
         && inventory.gaps.is_empty();
     let layers: Vec<String> = rows.iter().map(|row| row.diff_id.clone()).collect();
@@ -146,14 +146,14 @@ pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> r
         layers: rows,
         role: uses.role(image),
         used_by: uses.of(&image.id),
-        status: match () {
+        status: Some(match () {
             () if nothing => report::Status::Failed,
             () if whole => report::Status::Complete,
             () => report::Status::Partial,
-        },
+        }),
         os: inventory.os.clone(),
-        packages: convert::packages(&inventory.packages, inventory.os.as_ref(), &layers),
-        findings: Vec::new(),
+        packages: Some(convert::packages(&inventory.packages, inventory.os.as_ref(), &layers)),
+        findings: None,
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     layer::{self, Cache, Sameness},
     node::{self, Bounds, NodeFacts},
     num,
-    report::{self, Report, Stats, Status, Verdict},
+    report::{self, LayerSource, Report, Stats, Status, Verdict},
     vuln::Database,
 };
 
@@ -127,7 +127,9 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
         }
     }
     report.gaps.extend(own.gaps.iter().cloned());
-    report.node.packages = convert::packages(&own.packages, report.node.os.as_ref(), &[]);
+    let own_packages = convert::packages(&own.packages, report.node.os.as_ref(), &[]);
+    let looked_for = !options.no_node && node.machine.root.is_some();
+    report.node.packages = looked_for.then_some(own_packages);
     if let Some(database) = &options.database {
         let images = folded.iter().map(|f| (f.inventory.os.as_ref(), f.inventory.packages.as_slice()));
         let containers = examined.iter().map(|container| (container.os.as_ref(), container.added.as_slice()));
@@ -136,7 +138,8 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
         let findings = Findings::new(database, all.clone(), progress);
         assign(&mut report, &findings, all);
     }
-    report.stats = stats(&node, &report, &layers, own.seen, options.reproducible);
+    report.stats =
+        stats(&node, &report, &layers, own.seen, (options.database.is_some(), options.reproducible));
     finish(&mut report);
     // What has many parts takes a while to be freed.
     folded.into_par_iter().for_each(drop);
@@ -153,20 +156,20 @@ fn assign<'a>(
     let mut gaps = Vec::new();
     for (image, (os, packages)) in report.images.iter_mut().zip(inventories.by_ref()) {
         let (found, missing) = findings.of(os, packages, Scope::Image, &image.id);
-        image.findings = found;
-        if !missing.is_empty() && image.status == Status::Complete {
-            image.status = Status::Partial;
+        image.findings = Some(found);
+        if !missing.is_empty() && image.status == Some(Status::Complete) {
+            image.status = Some(Status::Partial);
         }
         gaps.extend(missing);
     }
     for (container, (os, packages)) in report.containers.iter_mut().zip(inventories.by_ref()) {
         let (found, missing) = findings.of(os, packages, Scope::Container, &container.id);
-        container.findings = found;
+        container.findings = Some(found);
         gaps.extend(missing);
     }
     if let Some((os, packages)) = inventories.next() {
         let (found, missing) = findings.of(os, packages, Scope::Volume, "node");
-        report.node.findings = found;
+        report.node.findings = report.node.packages.is_some().then_some(found);
         gaps.extend(missing);
     }
     report.gaps.extend(gaps);
@@ -182,11 +185,12 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     for image in images::choose(&node.stores, &[]) {
         let folded = images::Folded { image, inventory: Inventory::default() };
         let mut record = images::record(&folded, &layers, &uses);
-        record.status = if image.gaps.is_empty() { Status::Complete } else { Status::Partial };
+        (record.packages, record.status) = (None, (!image.gaps.is_empty()).then_some(Status::Partial));
         for (row, layer) in record.layers.iter_mut().zip(&image.layers) {
-            (row.source, row.status) = copies.found(layer);
-            if row.status != Status::Complete {
-                record.status = Status::Partial;
+            row.source = copies.found(layer);
+            row.status = (row.source == LayerSource::Missing).then_some(Status::Failed);
+            if row.status.is_some() {
+                record.status = Some(Status::Partial);
                 report.gaps.push(copies.gap(&layer.diff_id));
             }
         }
@@ -197,7 +201,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
         let containers = &store.contents.containers;
         report.containers.extend(containers.iter().map(|container| containers::record(store, container)));
     }
-    report.stats = stats(&node, &report, &layers, 0, true);
+    report.stats = stats(&node, &report, &layers, 0, (false, true));
     finish(&mut report);
     report.node.tree = report::tree(&report.node);
     Ok(report)
@@ -206,8 +210,8 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
 /// The parts of a report that opening the disks gives.
 fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
     let machine = &node.machine;
-    let mut reasons = reasons(node);
     let (image_archives, others) = machine.root.as_ref().map(others).unwrap_or_default();
+    let mut reasons = reasons(node);
     reasons.extend(bounds.reasons(node.disks.iter().map(|disk| (disk.name.as_str(), disk.size))));
     let mounts = machine.mounts.iter().map(|mount| report::Mount {
         path: mount.path.to_string(),
@@ -236,8 +240,8 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
             hostname: machine.hostname.clone(),
             runtimes: node.runtimes.clone(),
             image_archives,
-            packages: Vec::new(),
-            findings: Vec::new(),
+            packages: None,
+            findings: None,
         },
         images: Vec::new(),
         containers: Vec::new(),
@@ -307,10 +311,16 @@ fn stats(
     report: &Report,
     layers: &Layers<'_>,
     node_seen: u64,
-    reproducible: bool,
+    (matched, reproducible): (bool, bool),
 ) -> Stats {
-    let containers = report.containers.iter().map(|c| c.packages_added.len());
-    let packages: usize = report.images.iter().map(|image| image.packages.len()).chain(containers).sum();
+    let containers = report.containers.iter().map(|container| &container.packages_added);
+    let images = report.images.iter().map(|image| &image.packages);
+    let packages: usize = images
+        .chain(containers)
+        .chain([&report.node.packages])
+        .map(|list| list.iter().flatten().count())
+        .sum();
+    let looked_for = !report.verdict.looked_for.is_empty();
     let figure = |value: u64| (!reproducible).then_some(value);
     let sum = |of: fn(&layer::LayerFacts) -> u64| layers.all().map(|layer| of(&layer.facts)).sum::<u64>();
     Stats {
@@ -323,8 +333,8 @@ fn stats(
         layers: num::to_u64(layers.count(|_| true)),
         layers_cached: figure(num::to_u64(layers.count(|layer| layer.cached))),
         images: num::to_u64(report.images.len()),
-        packages: num::to_u64(packages.saturating_add(report.node.packages.len())),
-        findings: num::to_u64(report.findings().count()),
+        packages: looked_for.then(|| num::to_u64(packages)),
+        findings: matched.then(|| num::to_u64(report.findings().count())),
     }
 }
 
@@ -338,10 +348,49 @@ fn finish(report: &mut Report) {
     report.node.mounts.sort();
     if report.verdict.status == Status::Complete && !report.gaps.is_empty() {
         report.verdict.status = Status::Partial;
-        let codes: BTreeSet<Code> = report.gaps.iter().map(|gap| gap.code).collect();
-        report.verdict.reasons.extend(codes.into_iter().map(|code| {
-            let count = report.gaps.iter().filter(|gap| gap.code == code).count();
-            Reason { code, detail: format!("{count} gaps"), evidence: "gaps".to_owned() }
-        }));
+        report.verdict.reasons.extend(incomplete(&report.gaps));
+    }
+}
+
+/// A reason for each code of the gaps: what the first one tells, and how many more there are.
+fn incomplete(gaps: &[Gap]) -> Vec<Reason> {
+    let codes: BTreeSet<Code> = gaps.iter().map(|gap| gap.code).collect();
+    let reason = |code| {
+        let mut of_code = gaps.iter().filter(|gap| gap.code == code);
+        let first = of_code.next()?;
+        let more = match of_code.count() {
+            0 => String::new(),
+            1 => "; one more gap has this code".to_owned(),
+            more => format!("; {more} more gaps have this code"),
+        };
+        let path = first.path.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
+        let evidence = format!("{} {}{path}", first.scope.text(), first.subject);
+        Some(Reason { code, detail: format!("{}{more}", first.detail), evidence })
+    };
+    codes.into_iter().filter_map(reason).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_tells_what_is_missing() {
+        let gap = |code, subject: &str| Gap::new(code, Scope::Layer, subject, "it is short", "");
+        let gaps = [
+            gap(Code::Truncated, "a"),
+            gap(Code::Truncated, "b"),
+            gap(Code::ReadError, "c").at("/etc/x"),
+            gap(Code::Truncated, "d"),
+        ];
+        let told: Vec<_> = incomplete(&gaps).into_iter().map(|r| (r.code, r.detail, r.evidence)).collect();
+        let row = |code, detail: &str, evidence: &str| (code, detail.to_owned(), evidence.to_owned());
+        assert_eq!(
+            told,
+            [
+                row(Code::ReadError, "it is short", "layer c /etc/x"),
+                row(Code::Truncated, "it is short; 2 more gaps have this code", "layer a"),
+            ]
+        );
     }
 }

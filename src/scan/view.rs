@@ -223,7 +223,7 @@ pub(super) fn find_image<'a>(node: &'a OpenedNode, name: &str) -> Result<&'a Ima
     if let Some(found) = by_name {
         return Ok(found);
     }
-    // A short name or a pattern is good for one image only; two stores may hold the same one.
+    // A short name, a pattern or the beginning of a digest is good for one image only; two stores may hold the same one.
     let mut found: Vec<&Image> = all().filter(fits).collect();
     found.dedup_by(|a, b| a.id == b.id);
     match found.as_slice() {
@@ -241,19 +241,22 @@ fn familiar(name: &str) -> &str {
     hosts.iter().find_map(|host| name.strip_prefix(host)).unwrap_or(name)
 }
 
-/// Whether a name is the beginning of the image's id, or ends with a digest of one of its manifests.
+/// Whether a name is the beginning of a digest of the image (of its configuration, manifest or index) as tables show it,
+/// behind a repository only that the image has a name in.
 fn is_digest_of(image: &Image, name: &str) -> bool {
-    let hex = name.strip_prefix("sha256:").unwrap_or(name);
-    let is_beginning =
-        hex.len() >= 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()) && image.id.hex().starts_with(hex);
-    let digest = name.rsplit_once('@').and_then(|(repository, digest)| {
-        let repository = familiar(repository);
+    let (repository, digest) = name
+        .rsplit_once('@')
+        .map_or((None, name), |(repository, digest)| (Some(familiar(repository)), digest));
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest).trim_end_matches('…');
+    let is_hex = hex.len() >= 6 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    let in_repository = |repository| {
         let of = |reference: &String| {
             familiar(reference).strip_prefix(repository).is_some_and(|rest| rest.starts_with([':', '@']))
         };
-        image.references.iter().any(of).then(|| digest.parse::<Digest>().ok()).flatten()
-    });
-    is_beginning || digest.is_some_and(|digest| digest == image.id || image.manifests.contains(&digest))
+        image.references.iter().any(of)
+    };
+    let mut digests = image.manifests.iter().chain([&image.id]);
+    is_hex && repository.is_none_or(in_repository) && digests.any(|digest| digest.hex().starts_with(hex))
 }
 
 /// By the id, an unambiguous beginning of it, or a name that one container has, in a pod also `NAMESPACE/POD/NAME`.

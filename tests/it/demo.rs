@@ -69,7 +69,12 @@ fn every_image_has_the_packages_that_its_own_tools_list() {
         assert_eq!(layers, expected.layers);
         for kind in ["deb", "rpm", "pypi", "npm"] {
             let wanted: BTreeSet<_> = expected.packages.get(kind).into_iter().flatten().cloned().collect();
-            assert_eq!(names(&image.packages, kind), wanted, "{:?} {kind}", image.references);
+            assert_eq!(
+                names(image.packages.as_deref().unwrap(), kind),
+                wanted,
+                "{:?} {kind}",
+                image.references
+            );
         }
     }
 }
@@ -165,9 +170,12 @@ fn what_a_container_changed_is_told() {
     let web = report.containers.iter().find(|container| container.name == "app").unwrap();
     assert_eq!(web.state, "running");
     assert_eq!(web.changes.as_ref().unwrap().deleted, 1, "printf was removed");
-    assert_eq!(names(&web.packages_added, "pypi"), BTreeSet::from([("evil".to_owned(), "9.9".to_owned())]));
+    assert_eq!(
+        names(web.packages_added.as_deref().unwrap(), "pypi"),
+        BTreeSet::from([("evil".to_owned(), "9.9".to_owned())])
+    );
     let front = report.containers.iter().find(|container| container.name == "front").unwrap();
-    assert_eq!((front.state.as_str(), front.packages_added.len()), ("exited", 0));
+    assert_eq!((front.state.as_str(), front.packages_added.as_ref().map(Vec::len)), ("exited", Some(0)));
 }
 
 #[test]
@@ -177,12 +185,13 @@ fn findings_say_why_and_what_is_exploited() {
         .images
         .iter()
         .find(|image| image.references.contains(&"registry.example/legacy/alma:9".into()));
-    let looney = alma.unwrap().findings.iter().find(|finding| finding.id == "CVE-2023-4911").unwrap();
+    let looney =
+        alma.unwrap().findings.iter().flatten().find(|finding| finding.id == "CVE-2023-4911").unwrap();
     assert_eq!(looney.fixed_in, ["2.34-60.el9_2.7"]);
     assert!(looney.kev.is_some() && looney.epss.is_some());
     assert_eq!(looney.why[0].scheme, "rpm");
     assert!(looney.why[0].version.ends_with("2.34-28.el9_0"));
-    let npm = report.images.iter().flat_map(|image| &image.findings);
+    let npm = report.images.iter().flat_map(|image| image.findings.iter().flatten());
     assert!(npm.clone().any(|finding| finding.package == "pkg:npm/lodash@4.17.15"));
     assert!(!npm.clone().any(|f| f.package.starts_with("pkg:npm/minimist") && f.id.is_empty()));
 }
@@ -254,8 +263,12 @@ fn reports_and_records_validate_against_their_schemas() {
     }
     assert_eq!(records.last().unwrap()["kind"], "verdict");
     let packages = records.iter().filter(|record| record["kind"] == "package").count();
-    let removed = report.containers.iter().map(|container| container.packages_removed.len()).sum::<usize>();
-    assert_eq!(packages as u64, report.stats.packages + removed as u64);
+    let removed = report
+        .containers
+        .iter()
+        .map(|container| container.packages_removed.iter().flatten().count())
+        .sum::<usize>();
+    assert_eq!(packages as u64, report.stats.packages.unwrap() + removed as u64);
 }
 
 #[test]
@@ -275,7 +288,8 @@ fn files_whose_data_never_reached_the_disk_are_read_from_blobs() {
     let demo = scan_demo();
     let by_reference = |report: &Report| {
         let package = |package: &report::Package| (package.name.clone(), package.version.clone());
-        let packages = |image: &report::Image| image.packages.iter().map(package).collect::<Vec<_>>();
+        let packages =
+            |image: &report::Image| image.packages.iter().flatten().map(package).collect::<Vec<_>>();
         report.images.iter().map(|image| (image.references.clone(), packages(image))).collect::<BTreeSet<_>>()
     };
     assert_eq!(by_reference(&crash), by_reference(&demo));

@@ -145,6 +145,7 @@ fn images(disk: PathBuf) -> usize {
         let folded: BTreeSet<_> = image
             .packages
             .iter()
+            .flatten()
             .flat_map(|p| {
                 p.locations.iter().map(|at| rows(p.kind.text(), &p.name, &p.version, at.path.clone()))
             })
