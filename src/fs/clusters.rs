@@ -68,6 +68,13 @@ pub(in crate::fs) struct Layout {
     pub(in crate::fs) count: u32,
 }
 
+impl Layout {
+    /// Where the last cluster ends.
+    pub(in crate::fs) fn end(&self) -> u64 {
+        self.heap.saturating_add(u64::from(self.size).saturating_mul(u64::from(self.count)))
+    }
+}
+
 impl Clusters {
     pub(in crate::fs) fn new(source: &Source, layout: &Layout) -> Self {
         let heap = Slice::new(Arc::clone(source), layout.heap, source.size().saturating_sub(layout.heap));

@@ -46,6 +46,7 @@ pub use root::{Mount, Root};
 use crate::{
     block::{Probed, ReadAt, Source},
     error::FormatError,
+    gap::Code,
 };
 
 /// An inode's number within its file system.
@@ -364,6 +365,13 @@ pub static FILE_SYSTEMS: &[Driver] = &[
 /// cannot be read is an error.
 pub fn open(source: &Source) -> Option<Result<Opened, FormatError>> {
     open_set(std::slice::from_ref(source))
+}
+
+/// What must be told of a file system that has more bytes than its volume: what lay behind was cut off, as by a copy that
+/// ended early. The kernel mounts none of these.
+fn cut(name: &str, bytes: u64, volume: u64) -> Option<FormatError> {
+    let what = || format!("{name} of {bytes} bytes, of which there are {volume}");
+    (volume < bytes).then(|| FormatError::Unsupported { code: Code::Truncated, what: what() })
 }
 
 /// The name of the file system that a volume begins like, whether or not it can be opened.

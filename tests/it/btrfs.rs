@@ -38,6 +38,11 @@ fn every_name_is_found_by_look_up() {
 }
 
 #[test]
+fn what_was_cut_off_is_told() {
+    tree::check_cut("btrfs");
+}
+
+#[test]
 fn a_failed_read_loses_only_what_it_hit() {
     tree::check_failed_reads("btrfs");
 }

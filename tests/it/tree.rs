@@ -331,6 +331,20 @@ pub(crate) fn check_small(folder: &str, at_least: usize) {
     }
 }
 
+/// That every image of a folder tells when its end was cut off, and no whole one does.
+pub(crate) fn check_cut(folder: &str) {
+    for (name, bytes, _) in small(folder).iter() {
+        // Some need what lies at their end to be opened at all.
+        let is_whole = |bytes: &[u8]| {
+            let opened = open(Arc::new(Memory::new(bytes.to_vec())));
+            opened.is_ok_and(|opened| opened.notes.iter().all(|note| note.code() != Code::Truncated))
+        };
+        let cut = bytes.len() - bytes.len() / 16;
+        assert!(is_whole(bytes), "{name}");
+        assert!(!is_whole(&bytes[..cut]), "{name} cut at {cut}");
+    }
+}
+
 /// Names and extended attributes that are listed are found one by one, and no others.
 pub(crate) fn check_look_up(folder: &str) {
     for (name, bytes, _) in &*small(folder) {

@@ -86,6 +86,8 @@ fn devices(sources: &[Source], notes: &mut Vec<FormatError>) -> Result<(Superblo
                     what: format!("btrfs device {id} is of generation {old}, the file system of {new}"),
                 });
             }
+            let name = format!("btrfs device {id}");
+            notes.extend(crate::fs::cut(&name, superblock.device_bytes, source.size()));
             devices.push((superblock.device, source));
         }
     }

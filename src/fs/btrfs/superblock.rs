@@ -39,8 +39,9 @@ pub(super) struct Superblock {
     /// Features with which the log is not replayed.
     pub(super) unwritable: u64,
     pub(super) devices: u64,
-    /// The device that it lies on.
+    /// The device that it lies on, and how many bytes of it are the file system's.
     pub(super) device: Device,
+    pub(super) device_bytes: u64,
     /// Bytes of a sector, the unit of data: a power of two from 4 to 64 KiB.
     pub(super) sector: u32,
     /// Bytes of a node: a power of two from a sector to 64 KiB.
@@ -177,6 +178,7 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Superblock, FormatError
         unwritable: features::unwritable(raw.compat_ro_flags.get()),
         devices: raw.num_devices.get(),
         device: Device::of(&raw.dev_item),
+        device_bytes: raw.dev_item.total_bytes.get(),
         sector,
         node,
         no_holes: incompat & features::NO_HOLES != 0,

@@ -51,6 +51,7 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
     for (_, what) in states.iter().filter(|(flag, _)| boot.flags & flag != 0) {
         notes.push(FormatError::Unsupported { code: Code::DirtyImage, what: format!("exFAT: {what}") });
     }
+    notes.extend(crate::fs::cut("exFAT", boot.layout.end(), source.size()));
     let clusters = Arc::new(Clusters::new(&source, &boot.layout));
     let exfat = ExFat { clusters, root: boot.root, upcase: OnceLock::new() };
     let label = exfat.contents(Ino(ROOT)).ok().and_then(|root| root.label);

@@ -36,12 +36,15 @@ pub fn probe(source: &dyn ReadAt) -> bool {
 /// Opens an ext2, ext3 or ext4 file system.
 pub fn open(source: Source) -> Result<Opened, FormatError> {
     let mut notes = Vec::new();
+    let size = source.size();
     let volume = volume(Arc::clone(&source), &mut notes)?;
     let volume = match volume.superblock.features.incompat(features::RECOVER) {
         true => recover(source, volume, &mut notes),
         false => volume,
     };
     notes.extend(superblock::notes(&volume.superblock, &volume.blocks));
+    let bytes = volume.superblock.offset(volume.superblock.blocks);
+    notes.extend(crate::fs::cut("ext4", bytes, size));
     let label = String::from_utf8_lossy(&volume.superblock.label).into_owned();
     Ok(Opened {
         kind: "ext4",

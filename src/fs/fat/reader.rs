@@ -46,6 +46,7 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
     let is_32 = boot.layout.width == Width::TwentyEight;
     let fat = Fat { clusters, root: boot.root, is_32 };
     notes.extend(fat.state(&boot));
+    notes.extend(crate::fs::cut("FAT", boot.layout.end(), source.size()));
     let own = boot.label.map(|label| names::decode(&label).trim_end().to_owned());
     let label = fat.contents(Ino(ROOT)).ok().and_then(|root| root.label).or(own);
     Ok(Opened {

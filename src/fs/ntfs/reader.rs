@@ -36,6 +36,7 @@ pub fn open(source: Source) -> Result<Opened, FormatError> {
     let mut notes = Vec::new();
     let cached: Source = Arc::new(Cached::new(Arc::clone(&source), CHUNK, limits::NTFS_CACHE_BYTES));
     let (boot, mft) = table(&cached, &mut notes)?;
+    notes.extend(crate::fs::cut("NTFS", boot.clusters.saturating_mul(boot.cluster), source.size()));
     let volume = Volume { boot, source, cached, mft, upcase: OnceLock::new() };
     let label = describe(&volume, &mut notes)?;
     let root = volume.record(ROOT).map_or(ROOT, |record| record.reference());

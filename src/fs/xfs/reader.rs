@@ -29,9 +29,11 @@ pub fn probe(source: &dyn ReadAt) -> bool {
 /// Opens an XFS file system of version 4 or 5.
 pub fn open(source: Source) -> Result<Opened, FormatError> {
     let mut notes = Vec::new();
+    let size = source.size();
     let superblock = superblock(&source, &mut notes)?;
     let (source, superblock, remaps) = recover(source, superblock, &mut notes);
     notes.extend(superblock.notes());
+    notes.extend(crate::fs::cut("XFS", superblock.bytes(), size));
     let label = String::from_utf8_lossy(&superblock.label).into_owned();
     let blocks = Blocks::new(source, superblock.block_size, limits::XFS_CACHE_BYTES);
     Ok(Opened {
