@@ -241,12 +241,14 @@ impl Machine {
         let Some(root) = self.root.clone() else { return self.find_windows(volumes, unread) };
         self.reasons.extend(verdict::ephemeral(&root));
         for configured in missing {
-            let elsewhere = verdict::elsewhere(configured, absent);
+            let elsewhere = verdict::elsewhere(&root, configured, absent);
             let is_usual = PLACES.iter().any(|(_, place)| GuestPath::new(place) == configured.path);
             // What a runtime left in its usual place before it was told to use a temporary disk is not the node's.
             let is_left = |site: &Site| site.runtime == configured.runtime && site.volume.is_none();
             let is_temporary = elsewhere.code == Code::EphemeralOsDisk;
-            if self.sites.is_empty() || is_temporary && self.sites.iter().all(is_left) {
+            // The usual place, and no disk that is to be mounted over it: the runtime never ran here.
+            let never_ran = is_usual && !absent.iter().any(|one| configured.path.starts_with(&one.line.at));
+            if self.sites.is_empty() && !never_ran || is_temporary && self.sites.iter().all(is_left) {
                 self.reasons.push(elsewhere);
             } else if !is_usual {
                 let detail = format!("{} ({})", elsewhere.detail, elsewhere.evidence);

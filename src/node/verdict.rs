@@ -1,23 +1,25 @@
 //! What on the disks speaks against an analysis: nodes whose runtime state is on no disk that can be
 //! snapshotted, and nodes that run Windows.
 
-use super::{Site, config::Configured, machine::NodeVolume, mounting::Absent};
+use super::{Site, config::Configured, fstab::Line, machine::NodeVolume, mounting::Absent};
 use crate::{
     fs::{GuestPath, Root},
     gap::{Code, Reason},
     volume::{Signature, Volume},
 };
 
-/// Where clouds mount a disk that ends with the virtual machine: Azure's temporary disk, instance stores, local SSDs.
-const TEMPORARY: &[&str] = &[
+/// Where only clouds' own programs mount something, and that a disk that ends with the virtual machine: Azure's agent and AKS
+/// the temporary disk, EKS's scripts and cloud-init instance stores, Container-Optimized OS local SSDs.
+const TEMPORARY: [&str; 5] = [
     "mnt/resource",
     "mnt/aks",
     "mnt/k8s-disks",
-    "mnt/disks",
     "mnt/stateful_partition/kube-ephemeral-ssd",
     "media/ephemeral0",
 ];
-/// Azure's, too. Other disks are mounted below it.
+/// Below which GKE mounts each local SSD as `ssd0`, `ssd1`, …, and people other disks.
+const LOCAL_SSDS: &str = "mnt/disks";
+/// Where cloud-init mounts a temporary disk, and people other disks.
 const MNT: &str = "mnt";
 
 /// An AKS node tells in its kubelet's labels that its OS disk is ephemeral.
@@ -39,25 +41,68 @@ pub(super) fn ephemeral(root: &Root) -> Option<Reason> {
     })
 }
 
-/// A configured state directory that is not on the given disks: on a temporary disk, or on one that is missing.
-pub(super) fn elsewhere(configured: &Configured, absent: &[Absent]) -> Reason {
-    let evidence = format!("{} says {}", configured.file, configured.path);
-    let is_other =
-        absent.iter().any(|one| configured.path.starts_with(&one.line.at) && !is_temporary(&one.line.at));
-    let is_below = configured.path.starts_with(&GuestPath::new(MNT)) || is_temporary(&configured.path);
-    if is_below && !is_other {
-        let detail =
-            "a container runtime keeps its state on a temporary disk, which was not given".to_owned();
-        return Reason { code: Code::EphemeralOsDisk, detail, evidence };
+/// A configured state directory that is not on the given disks: on a temporary disk, if something shows that there is one, or
+/// on one that is missing.
+pub(super) fn elsewhere(root: &Root, configured: &Configured, absent: &[Absent]) -> Reason {
+    let says = format!("{} says {}", configured.file, configured.path);
+    let above = absent.iter().map(|one| &one.line).filter(|line| configured.path.starts_with(&line.at));
+    // What is mounted last is what the path leads to.
+    let line = above.max_by_key(|line| line.at.components().count());
+    let evidence = match line {
+        Some(line) if !is_temporary(line) => None,
+        _ if is_clouds(&configured.path) => Some(says.clone()),
+        Some(line) => Some(format!("{says}, and {}", line.text())),
+        None => resource_disk(root)
+            .filter(|at| configured.path.starts_with(at))
+            .map(|at| format!("{says}, and /{WAAGENT} has Azure's temporary disk mounted at {at}")),
+    };
+    match evidence {
+        Some(evidence) => {
+            let detail =
+                "a container runtime keeps its state on a temporary disk, which was not given".to_owned();
+            Reason { code: Code::EphemeralOsDisk, detail, evidence }
+        }
+        None => {
+            let detail =
+                "a container runtime keeps its state in a directory that is on none of the given disks"
+                    .to_owned();
+            Reason { code: Code::MissingDisk, detail, evidence: says }
+        }
     }
-    let detail =
-        "a container runtime keeps its state in a directory that is on none of the given disks".to_owned();
-    Reason { code: Code::MissingDisk, detail, evidence }
 }
 
-/// Whether a disk that is mounted at a path is one that ends with the virtual machine.
-fn is_temporary(path: &GuestPath) -> bool {
-    *path == GuestPath::new(MNT) || TEMPORARY.iter().any(|place| path.starts_with(&GuestPath::new(place)))
+/// What Azure's agent is told of the virtual machine.
+const WAAGENT: &str = "etc/waagent.conf";
+
+/// Where Azure's agent mounts the temporary disk, if it is told to.
+fn resource_disk(root: &Root) -> Option<GuestPath> {
+    let text = root.read(WAAGENT.as_bytes(), "waagent.conf").ok().flatten()?;
+    let text = String::from_utf8_lossy(&text);
+    let set = |name: &str| {
+        let mut pairs = text.lines().rev().filter_map(|line| line.split_once('='));
+        pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned())
+    };
+    set("ResourceDisk.Format").filter(|word| word == "y")?;
+    let place = set("ResourceDisk.MountPoint").filter(|place| place.starts_with('/'));
+    Some(GuestPath::new(place.as_deref().unwrap_or("/mnt/resource")))
+}
+
+/// Whether the disk of a mount is one that ends with the virtual machine.
+fn is_temporary(line: &Line) -> bool {
+    let is_cloud_inits = line.options.iter().any(|option| option == "comment=cloudconfig");
+    let is_named = ["azure_resource", "ephemeral0", "local-ssd"].iter().any(|name| line.spec.contains(name));
+    is_named || is_cloud_inits && line.at == GuestPath::new(MNT) || is_clouds(&line.at)
+}
+
+/// Whether a path is one at which only clouds' programs mount temporary disks.
+fn is_clouds(path: &GuestPath) -> bool {
+    let is_ssd = |name: &[u8]| {
+        name.strip_prefix(b"ssd").is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+    };
+    let ssds = GuestPath::new(LOCAL_SSDS);
+    let below = || path.components().nth(ssds.components().count());
+    TEMPORARY.iter().any(|place| path.starts_with(&GuestPath::new(place)))
+        || path.starts_with(&ssds) && below().is_some_and(is_ssd)
 }
 
 /// A mount whose disk was not given, where no state was found that it does not hide: it may hold what was not found.
@@ -65,7 +110,7 @@ fn is_temporary(path: &GuestPath) -> bool {
 pub(super) fn absent(absent: &Absent, sites: &[Site]) -> Option<Reason> {
     let hides =
         |site: &Site| site.volume.is_none() && absent.places.iter().any(|place| site.path.starts_with(place));
-    let is_temporary = is_temporary(&absent.line.at);
+    let is_temporary = is_temporary(&absent.line);
     let is_hidden = || sites.iter().any(hides) && sites.iter().all(|site| site.volume.is_none());
     if !(sites.is_empty() || is_temporary && is_hidden()) {
         return None;

@@ -211,7 +211,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
 fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
     let machine = &node.machine;
     let (image_archives, others) = machine.root.as_ref().map(others).unwrap_or_default();
-    let mut reasons = reasons(node);
+    let mut reasons = reasons(node, &others);
     reasons.extend(bounds.reasons(node.disks.iter().map(|disk| (disk.name.as_str(), disk.size))));
     let mounts = machine.mounts.iter().map(|mount| report::Mount {
         path: mount.path.to_string(),
@@ -281,8 +281,8 @@ fn is_damage(code: Code) -> bool {
     )
 }
 
-/// Why the node is not analyzed, if it is not.
-fn reasons(node: &OpenedNode) -> Vec<Reason> {
+/// Why the node is not analyzed, if it is not; `others` tells what else it runs.
+fn reasons(node: &OpenedNode, others: &[Gap]) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = node.machine.reasons.clone();
     if reasons.iter().all(|reason| reason.code == Code::MissingDisk) && node.runtimes.is_empty() {
         // A volume that could not be read may hold what was not found, or be what seems to be missing.
@@ -292,6 +292,18 @@ fn reasons(node: &OpenedNode) -> Vec<Reason> {
             evidence: format!("{}: {}", gap.subject, gap.detail),
         }));
         if reasons.is_empty() {
+        let mut unread = others.iter().filter(|gap| gap.code == Code::UnsupportedRuntime);
+        if let Some(first) = unread.next().filter(|_| reasons.is_empty()) {
+            let more = match unread.count() {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            reasons.push(Reason {
+                code: Code::UnsupportedRuntime,
+                detail: "the node has containers of runtimes only that are not read".to_owned(),
+                evidence: format!("{}{more}", first.subject),
+            });
+        }
             let read: Vec<&str> = node.file_systems.iter().map(|volume| volume.volume.id.as_str()).collect();
             reasons.push(Reason {
                 code: Code::NoContainerRuntime,

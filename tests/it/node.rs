@@ -144,8 +144,39 @@ fn the_packages_of_containers_are_not_the_nodes() {
     for names in
         [&["cos"][..], &["bottlerocket", "bottlerocket-data"], &["bind", "data"], &["rhcos"], &["talos"]]
     {
-        assert_eq!(scan_of(names).node.packages, [], "{names:?}");
+        assert_eq!(scan_of(names).node.packages.as_deref(), Some(&[][..]), "{names:?}");
     }
+}
+
+/// The reasons for which a directory with these files, given as a node's root, is skipped.
+fn reasons_of(files: &[(&str, &str)]) -> Vec<(Code, String)> {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files.iter().chain([&("etc/os-release", "ID=debian\n"), &("etc/fstab", "")]) {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let inputs = Inputs { disks: vec![dir.path().to_owned()], ..Inputs::default() };
+    let report = scan::scan(&Options { inputs, ..Options::default() }, &scan::Silent).unwrap();
+    assert_eq!(report.verdict.status, Status::Skipped);
+    report.verdict.reasons.into_iter().map(|reason| (reason.code, reason.evidence)).collect()
+}
+
+#[test]
+fn a_node_is_skipped_for_what_was_seen_of_it() {
+    let config = ("etc/containerd/config.toml", "root = \"/var/lib/containerd\"\n");
+    let one = |files: &[(&str, &str)]| {
+        let reasons = reasons_of(files);
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+        reasons.into_iter().next().unwrap()
+    };
+    assert_eq!(one(&[]).0, Code::NoContainerRuntime);
+    let containers = [("var/lib/lxc/a/config", ""), ("var/lib/lxc/b/config", "")];
+    assert_eq!(one(&containers), (Code::UnsupportedRuntime, "lxc:/var/lib/lxc/a, and 1 more".to_owned()));
+    // The usual place, in which a runtime that never ran has made nothing.
+    assert_eq!(one(&[config]).0, Code::NoContainerRuntime);
+    let elsewhere = ("etc/docker/daemon.json", "{\"data-root\": \"/mnt/data/docker\"}");
+    assert_eq!(one(&[elsewhere, ("mnt/data/x", "")]).0, Code::MissingDisk);
 }
 
 #[test]

@@ -82,9 +82,27 @@ fn state_that_is_on_no_given_disk_is_a_reason() {
         ("LABEL=data /mnt/data ext4 nofail\n", vec![Code::MissingDisk]),
         ("LABEL=data /mnt/data ext4 defaults\n", vec![Code::MissingDisk, Code::MissingDisk]),
         ("/dev/disk/cloud/azure_resource-part1 /mnt auto nofail\n", vec![Code::EphemeralOsDisk]),
+        ("/dev/sdb1 /mnt auto nofail,comment=cloudconfig\n", vec![Code::EphemeralOsDisk]),
+        ("UUID=dddd /mnt ext4 nofail\n", vec![Code::MissingDisk]),
     ] {
         let machine = assemble(&[root(fstab, &files)], &[]);
         assert_eq!(machine.reasons.iter().map(|r| r.code).collect::<Vec<_>>(), codes, "{fstab}");
+    }
+    // Nothing shows that a machine has a temporary disk but what a cloud's own programs say.
+    for (agent, code) in [
+        ("", Code::MissingDisk),
+        ("ResourceDisk.Format=n\nResourceDisk.MountPoint=/mnt\n", Code::MissingDisk),
+        ("ResourceDisk.Format=y\n", Code::MissingDisk),
+        ("# x\nResourceDisk.Format=y\nResourceDisk.MountPoint=/mnt\n", Code::EphemeralOsDisk),
+    ] {
+        let machine = assemble(&[root("", &[files[0], ("etc/waagent.conf", agent)])], &[]);
+        assert_eq!(machine.reasons.iter().map(|r| r.code).collect::<Vec<_>>(), [code], "{agent}");
+    }
+    for (path, code) in
+        [("/mnt/disks/ssd0/ctrd", Code::EphemeralOsDisk), ("/mnt/disks/data", Code::MissingDisk)]
+    {
+        let machine = assemble(&[root("", &[("etc/containerd/config.toml", &config(path))])], &[]);
+        assert_eq!(machine.reasons.iter().map(|r| r.code).collect::<Vec<_>>(), [code], "{path}");
     }
     let label = "KUBELET_NODE_LABELS=agentpool=a,kubernetes.azure.com/storageprofile=ephemeral,x=y\n";
     let machine = assemble(&[root("", &[("etc/default/kubelet", label)])], &[]);
