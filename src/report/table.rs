@@ -275,9 +275,13 @@ fn name(image: &Image) -> String {
     clean(&tagged.or(image.references.first()).map_or_else(|| short(&image.id), |name| short(name)))
 }
 
-/// A name or digest with the first 12 digits of the digest that it ends with.
+/// An id of many digits by its first 12; a name or digest with the first 12 of the digest that it ends with.
 fn short(name: &str) -> String {
     const DIGITS: usize = 12;
+    let is_id = name.len() >= 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if let Some(beginning) = name.get(..DIGITS).filter(|_| is_id) {
+        return beginning.to_owned();
+    }
     let (before, hex) = name.rsplit_once("sha256:").unwrap_or((name, ""));
     match hex.get(..DIGITS) {
         Some(beginning) if hex.len() > DIGITS => format!("{before}sha256:{beginning}…"),
@@ -297,7 +301,7 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
     let known = |container: &Container| {
         let pod = container.pod.as_deref().and_then(|uid| pods.get(uid));
         let name = pod.map_or_else(|| container.name.clone(), |pod| format!("{pod}/{}", container.name));
-        let id: String = container.id.chars().take(12).collect();
+        let id = short(&container.id);
         let image = images.get(container.image.as_str()).cloned().unwrap_or_else(|| short(&container.image));
         [clean(&name), clean(&id), clean(&image), container.state.clone()]
     };
@@ -379,4 +383,24 @@ pub(super) fn bytes(count: u64) -> String {
     }
     let name = UNITS.get(unit).copied().unwrap_or("B");
     format!("{}.{} {name}", value.checked_div(10).unwrap_or(0), value.checked_rem(10).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_an_image_or_container_is_short_and_names_it_still() {
+        let hex = "458948e86393".to_owned() + &"0".repeat(52);
+        for (whole, shown) in [
+            (hex.clone(), "458948e86393"),
+            (format!("sha256:{hex}"), "sha256:458948e86393…"),
+            (format!("registry.example/a@sha256:{hex}"), "registry.example/a@sha256:458948e86393…"),
+            ("registry.example/a:1".to_owned(), "registry.example/a:1"),
+            ("never-started".to_owned(), "never-started"),
+            ("sha256:45".to_owned(), "sha256:45"),
+        ] {
+            assert_eq!(short(&whole), shown);
+        }
+    }
 }
