@@ -150,7 +150,7 @@ pub(super) fn one(
         None => container.is_from_scratch().then(Vec::new),
     };
     let Some(lower) = lower else {
-        examined.gaps = lost(format!("its image {:?} was not examined", container.image_name));
+        examined.gaps = vec![without_image(container, image)];
         return examined;
     };
     let Some((upper, own)) = own.split_last() else {
@@ -273,6 +273,23 @@ fn identity(located: &Located) -> Identity<'_> {
 
 fn identities(located: &[Located]) -> BTreeSet<Identity<'_>> {
     located.iter().map(identity).collect()
+}
+
+/// That nothing is known of what a container is compared with.
+fn without_image(container: &Container, image: Option<&Image>) -> Gap {
+    let id = container.image.as_ref().map(ToString::to_string);
+    let name = Some(&container.image_name).filter(|name| !name.is_empty()).cloned().or(id);
+    let (code, detail) = match (image, name) {
+        (Some(image), _) => {
+            let cause = image.gaps.first();
+            let why = cause.map(|gap| format!(": {}", gap.detail)).unwrap_or_default();
+            let code = cause.map_or(Code::LayerMissing, |gap| gap.code);
+            (code, format!("its image {} was not examined{why}", image.id))
+        }
+        (None, Some(name)) => (Code::BlobMissing, format!("its image {name} is not on the disk")),
+        (None, None) => (Code::BlobMissing, "the runtime names no image of it".to_owned()),
+    };
+    Gap::new(code, Scope::Container, &container.id, detail, "what the container changed is not reported")
 }
 
 /// That the image of a container is not wholly known, so that what it is compared with lacks something.

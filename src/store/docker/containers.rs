@@ -23,6 +23,8 @@ use crate::{
 const CONTAINER: &str = "container record";
 const CONFIG: &str = "config.v2.json";
 const HOST: &str = "hostconfig.json";
+/// What is lost without it.
+const HOST_EFFECT: &str = "the container's restart policy and temporary mounts are not reported";
 
 /// Adds the containers and pods to `contents`, whose images are known already.
 pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], contents: &mut Contents) {
@@ -97,8 +99,15 @@ impl<'a> Reader<'a> {
             None
         });
         let is_read = record.is_some();
-        let host: Option<Host> = self.json(id, HOST).unwrap_or_else(|error| {
-            lost(&error, "the container's restart policy and temporary mounts are not reported");
+        // Docker writes both. Of a container without either, that was told.
+        let host: Option<Host> = match self.json(id, HOST) {
+            Ok(None) if is_read => {
+                Err(self.files.corrupt(HOST, &format!("containers/{id}/{HOST}"), "is not there"))
+            }
+            read => read,
+        }
+        .unwrap_or_else(|error| {
+            lost(&error, HOST_EFFECT);
             None
         });
         let (record, host) = (record.unwrap_or_default(), host.unwrap_or_default());

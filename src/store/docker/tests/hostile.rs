@@ -174,6 +174,11 @@ fn documents_that_are_cut_or_changed_lose_only_what_they_tell() {
         (contents.containers[0].restart_policy.as_ref(), contents.containers[0].restarts),
         (None, Some(2))
     );
+    let (mut one, _) = made();
+    one.tree.remove(&GuestPath::new(format!("containers/{ID}/hostconfig.json")));
+    let gaps = one.open().contents.gaps;
+    assert_eq!(codes(&gaps), [Code::CorruptStructure]);
+    assert!(gaps[0].detail.contains("hostconfig.json: is not there"), "{gaps:?}");
     for (name, text) in [("mount-id", "../x"), ("init-id", "a/b"), ("parent", "x")] {
         let (mut one, _) = made();
         one.replace(&format!("image/overlay2/layerdb/mounts/{ID}/{name}"), text);
