@@ -1,10 +1,10 @@
 //! The command line's words.
 
-use std::{num::NonZero, path::PathBuf};
+use std::{ffi::OsStr, num::NonZero, path::PathBuf};
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
-    builder::{BoolishValueParser, PossibleValuesParser},
+    Args, CommandFactory, Parser, Subcommand, ValueEnum,
+    builder::{BoolishValueParser, PossibleValuesParser, Resettable},
 };
 use icecore::{
     scan::{Inputs, Where},
@@ -17,6 +17,25 @@ use icecore::{
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The command line as it is parsed: variables that are set and empty say nothing, as manifests of Kubernetes have them, and
+/// what is listed is the root if nothing else is named.
+pub(crate) fn command() -> clap::Command {
+    set_only(Cli::command()).mut_subcommand("ls", |ls| {
+        ls.mut_arg("words", |words| {
+            words.required(false).help("More disks of the same node, then a path; `/` if absent")
+        })
+    })
+}
+
+fn set_only(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let without = |arg: clap::Arg| match arg.get_env() {
+        Some(name) if is_empty(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    };
+    command.mut_args(without).mut_subcommands(set_only)
 }
 
 #[derive(Subcommand)]
@@ -294,7 +313,7 @@ pub(crate) struct FileArgs {
     #[arg(value_name = "DISK")]
     disk: PathBuf,
     // Not one argument of two words: options between them would end it.
-    /// More disks of the same node, then a path
+    /// More disks of the same node, then a path, by its own bytes: what `ls` shows escaped is not so in the path
     #[arg(required = true, value_name = "PATH")]
     words: Vec<PathBuf>,
 }
@@ -454,7 +473,7 @@ pub(crate) struct ExportArgs {
     pub(crate) image: String,
     #[command(flatten)]
     pub(crate) threads: ThreadArgs,
-    /// The archive to write
+    /// The archive to write; `-` is standard output
     #[arg(short, long, value_name = "FILE", env = "ICECORE_OUTPUT_FILE")]
     pub(crate) output: PathBuf,
 }

@@ -298,18 +298,21 @@ pub(super) fn walk(
 
 pub(crate) fn export(args: &ExportArgs) -> Done {
     let node = scan::open(&args.disks.inputs())?;
+    let to_stdout = args.output == Path::new("-");
     let beside = args.output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let scratch = || -> io::Result<Box<dyn scan::Scratch>> { Ok(Box::new(tempfile::tempfile_in(beside)?)) };
+    let beside = if to_stdout { std::env::temp_dir() } else { beside.to_owned() };
+    let scratch = || -> io::Result<Box<dyn scan::Scratch>> { Ok(Box::new(tempfile::tempfile_in(&beside)?)) };
     let mut failed = None;
     let mut exported = scan::Exported::default();
-    let written = output::to_file(&args.output, |to| {
+    let write = |to: &mut dyn Write| {
         exported = scan::export(&node, &args.image, args.threads.count(), to, &scratch).map_err(|error| {
             let io = io::Error::other(error.to_string());
             failed = Some(error);
             io
         })?;
         Ok(())
-    });
+    };
+    let written = if to_stdout { output::to_stdout(write) } else { output::to_file(&args.output, write) };
     let scan::Exported { gaps, layers, remade } = exported;
     tell_gaps(&gaps);
     if remade > 0 {

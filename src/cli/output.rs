@@ -1,12 +1,11 @@
 //! Standard output, standard error, and files that are whole or not there.
 
 use std::{
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     path::Path,
     process::ExitCode,
 };
 
-use clap::CommandFactory;
 use icecore::{
     gap::Code,
     newfile::{self, NewFile},
@@ -15,7 +14,7 @@ use icecore::{
 
 use super::{
     Done,
-    args::{Cli, CompletionsArgs, ManArgs, Schema, SchemaArgs},
+    args::{self, CompletionsArgs, ManArgs, Schema, SchemaArgs},
     exit::{Exit, Failure},
     secrets::hidden,
 };
@@ -112,6 +111,17 @@ pub(crate) fn to_file(
     inner().map_err(|error| Failure::io(anyhow::anyhow!("{} cannot be written: {error:#}", path.display())))
 }
 
+/// Writes what is no text to standard output, unless people would see it there.
+pub(crate) fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let out = io::stdout().lock();
+    if out.is_terminal() {
+        return Err(Failure::usage(anyhow::anyhow!("an archive is not written to a terminal: name a file")));
+    }
+    let mut buffered = BufWriter::new(out);
+    write(&mut buffered)?;
+    Ok(buffered.flush()?)
+}
+
 pub(crate) fn schema(args: &SchemaArgs) -> Done {
     let mut out = io::stdout().lock();
     let schema = match args.what {
@@ -130,12 +140,12 @@ pub(crate) fn schema(args: &SchemaArgs) -> Done {
 }
 
 pub(crate) fn completions(args: &CompletionsArgs) -> Done {
-    clap_complete::generate(args.shell, &mut Cli::command(), "icecore", &mut io::stdout());
+    clap_complete::generate(args.shell, &mut args::command(), "icecore", &mut io::stdout());
     Ok(Exit::Complete)
 }
 
 pub(crate) fn man(args: &ManArgs) -> Done {
-    let mut page = Cli::command();
+    let mut page = args::command();
     page.build();
     for word in &args.command {
         let unknown = || Failure::usage(anyhow::anyhow!("no command {word:?}"));

@@ -334,16 +334,10 @@ impl Opening<'_> {
     }
 
     pub(super) fn source(&self, path: &Path) -> Result<Source, OpenError> {
-        let spelled = || block::shown(path);
-        let source = block::open_place(path, &self.counter).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied => {
-                let problem = scheme_refused(path).map_or_else(|| error.to_string(), str::to_owned);
-                OpenError::NotADisk { path: spelled(), problem }
-            }
-            _ => OpenError::Io { path: spelled(), source: error },
-        })?;
+        let source = block::open_place(path, &self.counter).map_err(|error| not_opened(path, error))?;
         if source.size() == 0 {
-            return Err(OpenError::NotADisk { path: spelled(), problem: "an empty file".to_owned() });
+            let problem = "an empty file".to_owned();
+            return Err(OpenError::NotADisk { path: block::shown(path), problem });
         }
         Ok(self.counted(source))
     }
@@ -369,6 +363,24 @@ impl Opening<'_> {
             size,
             partition_table: table.to_owned(),
         }
+    }
+}
+
+/// That the disks are there, of which not a byte is read: an input that does not exist is a mistake, whatever else is known
+/// of the node. Servers are not asked.
+pub(super) fn are_there(inputs: &Inputs) -> Result<(), OpenError> {
+    let mut files = inputs.disks.iter().filter(|path| block::url(path).is_none() && !path.is_dir());
+    files.try_for_each(|path| block::open(path).map(drop).map_err(|error| not_opened(path, error)))
+}
+
+/// An input that could not be opened.
+fn not_opened(path: &Path, error: io::Error) -> OpenError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied => {
+            let problem = scheme_refused(path).map_or_else(|| error.to_string(), str::to_owned);
+            OpenError::NotADisk { path: block::shown(path), problem }
+        }
+        _ => OpenError::Io { path: block::shown(path), source: error },
     }
 }
 

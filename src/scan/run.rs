@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{
     Inputs, OpenError, OpenedNode, Progress, containers, convert, copies::Copies, findings::Findings, images,
-    layers::Layers, open, own::Own, pods,
+    layers::Layers, open, open::are_there, own::Own, pods,
 };
 use crate::{
     Gap,
@@ -71,6 +71,7 @@ pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Report, OpenEr
     let mut reasons = options.facts.reasons();
     reasons.extend(options.bounds.reasons_by_facts(&options.facts));
     if !reasons.is_empty() {
+        are_there(&options.inputs)?;
         return Ok(skipped(reasons, options.reproducible));
     }
     scan_here(options, progress)
@@ -291,7 +292,6 @@ fn reasons(node: &OpenedNode, others: &[Gap]) -> Vec<Reason> {
             detail: "no container runtime's state was found, and a volume could not be read".to_owned(),
             evidence: format!("{}: {}", gap.subject, gap.detail),
         }));
-        if reasons.is_empty() {
         let mut unread = others.iter().filter(|gap| gap.code == Code::UnsupportedRuntime);
         if let Some(first) = unread.next().filter(|_| reasons.is_empty()) {
             let more = match unread.count() {
@@ -304,6 +304,7 @@ fn reasons(node: &OpenedNode, others: &[Gap]) -> Vec<Reason> {
                 evidence: format!("{}{more}", first.subject),
             });
         }
+        if reasons.is_empty() {
             let read: Vec<&str> = node.file_systems.iter().map(|volume| volume.volume.id.as_str()).collect();
             reasons.push(Reason {
                 code: Code::NoContainerRuntime,

@@ -52,6 +52,45 @@ fn variables_of_flags_take_the_words_of_shells() {
 }
 
 #[test]
+fn variables_that_are_set_and_empty_say_nothing() {
+    let node = "disk-fixtures/demo/node.qcow2";
+    let words = [
+        "DB",
+        "DB_MAX_AGE",
+        "CACHE",
+        "THREADS",
+        "IMAGES",
+        "OUTPUT",
+        "FORMAT",
+        "REPRODUCIBLE",
+        "BACKING",
+        "FAIL_ON",
+    ];
+    let mut command = icecore(&["scan", "--no-vulnerabilities", "-q", node]);
+    let empty = words.map(|word| (format!("ICECORE_{word}"), ""));
+    assert_eq!(command.envs(empty).output().unwrap().status.code(), Some(0));
+    // Nor do they stand for what has to be said.
+    let done = icecore(&["diff", node]).env("ICECORE_CONTAINER", "").output().unwrap();
+    assert_eq!(done.status.code(), Some(2));
+}
+
+#[test]
+fn an_archive_goes_to_standard_output_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = concat!(env!("CARGO_MANIFEST_DIR"), "/disk-fixtures/demo/node.qcow2");
+    let export = |to: &str| {
+        let words = ["export", "--image", "registry.example/legacy/alma:9", disk, "-o", to];
+        let done = icecore(&words).current_dir(dir.path()).output().unwrap();
+        assert_eq!(done.status.code(), Some(0));
+        done.stdout
+    };
+    let written = export("-");
+    assert!(export("file").is_empty());
+    assert!(!written.is_empty() && written == std::fs::read(dir.path().join("file")).unwrap());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn as_many_threads_as_are_asked_for_read_the_same() {
     let disk = "disk-fixtures/demo/node.qcow2";
     let hashes = |threads| {
