@@ -22,12 +22,12 @@ pub enum FormatError {
         source: io::Error,
     },
     /// The bytes were read and contradict their format.
-    #[error("{structure} at offset {offset:#x}: {problem}")]
+    #[error("{structure}{}: {problem}", place(*offset))]
     Corrupt {
         /// The specification's name of the structure.
         structure: &'static str,
-        /// Where the structure begins.
-        offset: u64,
+        /// Where the structure begins; `None` of a document, whose problem says where it is wrong.
+        offset: Option<u64>,
         /// What is wrong, with the value seen.
         problem: String,
     },
@@ -44,7 +44,12 @@ pub enum FormatError {
 impl FormatError {
     /// A structure that contradicts its format.
     pub fn corrupt(structure: &'static str, offset: u64, problem: impl Into<String>) -> Self {
-        Self::Corrupt { structure, offset, problem: problem.into() }
+        Self::Corrupt { structure, offset: Some(offset), problem: problem.into() }
+    }
+
+    /// A document, or what one says, that contradicts its format: no offset would tell more than the problem does.
+    pub fn malformed(structure: &'static str, problem: impl Into<String>) -> Self {
+        Self::Corrupt { structure, offset: None, problem: problem.into() }
     }
 
     /// A feature that icecore does not read, reported as `unsupported-feature`.
@@ -79,7 +84,8 @@ impl FormatError {
     /// Where in the source the trouble is, if it is at one place.
     pub fn offset(&self) -> Option<u64> {
         match self {
-            Self::Read { offset, .. } | Self::Corrupt { offset, .. } => Some(*offset),
+            Self::Read { offset, .. } => Some(*offset),
+            Self::Corrupt { offset, .. } => *offset,
             Self::Unsupported { .. } => None,
         }
     }
@@ -97,6 +103,11 @@ impl FormatError {
             _ => self.to_string(),
         }
     }
+}
+
+/// An offset in words, if there is one.
+fn place(offset: Option<u64>) -> String {
+    offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default()
 }
 
 /// Adds an error to those of one structure, each of which loses only what it hit. The first
@@ -133,6 +144,16 @@ mod tests {
         let io: io::Error = FormatError::corrupt("inode", 0x400, "mode 0xffff").into();
         let back = FormatError::reading("file", 7)(io);
         assert_eq!(back.detail(), "inode at offset 0x400: mode 0xffff");
+    }
+
+    #[test]
+    fn a_document_has_no_offset() {
+        let error = FormatError::malformed("manifest", "expected value at line 1");
+        assert_eq!((error.detail().as_str(), error.offset()), ("manifest: expected value at line 1", None));
+        assert_eq!(
+            FormatError::corrupt("superblock", 0, "magic").detail(),
+            "superblock at offset 0x0: magic"
+        );
     }
 
     #[test]

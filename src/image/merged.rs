@@ -96,7 +96,7 @@ impl Merged {
     }
 
     fn layer(&self, number: usize) -> Result<&Handle, FormatError> {
-        self.layers.get(number).ok_or_else(|| FormatError::corrupt("layer", 0, "no such layer"))
+        self.layers.get(number).ok_or_else(|| FormatError::malformed("layer", "no such layer"))
     }
 
     fn fs(&self, part: Part) -> Result<Arc<dyn FileSystem>, FormatError> {

@@ -41,7 +41,7 @@ impl Extractor for Npm {
         let bytes = file.read(MANIFEST, limits::PACKAGE_JSON_BYTES)?;
         // npm passes over a byte order mark.
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let corrupt = |problem: String| FormatError::corrupt(MANIFEST, 0, problem);
+        let corrupt = |problem: String| FormatError::malformed(MANIFEST, problem);
         let manifest: Manifest = serde_json::from_slice(text).map_err(|error| corrupt(error.to_string()))?;
         let mut found = Extraction::default();
         let (name, version) = match (manifest.name, manifest.version) {
@@ -153,7 +153,7 @@ mod tests {
         }
         assert_eq!(
             extract(r#"{"name":["a"]}"#).unwrap_err().detail(),
-            "package.json at offset 0x0: name [\"a\"], version none"
+            "package.json: name [\"a\"], version none"
         );
     }
 

@@ -54,7 +54,7 @@ impl Extractor for Python {
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let lines = Lines::new(file.content(), HEADERS, 4096, limits::METADATA_HEADER_BYTES);
         let block = Blocks::new(lines, HEADERS, Names::AnyCase, FIELDS).next()?;
-        let mut block = block.ok_or_else(|| FormatError::corrupt(HEADERS, 0, "no headers"))?;
+        let mut block = block.ok_or_else(|| FormatError::malformed(HEADERS, "no headers"))?;
         let (Some(name), Some(version)) = (block.take("Name"), block.take("Version")) else {
             return Err(FormatError::corrupt(HEADERS, block.offset, "no Name or no Version"));
         };
@@ -103,7 +103,7 @@ fn read_origin(file: &File<'_>) -> Result<Option<String>, FormatError> {
     let Some(source) = file.companion(DIRECT_URL)? else { return Ok(None) };
     let bytes = block::read_all(&source, DIRECT_URL, limits::TEXT_FILE_BYTES)?;
     let direct: DirectUrl = serde_json::from_slice(&bytes)
-        .map_err(|error| FormatError::corrupt(DIRECT_URL, 0, error.to_string()))?;
+        .map_err(|error| FormatError::malformed(DIRECT_URL, error.to_string()))?;
     Ok(Some(match direct.vcs_info {
         Some(vcs) => format!("{}+{}@{}", vcs.vcs, direct.url, vcs.commit_id),
         None => direct.url,

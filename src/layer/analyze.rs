@@ -200,7 +200,7 @@ impl Walker<'_> {
                 FileKind::Directory if self.walk.skip.contains(&here) => {}
                 FileKind::Directory if !self.seen.insert(entry.ino) => {
                     let error =
-                        FormatError::corrupt("directory", 0, "reached twice: a directory has one name");
+                        FormatError::malformed("directory", "reached twice: a directory has one name");
                     self.gap(&error, Some(&here), "it is searched under its first name only");
                 }
                 FileKind::Directory => next.push((here, entry.ino)),

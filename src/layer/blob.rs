@@ -143,7 +143,7 @@ impl Builder {
             Member::HardLink { path, existing } => {
                 if !self.tree.hard_link(&path, &existing) {
                     let problem = format!("{path} links to {existing}, which the archive does not hold");
-                    self.note(FormatError::corrupt("tar hard link", 0, problem));
+                    self.note(FormatError::malformed("tar hard link", problem));
                 }
             }
             Member::Entry { path, stat, target, xattrs, data } => {

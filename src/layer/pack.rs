@@ -55,7 +55,7 @@ impl Packer<'_> {
                     // A directory is its own ancestor only in a damaged tree.
                     if self.links.insert(entry.ino, here.clone()).is_some() {
                         return Err(
-                            FormatError::corrupt("directory", 0, format!("{here} is reached twice")).into()
+                            FormatError::malformed("directory", format!("{here} is reached twice")).into()
                         );
                     }
                     self.entry(&file, &here, EntryType::Directory, None)?;

@@ -102,7 +102,7 @@ fn damaged(error: io::Error) -> io::Error {
     match error.downcast::<FormatError>() {
         Ok(own) => own.into(),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => error,
-        Err(error) => FormatError::corrupt(NAME, 0, error.to_string()).into(),
+        Err(error) => FormatError::malformed(NAME, error.to_string()).into(),
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Files<'a> {
     }
 
     fn malformed(&mut self, file: &GuestPath, problem: &str) {
-        self.damage.push((file.clone(), FormatError::corrupt("configuration file", 0, problem)));
+        self.damage.push((file.clone(), FormatError::malformed("configuration file", problem)));
     }
 
     /// The text of a file of at most `most` bytes.

@@ -130,7 +130,7 @@ impl Machine {
         let again = again.iter().filter(|line| line.is_disk() || line.is_bind() || line.is_opaque());
         for line in again.filter(|line| line.at != GuestPath::ROOT).take(limits::DAMAGED_RECORDS) {
             let problem = format!("{}, which an earlier line does; the first counts", line.text());
-            self.lost(&FormatError::corrupt("fstab", 0, problem), id, line.file());
+            self.lost(&FormatError::malformed("fstab", problem), id, line.file());
         }
         lines = first;
         lines.retain(|line| line.is_disk() || line.is_bind() || line.is_opaque());
@@ -175,7 +175,7 @@ impl Machine {
             let ids = fitting.iter().filter_map(|at| rest.get(*at)).map(|one| one.volume.id.as_str());
             let ids = ids.collect::<Vec<_>>().join(", ");
             let problem = format!("{} is each of {ids}; the first is mounted", line.spec);
-            self.lost(&FormatError::corrupt("fstab", 0, problem), id, line.file());
+            self.lost(&FormatError::malformed("fstab", problem), id, line.file());
         }
         let free = fitting.first().map(|at| rest.remove(*at));
         // Of one volume many subvolumes may be mounted, and what is mounted from the start is often named again.

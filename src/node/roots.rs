@@ -67,7 +67,7 @@ pub(super) fn root_of(fs: &Tree, tell: &mut impl FnMut(&FormatError)) -> Result<
         let names: Vec<String> = found.iter().map(|(name, _)| name.escape_ascii().to_string()).collect();
         let problem =
             format!("each of the subvolumes {} may be the root; the first is taken", names.join(", "));
-        tell(&FormatError::corrupt("fstab", 0, problem));
+        tell(&FormatError::malformed("fstab", problem));
     }
     match (found.into_iter().next(), failure) {
         (None, Some(error)) => Err(error),

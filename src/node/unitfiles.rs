@@ -268,7 +268,7 @@ impl<'a> Units<'a> {
 
     /// The text of a file; `None` if it is a mask.
     fn text(&mut self, path: &GuestPath) -> Result<Option<String>, FormatError> {
-        let corrupt = |problem: String| FormatError::corrupt("unit", 0, problem);
+        let corrupt = |problem: String| FormatError::malformed("unit", problem);
         if let Some(file) = self.root.find(path.as_bytes())?
             && file.stat()?.kind == FileKind::Regular
         {

@@ -90,7 +90,7 @@ fn lone_drop_ins(units: &mut Units<'_>, names: &BTreeSet<Vec<u8>>) {
 /// What a unit mounts; `None` if there is no file of it, or it is masked.
 fn parse(name: &[u8], unit: &Unit) -> Result<Option<Line>, (GuestPath, FormatError)> {
     let Some(file) = unit.files.first() else { return Ok(None) };
-    let corrupt = |problem: String| (file.path.clone(), FormatError::corrupt("mount unit", 0, problem));
+    let corrupt = |problem: String| (file.path.clone(), FormatError::malformed("mount unit", problem));
     let text = String::from_utf8_lossy(name);
     let (mut what, mut place, mut kind, mut options) = Default::default();
     for one in unit.section("Mount") {

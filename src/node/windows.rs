@@ -84,7 +84,7 @@ fn told<T>(
     let path = format!("{CONFIG}/{name}");
     let mut answer = || {
         let Some(source) = file(root, &path)? else {
-            return Err(FormatError::corrupt("registry", 0, "the hive is not there"));
+            return Err(FormatError::malformed("registry", "the hive is not there"));
         };
         let mut hive = Hive::open(source)?;
         damage.extend(hive.notes.drain(..).map(|note| (path.clone(), note)));
@@ -92,7 +92,7 @@ fn told<T>(
         let answer = ask(&asked);
         damage.extend(asked.damage.take().into_iter().map(|error| (path.clone(), error)));
         answer?
-            .ok_or_else(|| FormatError::corrupt("registry", 0, "the hive does not say what it is asked for"))
+            .ok_or_else(|| FormatError::malformed("registry", "the hive does not say what it is asked for"))
     };
     match answer() {
         Ok(answer) => Some(answer),
@@ -133,7 +133,7 @@ impl Asked<'_> {
         let found = self.hive.value(key, name).and_then(|value| {
             let Some(value) = value else { return Ok(None) };
             let problem = || format!("{name} is of type {} and has {} bytes", value.kind, value.data.len());
-            what(&value).map(Some).ok_or_else(|| FormatError::corrupt("registry value", 0, problem()))
+            what(&value).map(Some).ok_or_else(|| FormatError::malformed("registry value", problem()))
         });
         found.unwrap_or_else(|error| {
             self.damage.borrow_mut().push(error);

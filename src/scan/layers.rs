@@ -115,7 +115,7 @@ impl<'a> Layers<'a> {
 
     /// A layer's files, of the copy whose facts are known.
     fn tree(&self, layer: &LayerRef) -> Result<Handle, FormatError> {
-        let not_analyzed = || FormatError::corrupt("layer", 0, format!("{} was not analyzed", layer.diff_id));
+        let not_analyzed = || FormatError::malformed("layer", format!("{} was not analyzed", layer.diff_id));
         let analyzed = self.get(layer).ok_or_else(not_analyzed)?;
         if let Some(tree) = analyzed.tree.get() {
             return Ok(tree.clone());

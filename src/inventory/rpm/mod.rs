@@ -84,7 +84,7 @@ fn read_sqlite(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatErro
     }
     let database = sqlite::Database::open(file.content().clone(), wal)?;
     let table = database.table("Packages")?;
-    let table = table.ok_or_else(|| FormatError::corrupt("sqlite schema", 0, "no table Packages"))?;
+    let table = table.ok_or_else(|| FormatError::malformed("sqlite schema", "no table Packages"))?;
     for row in database.rows(&table) {
         // Columns: hnum, blob.
         let header = row.and_then(|row| match row.value(1)? {

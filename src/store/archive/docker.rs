@@ -67,12 +67,12 @@ pub(super) fn config(files: &Files, entry: &Entry) -> Result<(Digest, Vec<u8>), 
 fn image(files: &Files, entry: &Entry, paths: &mut Vec<(Digest, String)>) -> Result<Image, FormatError> {
     let (id, bytes) = config(files, entry)?;
     let config: Config = serde_json::from_slice(&bytes)
-        .map_err(|error| FormatError::corrupt("image configuration", 0, format!("{id}: {error}")))?;
+        .map_err(|error| FormatError::malformed("image configuration", format!("{id}: {error}")))?;
     paths.push((id.clone(), entry.config.clone()));
     let count = config.rootfs.diff_ids.len();
     if entry.layers.len() != count {
         let problem = format!("{id}: {} layers of {count} that the configuration names", entry.layers.len());
-        return Err(FormatError::corrupt("docker archive manifest", 0, problem));
+        return Err(FormatError::malformed("docker archive manifest", problem));
     }
     let mut blobs = Vec::new();
     for (path, diff_id) in entry.layers.iter().zip(&config.rootfs.diff_ids) {

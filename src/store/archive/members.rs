@@ -80,7 +80,7 @@ impl Files {
                         }
                     }
                 }
-                Err(FormatError::corrupt("tar", 0, format!("links at {path} lead to each other")))
+                Err(FormatError::malformed("tar", format!("links at {path} lead to each other")))
             }
         }
     }

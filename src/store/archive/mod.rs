@@ -111,7 +111,7 @@ impl Archive {
     }
 
     fn read_copy(&mut self) -> Result<(), FormatError> {
-        let missing = || FormatError::corrupt("image directory", 0, "no manifest.json");
+        let missing = || FormatError::malformed("image directory", "no manifest.json");
         let manifest = self.files.open("manifest.json")?.ok_or_else(missing)?;
         let target = Digest::of(&block::read_all(&manifest, "image manifest", limits::TEXT_FILE_BYTES)?);
         self.paths.insert(target.clone(), "manifest.json".to_owned());

@@ -8,9 +8,9 @@ use crate::{error::FormatError, num};
 /// The JSON document inside an `Any`.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], structure: &'static str) -> Result<T, FormatError> {
     let value = value(bytes).ok_or_else(|| {
-        FormatError::corrupt(structure, 0, format!("{} bytes are no protobuf Any", bytes.len()))
+        FormatError::malformed(structure, format!("{} bytes are no protobuf Any", bytes.len()))
     })?;
-    serde_json::from_slice(value).map_err(|error| FormatError::corrupt(structure, 0, error.to_string()))
+    serde_json::from_slice(value).map_err(|error| FormatError::malformed(structure, error.to_string()))
 }
 
 /// Field 2, length-delimited.

@@ -284,7 +284,7 @@ fn status(containerd: &Containerd, id: &str) -> Result<CriStatus, FormatError> {
     let path = format!("{CRI}/containers/{id}/status");
     let Some(bytes) = containerd.root.read(path.as_bytes(), NAME)? else { return Ok(CriStatus::default()) };
     serde_json::from_slice(&bytes)
-        .map_err(|error| FormatError::corrupt(NAME, 0, format!("{path} of {}: {error}", containerd.place)))
+        .map_err(|error| FormatError::malformed(NAME, format!("{path} of {}: {error}", containerd.place)))
 }
 
 impl CriStatus {

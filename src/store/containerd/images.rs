@@ -46,7 +46,7 @@ pub(super) fn read(containerd: &Containerd, gaps: &mut Vec<Gap>) -> Vec<Image> {
 }
 
 fn target(image: &Bucket) -> Result<(Digest, String), FormatError> {
-    let corrupt = |problem: String| FormatError::corrupt("containerd image record", 0, problem);
+    let corrupt = |problem: String| FormatError::malformed("containerd image record", problem);
     let target = image.bucket("target").ok_or_else(|| corrupt("no target".to_owned()))?;
     let digest = target.text("digest").ok_or_else(|| corrupt("no target digest".to_owned()))?;
     let digest = digest.parse().map_err(|error| corrupt(format!("target: {error}")))?;

@@ -55,7 +55,7 @@ pub fn open(dir: &Handle, node: Option<&Root>) -> Result<Option<Containerd>, For
         })
         .collect();
     let Some(meta) = database.root.buckets.get(b"v1".as_slice()).cloned() else {
-        return Err(FormatError::corrupt("containerd meta.db", 0, "no bucket v1"));
+        return Err(FormatError::malformed("containerd meta.db", "no bucket v1"));
     };
     if let Some(version) = meta.value("version").and_then(varint)
         && !(1..=4).contains(&version)

@@ -81,7 +81,7 @@ pub(super) fn parse<T: DeserializeOwned>(
     name: &'static str,
 ) -> Result<T, FormatError> {
     serde_json::from_slice(bytes)
-        .map_err(|error| FormatError::corrupt(name, 0, format!("{}: {error}", shown(key))))
+        .map_err(|error| FormatError::malformed(name, format!("{}: {error}", shown(key))))
 }
 
 /// A regular file of the store, `None` if the path leads to none.

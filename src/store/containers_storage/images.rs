@@ -162,7 +162,7 @@ impl Reader<'_> {
             && !children.is_empty()
         {
             let id = main.or_else(|| manifests.first().cloned()).or(own.ok());
-            let id = id.ok_or_else(|| FormatError::corrupt("images.json", 0, "a list without a digest"))?;
+            let id = id.ok_or_else(|| FormatError::malformed("images.json", "a list without a digest"))?;
             let children = children.iter().map(|child| child.digest.clone()).collect();
             return Ok(Read::List(List { id, names, manifests, children }));
         }
@@ -172,7 +172,7 @@ impl Reader<'_> {
             (_, Ok(own)) => own,
             (Err(_) | Ok(_), Err(error)) => {
                 return Err(manifest.err().unwrap_or_else(|| {
-                    FormatError::corrupt("images.json", 0, format!("image {:?}: {error}", shown(&record.id)))
+                    FormatError::malformed("images.json", format!("image {:?}: {error}", shown(&record.id)))
                 }));
             }
         };
@@ -249,10 +249,10 @@ impl Reader<'_> {
         let count = diff_ids.len();
         if below.len() != count && self.gaps.is_empty() {
             let problem = format!("the configuration has {count} layers, layers.json {}", below.len());
-            self.gaps.push((FormatError::corrupt("images.json", 0, problem), "layers may be missing"));
+            self.gaps.push((FormatError::malformed("images.json", problem), "layers may be missing"));
         }
         if count == 0 && self.gaps.is_empty() {
-            let error = FormatError::corrupt("image configuration", 0, "it names no layers");
+            let error = FormatError::malformed("image configuration", "it names no layers");
             self.gaps.push((error, "the image has no files"));
         }
         // From the top, as what is below may be lost.
@@ -286,7 +286,7 @@ impl Reader<'_> {
             return self.layers.stands_for(&record.id, chain_id);
         }
         let problem = format!("layer {} is {:?}, the image has {diff_id} there", record.id, shown(told));
-        self.gaps.push((FormatError::corrupt("layers.json", 0, problem), "the layer is missing"));
+        self.gaps.push((FormatError::malformed("layers.json", problem), "the layer is missing"));
     }
 
     /// The blobs of an image by the manifest that it was pulled by: there may be several, with other compressions.

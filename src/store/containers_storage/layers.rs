@@ -103,7 +103,7 @@ impl Layers {
             };
             if !seen.insert(id) {
                 let problem = format!("layer {id:?} is below itself");
-                return (found, Some(FormatError::corrupt("layers.json", 0, problem)));
+                return (found, Some(FormatError::malformed("layers.json", problem)));
             }
             if found.len() >= limits::IMAGE_LAYERS {
                 let what = format!("more than {} layers below {:?}", limits::IMAGE_LAYERS, shown(top));

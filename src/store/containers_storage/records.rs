@@ -147,7 +147,7 @@ struct Reader<'a, T> {
 impl<T: Record> Reader<'_, T> {
     fn lost(&mut self, problem: String) {
         let problem = format!("{}: {problem}", self.path);
-        error::note(&mut self.damage, FormatError::corrupt(self.name, 0, problem));
+        error::note(&mut self.damage, FormatError::malformed(self.name, problem));
     }
 
     fn add(&mut self, value: Value) {

@@ -67,7 +67,7 @@ fn ids(files: &Files, gaps: &mut Vec<Gap>) -> Vec<String> {
     for name in others.iter().take(limits::DAMAGED_RECORDS) {
         let problem =
             format!("{DIRECTORY}/{:?} is no container's id", name.chars().take(100).collect::<String>());
-        lost(&FormatError::corrupt("container directory", 0, problem), "what it holds is not reported");
+        lost(&FormatError::malformed("container directory", problem), "what it holds is not reported");
     }
     ids.sort();
     if ids.len() > limits::DOCKER_CONTAINERS {
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
         {
             let problem = format!("the layers of {id} do not lie over those of its image {}", image.id);
             let effect = "what the container changed is not reported";
-            lost(&FormatError::corrupt("record of a container's layer", 0, problem), effect);
+            lost(&FormatError::malformed("record of a container's layer", problem), effect);
             place.snapshot = None;
         }
         let mut labels = record.config.labels.clone();

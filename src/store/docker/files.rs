@@ -99,7 +99,7 @@ impl Files {
 
     /// That a file contradicts its format.
     pub(super) fn corrupt(&self, structure: &'static str, path: &str, problem: &str) -> FormatError {
-        FormatError::corrupt(structure, 0, format!("{}/{path}: {problem}", self.place))
+        FormatError::malformed(structure, format!("{}/{path}: {problem}", self.place))
     }
 }
 

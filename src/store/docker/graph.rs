@@ -123,7 +123,7 @@ impl Graph {
         let Some(record) = layerdb::layer(files, &layer.chain_id)? else { return Ok(None) };
         if layer.diff_id.chain(record.parent.as_ref()) != layer.chain_id {
             let what = format!("layer record {} is of another layer than {}", layer.chain_id, layer.diff_id);
-            return Err(FormatError::corrupt("layer record", 0, what));
+            return Err(FormatError::malformed("layer record", what));
         }
         let dir = self.tree(&record.cache_id).map_err(|error| {
             if !layerdb::is_foreign(files, &layer.chain_id) {

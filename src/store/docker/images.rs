@@ -144,7 +144,7 @@ impl Reader<'_> {
             FormatError::limit(format!("{NAME} {id}: more than {bound} bytes of such documents"))
         })?;
         let config: Config = serde_json::from_slice(&bytes)
-            .map_err(|error| FormatError::corrupt(NAME, 0, format!("{id}: {error}")))?;
+            .map_err(|error| FormatError::malformed(NAME, format!("{id}: {error}")))?;
         let names = self.names.and_then(|names| names.get(id)).cloned().unwrap_or_default();
         let layers = LayerRef::all(id, &config, |_, diff_id| self.blob(diff_id, &names, left))?;
         let mut image = Image::new(id.clone(), &config, layers);

@@ -88,7 +88,7 @@ pub(super) fn choose(
         return images;
     }
     let error = cut.or(wrong).or(failure.map(|(_, error)| error));
-    let error = error.unwrap_or_else(|| FormatError::corrupt("image index", 0, "no manifest of an image"));
+    let error = error.unwrap_or_else(|| FormatError::malformed("image index", "no manifest of an image"));
     let mut gap =
         Gap::from_error(&error, Scope::Image, target.to_string(), "the image's packages are not reported");
     if media_type.contains("schema1") || media_type.contains("manifest.v1") && media_type.contains("docker") {

@@ -135,7 +135,7 @@ fn json<T: DeserializeOwned>(
     })?;
     let bytes = oci::checked(&source, digest, structure)?;
     serde_json::from_slice(&bytes)
-        .map_err(|error| FormatError::corrupt(structure, 0, format!("{digest}: {error}")))
+        .map_err(|error| FormatError::malformed(structure, format!("{digest}: {error}")))
 }
 
 /// A document that was met before, or why it is none.
@@ -184,7 +184,7 @@ impl IndexWalk<'_, '_> {
         }
         if manifest.manifests.is_empty() {
             let problem = format!("{digest}: neither config nor manifests");
-            return self.found(&step, Err(FormatError::corrupt("image manifest", 0, problem)));
+            return self.found(&step, Err(FormatError::malformed("image manifest", problem)));
         }
         for child in &manifest.manifests {
             if self.out.len().max(self.seen.len()) >= limits::INDEX_MANIFESTS {

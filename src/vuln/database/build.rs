@@ -183,7 +183,7 @@ fn table<T: Serialize>(
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, FormatError> {
-    serde_json::to_vec(value).map_err(|error| FormatError::corrupt("database entry", 0, error.to_string()))
+    serde_json::to_vec(value).map_err(|error| FormatError::malformed("database entry", error.to_string()))
 }
 
 #[cfg(test)]

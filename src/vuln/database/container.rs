@@ -51,7 +51,7 @@ pub(super) fn write(parts: Vec<Part>) -> Result<Vec<u8>, FormatError> {
         offset = offset.saturating_add(length);
     }
     let header = serde_json::to_vec(&sections)
-        .map_err(|error| FormatError::corrupt("database header", 0, error.to_string()))?;
+        .map_err(|error| FormatError::malformed("database header", error.to_string()))?;
     let length = u32::try_from(header.len())
         .map_err(|_| FormatError::limit(format!("database header of {} bytes", header.len())))?;
     let mut file = Vec::new();
@@ -114,7 +114,7 @@ pub(super) fn read(source: &dyn ReadAt, known: &[&str]) -> Result<Vec<Section>, 
 fn take<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), FormatError> {
     let (first, rest) = bytes
         .split_first_chunk::<N>()
-        .ok_or_else(|| FormatError::corrupt("database header", 0, "cut short"))?;
+        .ok_or_else(|| FormatError::malformed("database header", "cut short"))?;
     Ok((*first, rest))
 }
 

@@ -45,7 +45,7 @@ impl Database {
         let about =
             packed::read(&source, "database", about.offset, &about.root, limits::DATABASE_INDEX_BYTES)?;
         let about = serde_json::from_slice(&about)
-            .map_err(|error| FormatError::corrupt("database", 0, error.to_string()))?;
+            .map_err(|error| FormatError::malformed("database", error.to_string()))?;
         let table = |name: &str, required: bool| match find(name) {
             Some(section) => Table::open(&source, section.offset, &section.root),
             None if required => Err(missing(name)),
@@ -153,9 +153,9 @@ fn json<T: serde::de::DeserializeOwned>(value: &[u8]) -> Result<T, FormatError> 
 }
 
 fn damaged(error: serde_json::Error) -> FormatError {
-    FormatError::corrupt("database entry", 0, error.to_string())
+    FormatError::malformed("database entry", error.to_string())
 }
 
 fn missing(section: &str) -> FormatError {
-    FormatError::corrupt("database header", 0, format!("section `{section}` is missing"))
+    FormatError::malformed("database header", format!("section `{section}` is missing"))
 }

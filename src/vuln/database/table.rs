@@ -64,7 +64,7 @@ impl Writer {
     pub(super) fn finish(mut self) -> Result<(Vec<u8>, Piece), FormatError> {
         self.close()?;
         let index = serde_json::to_vec(&self.index)
-            .map_err(|error| FormatError::corrupt("database index", 0, error.to_string()))?;
+            .map_err(|error| FormatError::malformed("database index", error.to_string()))?;
         let root = packed::append(&mut self.section, &index)?;
         Ok((self.section, root))
     }

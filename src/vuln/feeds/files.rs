@@ -72,7 +72,7 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
         let first =
             first.map_or(String::new(), |problem| format!(": {}: {}", problem.record, problem.detail));
         let problem = format!("{} of {} records are malformed{first}", bad.malformed, bad.records);
-        return Err(FormatError::corrupt("feed", 0, format!("{}: {problem}", bad.name)));
+        return Err(FormatError::malformed("feed", format!("{}: {problem}", bad.name)));
     }
     let problems = builder.problems().cloned().collect();
     Ok((builder.finish()?, Summary { sources, not_read, problems }))

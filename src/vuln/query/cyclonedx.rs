@@ -29,7 +29,7 @@ struct Component {
 /// `operating-system` among them is the distribution of purls that name none.
 pub(super) fn queries(text: &str) -> Result<Vec<Query>, FormatError> {
     let bill: Bill = serde_json::from_str(text)
-        .map_err(|error| FormatError::corrupt("CycloneDX document", 0, error.to_string()))?;
+        .map_err(|error| FormatError::malformed("CycloneDX document", error.to_string()))?;
     let mut queries = Vec::new();
     let os = bill.components.iter().find(|component| component.kind == "operating-system");
     let os = os.map(|os| Os {

@@ -40,7 +40,7 @@ impl Query {
             .map(|(number, line)| {
                 Self::parse(line).ok_or_else(|| {
                     let line = line.chars().take(80).collect::<String>();
-                    FormatError::corrupt("package", 0, format!("line {}: `{line}`", number.saturating_add(1)))
+                    FormatError::malformed("package", format!("line {}: `{line}`", number.saturating_add(1)))
                 })
             })
             .collect()
@@ -85,7 +85,7 @@ mod tests {
         }
         assert_eq!(
             Query::parse_all("# x\n\nPyPI\ta\t1\nnonsense\n").unwrap_err().to_string(),
-            "package at offset 0x0: line 4: `nonsense`"
+            "package: line 4: `nonsense`"
         );
     }
 }

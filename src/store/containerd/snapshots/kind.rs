@@ -171,7 +171,7 @@ fn directory(base: &Root, path: &str) -> Result<Handle, FormatError> {
 
 /// The root of the file system that a file holds.
 fn image_root(image: &Handle) -> Result<Handle, FormatError> {
-    let not_one = || FormatError::corrupt("snapshot", 0, format!("{} holds no file system", image.path));
+    let not_one = || FormatError::malformed("snapshot", format!("{} holds no file system", image.path));
     let opened = fs::open(&image.open()?).ok_or_else(not_one)??;
     match opened.notes.into_iter().next() {
         Some(note) => Err(note),

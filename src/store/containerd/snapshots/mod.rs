@@ -204,7 +204,7 @@ fn state(
 ) -> Option<(Root, BTreeMap<String, Record>)> {
     let read = || {
         let not_there =
-            || FormatError::corrupt("snapshotter", 0, format!("metadata.db of {snapshotter} is not there"));
+            || FormatError::malformed("snapshotter", format!("metadata.db of {snapshotter} is not there"));
         let base = base(root, node, snapshotter)?.ok_or_else(not_there)?;
         let (records, damage) = record::read(&base)?;
         Ok::<_, FormatError>((base, records, damage))

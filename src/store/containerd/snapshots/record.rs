@@ -44,7 +44,7 @@ const GROUPS: &str = "containerd.io/snapshot/gidmapping";
 /// The snapshots by name, and the pages that could not be read.
 pub(super) fn read(base: &Root) -> Result<(BTreeMap<String, Record>, Vec<FormatError>), FormatError> {
     let file = base.find(b"metadata.db")?;
-    let file = file.ok_or_else(|| FormatError::corrupt("snapshotter", 0, "metadata.db is not there"))?;
+    let file = file.ok_or_else(|| FormatError::malformed("snapshotter", "metadata.db is not there"))?;
     let database = bolt::read(file.open()?)?;
     let snapshots = database.root.bucket("v1").and_then(|v1| v1.bucket("snapshots"));
     let all = snapshots.map(|snapshots| &snapshots.buckets).into_iter().flatten();

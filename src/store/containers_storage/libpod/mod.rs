@@ -90,7 +90,7 @@ impl Libpod {
         };
         if let Err(error) = added {
             let id = super::records::shown(id);
-            self.lose(FormatError::corrupt("Podman's state", 0, format!("{kind:?} {id:?}: {error}")));
+            self.lose(FormatError::malformed("Podman's state", format!("{kind:?} {id:?}: {error}")));
         }
     }
 
