@@ -366,13 +366,6 @@ impl Opening<'_> {
     }
 }
 
-/// That the disks are there, of which not a byte is read: an input that does not exist is a mistake, whatever else is known
-/// of the node. Servers are not asked.
-pub(super) fn are_there(inputs: &Inputs) -> Result<(), OpenError> {
-    let mut files = inputs.disks.iter().filter(|path| block::url(path).is_none() && !path.is_dir());
-    files.try_for_each(|path| block::open(path).map(drop).map_err(|error| not_opened(path, error)))
-}
-
 /// An input that could not be opened.
 fn not_opened(path: &Path, error: io::Error) -> OpenError {
     match error.kind() {

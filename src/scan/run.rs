@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{
     Inputs, OpenError, OpenedNode, Progress, containers, convert, copies::Copies, findings::Findings, images,
-    layers::Layers, open, open::are_there, own::Own, pods,
+    layers::Layers, open, own::Own, pods,
 };
 use crate::{
     Gap,
@@ -71,7 +71,6 @@ pub fn scan(options: &Options, progress: &dyn Progress) -> Result<Report, OpenEr
     let mut reasons = options.facts.reasons();
     reasons.extend(options.bounds.reasons_by_facts(&options.facts));
     if !reasons.is_empty() {
-        are_there(&options.inputs)?;
         return Ok(skipped(reasons, options.reproducible));
     }
     scan_here(options, progress)

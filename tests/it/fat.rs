@@ -28,7 +28,7 @@ fn every_name_is_found_by_look_up() {
 
 #[test]
 fn what_was_cut_off_is_told() {
-    tree::check_cut("fat");
+    tree::check_cut("fat", 16);
 }
 
 #[test]

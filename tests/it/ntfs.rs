@@ -31,7 +31,7 @@ fn every_name_is_found_by_look_up() {
 
 #[test]
 fn what_was_cut_off_is_told() {
-    tree::check_cut("ntfs");
+    tree::check_cut("ntfs", 16);
 }
 
 #[test]

@@ -331,15 +331,15 @@ pub(crate) fn check_small(folder: &str, at_least: usize) {
     }
 }
 
-/// That every image of a folder tells when its end was cut off, and no whole one does.
-pub(crate) fn check_cut(folder: &str) {
+/// That every image of a folder tells when its end (of so many parts the last) was cut off, and no whole one does.
+pub(crate) fn check_cut(folder: &str, parts: usize) {
     for (name, bytes, _) in small(folder).iter() {
         // Some need what lies at their end to be opened at all.
         let is_whole = |bytes: &[u8]| {
             let opened = open(Arc::new(Memory::new(bytes.to_vec())));
             opened.is_ok_and(|opened| opened.notes.iter().all(|note| note.code() != Code::Truncated))
         };
-        let cut = bytes.len() - bytes.len() / 16;
+        let cut = bytes.len() - bytes.len() / parts;
         assert!(is_whole(bytes), "{name}");
         assert!(!is_whole(&bytes[..cut]), "{name} cut at {cut}");
     }
