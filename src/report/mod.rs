@@ -7,6 +7,7 @@ mod diff;
 mod findings;
 mod json;
 mod ndjson;
+mod rows;
 mod table;
 mod tree;
 mod types;
