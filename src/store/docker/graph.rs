@@ -17,7 +17,7 @@ use crate::{
     fs::{FileKind, Handle},
     gap::{Code, Scope},
     limits,
-    store::{Form, LayerRef, Unpacked, oci},
+    store::{Form, LayerRef, TarSplit, Unpacked, oci},
 };
 pub(super) struct Graph {
     /// The driver's name.
@@ -119,12 +119,7 @@ impl Graph {
 
     /// A layer and the bytes of its files, `None` if this driver does not have it.
     pub(super) fn layer(&self, layer: &LayerRef) -> Result<Option<(Unpacked, Option<u64>)>, FormatError> {
-        let Some(files) = &self.layers else { return Ok(None) };
-        let Some(record) = layerdb::layer(files, &layer.chain_id)? else { return Ok(None) };
-        if layer.diff_id.chain(record.parent.as_ref()) != layer.chain_id {
-            let what = format!("layer record {} is of another layer than {}", layer.chain_id, layer.diff_id);
-            return Err(FormatError::corrupt("layer record", 0, what));
-        }
+        let Some((files, record)) = self.record(layer)? else { return Ok(None) };
         let dir = self.tree(&record.cache_id).map_err(|error| {
             if !layerdb::is_foreign(files, &layer.chain_id) {
                 return error;
@@ -138,6 +133,24 @@ impl Graph {
             }
         })?;
         Ok(Some((self.unpacked(dir, record.parent.as_ref())?, record.size)))
+    }
+
+    /// What a layer's tar is put together again of, `None` if this driver does not have the layer or nothing of its tar.
+    pub(super) fn tar_split(&self, layer: &LayerRef) -> Result<Option<TarSplit>, FormatError> {
+        let Some((files, record)) = self.record(layer)? else { return Ok(None) };
+        let list = files.open(&format!("sha256/{}/tar-split.json.gz", layer.chain_id.hex()))?;
+        list.map(|list| Ok(TarSplit { list, dir: self.tree(&record.cache_id)? })).transpose()
+    }
+
+    /// The record of a layer, and the records that it is among.
+    fn record(&self, layer: &LayerRef) -> Result<Option<(&Files, Layer)>, FormatError> {
+        let Some(files) = &self.layers else { return Ok(None) };
+        let Some(record) = layerdb::layer(files, &layer.chain_id)? else { return Ok(None) };
+        if layer.diff_id.chain(record.parent.as_ref()) != layer.chain_id {
+            let what = format!("layer record {} is of another layer than {}", layer.chain_id, layer.diff_id);
+            return Err(FormatError::corrupt("layer record", 0, what));
+        }
+        Ok(Some((files, record)))
     }
 
     /// What the container has over its image, base first.

@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use self::{files::Files, graph::Graph};
 use super::{
-    Container, Contents, Form, Image, LayerRef, LayerSources, Owners, Store, Unpacked, containerd::Containerd,
+    Container, Contents, Form, Image, LayerRef, LayerSources, Owners, Store, TarSplit, Unpacked,
+    containerd::Containerd,
 };
 use crate::{
     Digest, FormatError, Gap,
@@ -88,6 +89,18 @@ impl Store for Docker {
             }
         }
         sources
+    }
+
+    fn tar_split(&self, layer: &LayerRef) -> Result<Option<TarSplit>, FormatError> {
+        let mut failure = None;
+        for graph in &self.graphs {
+            match graph.tar_split(layer) {
+                Ok(None) => {}
+                Err(error) => failure = failure.or(Some(error)),
+                found => return found,
+            }
+        }
+        failure.map_or(Ok(None), Err)
     }
 
     fn is_bound(&self, layer: &LayerRef) -> bool {
