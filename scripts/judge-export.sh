@@ -7,10 +7,10 @@
 set -euo pipefail
 icecore=$(realpath "$1"); stores=$(realpath "$2"); mkdir -p "$3"; out=$(realpath "$3"); shift 3
 here=$(dirname "$(realpath "$0")")
-# With ANEW not those of fuse-overlayfs, which shows other files than the image has.
-fuse="docker-fuse podman-moved-fuse"; [ -z "${ANEW:-}" ] || fuse=
+# With ANEW not those of fuse-overlayfs, which shows other files than the image has, and not one with times that no tar has.
+own="docker-fuse podman-moved-fuse podman58-chunked"; [ -z "${ANEW:-}" ] || own=
 [ $# -gt 0 ] || set -- docker-overlay2-ext4 docker-vfs-ext4 docker-btrfs podman-overlay-xfs podman-vfs-ext4 podman-rootless \
-  docker-remapped docker28-overlay2-xfs podman54-overlay-ext4 podman58-chunked podman58-userns $fuse \
+  docker-remapped docker28-overlay2-xfs podman54-overlay-ext4 podman58-userns $own \
   containerd-overlayfs-ext4 containerd-native-ext4 containerd-discard containerd21-erofs containerd21-soci \
   docker28-containerd-ext4
 # What is mounted and started here ends with its namespaces.

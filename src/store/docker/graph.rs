@@ -19,6 +19,10 @@ use crate::{
     limits,
     store::{Form, LayerRef, TarSplit, Unpacked, oci},
 };
+
+/// The bytes of a layer's files, if they are recorded.
+type Size = Result<Option<u64>, FormatError>;
+
 pub(super) struct Graph {
     /// The driver's name.
     pub(super) name: String,
@@ -117,8 +121,8 @@ impl Graph {
         oci::checked(&source, id, NAME).map(Some)
     }
 
-    /// A layer and the bytes of its files, `None` if this driver does not have it.
-    pub(super) fn layer(&self, layer: &LayerRef) -> Result<Option<(Unpacked, Option<u64>)>, FormatError> {
+    /// A layer and the bytes of its files, as far as they are known; `None` if this driver does not have it.
+    pub(super) fn layer(&self, layer: &LayerRef) -> Result<Option<(Unpacked, Size)>, FormatError> {
         let Some((files, record)) = self.record(layer)? else { return Ok(None) };
         let dir = self.tree(&record.cache_id).map_err(|error| {
             if !layerdb::is_foreign(files, &layer.chain_id) {
@@ -132,7 +136,8 @@ impl Graph {
                 ),
             }
         })?;
-        Ok(Some((self.unpacked(dir, record.parent.as_ref())?, record.size)))
+        let size = layerdb::size(files, &layer.chain_id);
+        Ok(Some((self.unpacked(dir, record.parent.as_ref())?, size)))
     }
 
     /// What a layer's tar is put together again of, `None` if this driver does not have the layer or nothing of its tar.

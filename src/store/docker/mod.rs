@@ -77,8 +77,16 @@ impl Store for Docker {
         for graph in &self.graphs {
             match graph.layer(layer) {
                 Ok(Some((unpacked, size))) => {
-                    let (snapshot, snapshot_size) = (Some(unpacked), size);
-                    return LayerSources { snapshot, snapshot_size, ..LayerSources::default() };
+                    let mut found = LayerSources { snapshot: Some(unpacked), ..LayerSources::default() };
+                    match size {
+                        Ok(size) => found.snapshot_size = size,
+                        Err(error) => {
+                            let effect = "files of this layer may be empty that are not so in the image";
+                            let subject = layer.diff_id.to_string();
+                            found.gaps.push(Gap::from_error(&error, Scope::Layer, subject, effect));
+                        }
+                    }
+                    return found;
                 }
                 Ok(None) => {}
                 Err(error) => {
