@@ -402,6 +402,8 @@ def judge(disk, name, image, path, judges, icecore, instead=None):
 def clear(out):
     for each in "podman", "podman-run", "podman-tmp", "containerd", "stores":
         shutil.rmtree(f"{out}/{each}", ignore_errors=True)
+    if os.path.exists(out + "/anew.raw"):
+        os.unlink(out + "/anew.raw")
 
 
 def without_tars(raw, copy, at):
