@@ -39,8 +39,38 @@ seeds() { # target
       done
       seed pv "$fixtures"/lvm/pv?.img.zst ;;
     lvm) for fixture in "$fixtures"/dm/*.img.zst; do seed "$(basename "$fixture" .img.zst)" "$fixture"; done ;;
+    store_* | tar_split) stores "$target" ;;
     registry)
       for fixture in software system; do zstd -dcqf "$fixtures/windows/$fixture.hiv.zst" > "corpus/$target/$fixture"; done ;;
+  esac
+}
+# The state directories of real stores.
+stores() { # target
+  local fixtures=../disk-fixtures/stores storage=/var/lib/containers/storage
+  tree() { # name how path [disk]
+    [ -e "corpus/$target/$1" ] || python3 ../scripts/fuzz-tree.py "corpus/$target/$1" "${@:2}"
+  }
+  case $1 in
+    store_docker) for disk in docker docker28; do tree "$disk" 0 /var/lib/docker "$fixtures/$disk.img.zst"; done ;;
+    store_containerd) tree docker28 0 /var/lib/docker/containerd/daemon "$fixtures/docker28.img.zst" ;;
+    store_containers_storage)
+      for disk in podman podman58; do tree "$disk" 0 "$storage" "$fixtures/$disk.img.zst"; done
+      tree podman-rootless 129 /home/u/.local/share/containers/storage "$fixtures/podman-rootless.img.zst" ;;
+    store_archive)
+      for archive in docker-save oci-archive; do
+        local work; work=$(mktemp -d)
+        zstd -dcqf "$fixtures/$archive.tar.zst" > "$work/tar"
+        mkdir "$work/top"; tar xf "$work/tar" -C "$work/top"
+        tree "$archive-directory" 0 "$work/top"
+        printf '\1' | cat - "$work/tar" > "corpus/store_archive/$archive"
+        rm -rf "$work"
+      done ;;
+    tar_split)
+      for size in 3 5; do
+        printf '{"type":2,"payload":"AAAA"}\n{"type":1,"name":"dir/b","size":%d,"payload":"AAAAAAAAAAA="}\n' "$size"
+        printf '{"type":1,"name_raw":"bGluay9j","size":5,"payload":"AAAAAAAAAAA="}\n{"type":1,"name":"a/","payload":null,"position":1}\n'
+      done > corpus/tar_split/lines
+      gzip -c corpus/tar_split/lines > corpus/tar_split/gzip ;;
   esac
 }
 for target in "${targets[@]}"; do

@@ -3,6 +3,7 @@
 import collections
 import fnmatch
 import glob
+import gzip
 import hashlib
 import io
 import json
@@ -64,14 +65,17 @@ class Archive:
             self.check(layer)
         self.name = self.top.get("annotations", {}).get("org.opencontainers.image.ref.name")
 
+    def unpacked(self, layer):
+        data = self.blobs[layer]
+        if data.startswith(b"\x28\xb5\x2f\xfd"):
+            return subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
+        return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+
     def directories(self, of_top):
         """Those that a layer names, as tree.py spells them; if asked so, only if the uppermost layer that has it does."""
         named = set()
         for layer in self.layers:
-            data = self.blobs[layer]
-            if data.startswith(b"\x28\xb5\x2f\xfd"):
-                data = subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
-            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            with tarfile.open(fileobj=io.BytesIO(self.unpacked(layer))) as tar:
                 members = {os.path.normpath("/" + member.name): member.isdir() for member in tar}
             own = {path for path, is_directory in members.items() if is_directory}
             named |= own
@@ -102,10 +106,10 @@ def parents(path):
 class Disk:
     """What lies on a disk, as the kernel shows it."""
 
-    def __init__(self, stores, name, at):
+    def __init__(self, stores, name, at, raw=None):
         self.facts = json.load(open(f"{stores}/{name}.json"))
         self.stores, self.name, self.at = stores, name, at
-        self.raw = f"{stores}/{name}.raw"
+        self.raw = raw or f"{stores}/{name}.raw"
         # A whole tree for each layer has lost them, or shares them with no other layer.
         self.has_links = "overlay" in self.facts["driver"]
         kind = run("blkid", "-o", "value", "-s", "TYPE", self.raw).strip()
@@ -114,9 +118,16 @@ class Disk:
         run("mount", "-o", "loop," + quiet, self.raw, at)
         root = self.facts["root"]
         places = [root + "/image/*/imagedb/content/sha256/*", root + "/*-images/*/*"]
-        stores_of_blobs = {root, self.facts.get("containerd_root", root)}
+        # Docker keeps the manifests of what it pulls in its own containerd, too.
+        stores_of_blobs = {root, root + "/containerd/daemon", self.facts.get("containerd_root", root)}
         places += [store + "/io.containerd.content.v1.content/blobs/sha256/*" for store in stores_of_blobs]
         self.documents, self.blobs = {}, set()
+        self.chains = {"sha256:" + path.split("/")[-2] for path in glob.glob(at + root + "/image/*/layerdb/sha256/*/tar-split.json.gz")}
+        self.layers = set()
+        for place in [root, *([self.facts["additional"]] if self.facts.get("additional") else [])]:
+            for path in glob.glob(f"{at}{place}/*-layers/*layers.json"):
+                self.layers |= {record.get("diff-digest") for record in json.load(open(path)) or []
+                                if os.path.exists(f"{os.path.dirname(path)}/{record['id']}.tar-split.gz")}
         for path in {path for place in places for path in glob.glob(at + place)}:
             if not os.path.isfile(path):
                 continue
@@ -136,6 +147,33 @@ class Disk:
         own = ((digest, each) for digest, each in self.documents.items() if isinstance(each, dict) and "layers" in each)
         return {digest: each for digest, each in own if (each.get("config") or {}).get("digest") == number
                 and all(layer["digest"] in self.blobs for layer in each["layers"])}
+
+    def can_rebuild(self, image):
+        """Whether something is kept of the tar of each of its layers."""
+        chain, chains = None, set()
+        for layer in image["layers"]:
+            chain = layer if chain is None else "sha256:" + hashlib.sha256(f"{chain} {layer}".encode()).hexdigest()
+            chains.add(chain)
+        return chains <= self.chains or set(image["layers"]) <= self.layers
+
+    def own_manifest(self, image):
+        """The digest of a manifest of the image that names its layers' tars themselves."""
+        for digest, each in self.documents.items():
+            if isinstance(each, dict) and (each.get("config") or {}).get("digest") == image["id"]:
+                if [layer["digest"] for layer in each.get("layers") or []] == image["layers"]:
+                    return digest
+        return None
+
+    def best(self, image):
+        """The tree of an image whose tars are its own: of a disk that keeps all of what is in them, if one has it."""
+        for path in sorted(glob.glob(self.stores + "/*.json"), key=lambda path: ("/containerd" not in path, path)):
+            facts = json.load(open(path))
+            if facts.get("driver") not in ("overlay2", "overlay", "overlayfs") or facts.get("user") or "fuse" in path or "/100000" in facts["root"]:
+                continue
+            for each in facts["images"]:
+                if each["id"] == image["id"] and each.get("tree"):
+                    return parse(open(f"{self.stores}/{each['tree']}").read()), True
+        return self.tree(image), self.has_links
 
     def tree(self, image):
         """What the kernel showed of an image, with the owners that it has in a container."""
@@ -268,7 +306,7 @@ def differences(truth, shown, named, links):
                 yield path, field, a[field], b[field]
 
 
-def judge_config(image, disk, archive, is_own):
+def judge_config(image, disk, archive, is_own, is_rebuilt):
     own = disk.documents.get(image["id"])
     if own is None:
         yield "the disk has no configuration of this image"
@@ -278,12 +316,19 @@ def judge_config(image, disk, archive, is_own):
             yield f"{key} of the configuration: {json.dumps(own.get(key))[:200]} became {json.dumps(archive.config.get(key))[:200]}"
     if len(archive.config["rootfs"]["diff_ids"]) != len(image["layers"]):
         yield f"{len(image['layers'])} layers became {len(archive.config['rootfs']['diff_ids'])}"
-    if is_own:
-        manifests = disk.manifests(image["id"])
+    if is_own or is_rebuilt:
         if archive.id != image["id"]:
             yield f"id {image['id']} became {archive.id}"
         if archive.config["rootfs"]["diff_ids"] != image["layers"]:
             yield "the DiffIDs are others"
+    if is_rebuilt:
+        unpacked = ["sha256:" + hashlib.sha256(archive.unpacked(layer)).hexdigest() for layer in archive.layers]
+        if unpacked != image["layers"]:
+            yield "the layers are others"
+        if disk.own_manifest(image) not in (None, archive.top["digest"]):
+            yield f"manifest {archive.top['digest']} is not the image's own"
+    if is_own:
+        manifests = disk.manifests(image["id"])
         if archive.top["digest"] not in manifests:
             yield f"manifest {archive.top['digest']} is none of the image's own: " + " ".join(manifests)
 
@@ -292,6 +337,7 @@ def judge(disk, name, image, path, judges, icecore, instead=None):
     """A line about an image, what is wrong, and how many paths were compared; INSTEAD is what icecore may do where no tar has it all."""
     wrong, paths = [], 0
     is_own = bool(disk.manifests(image["id"]))
+    is_rebuilt = not is_own and not instead and disk.can_rebuild(image)
     done = run(icecore, "export", "--image", name, "-o", path, disk.raw, may_fail=True)
     said = done.stderr.decode(errors="replace").strip()
     told = instead == "refuse" and done.returncode != 0 and "/odder/" in said
@@ -301,7 +347,15 @@ def judge(disk, name, image, path, judges, icecore, instead=None):
         return "not exported", [f"exit code {done.returncode}: {said}"], 0
     if is_own and (done.returncode or said):
         wrong.append(f"exit code {done.returncode} of an image that is whole: {said}")
-    if not is_own and not re.search("layers? (was|were) made anew", said):
+    # Of other stores of the node blobs may be there.
+    if is_rebuilt and not disk.own_manifest(image) and not disk.facts.get("others") and "put together again byte for byte" not in said:
+        wrong.append(f"not a word of layers that were put together again: {said!r}")
+    if is_rebuilt and (done.returncode or "made anew" in said):
+        wrong.append(f"exit code {done.returncode} of layers that can be put together again: {said}")
+    if instead == "tell" and (done.returncode != 3 or "CRC-64" not in said):
+        wrong.append(f"exit code {done.returncode}, and not a word of a changed file: {said!r}")
+    told = told or instead == "tell"
+    if not (is_own or is_rebuilt) and not re.search("layers? (was|were) made anew", said):
         wrong.append(f"not a word that layers were made anew: {said!r}")
     if not is_own and done.returncode and not told:
         wrong.append(f"exit code {done.returncode}: {said}")
@@ -311,7 +365,7 @@ def judge(disk, name, image, path, judges, icecore, instead=None):
     os.unlink(path + ".again")
     archive = Archive(path)
     wrong += archive.wrong
-    wrong += judge_config(image, disk, archive, is_own)
+    wrong += judge_config(image, disk, archive, is_own, is_rebuilt)
     if image["names"] and not name.startswith("sha256:") and archive.name not in image["names"] + image.get("refs", []):
         wrong.append(f"named {archive.name}, not {image['names']}")
     if "@" in (archive.name or "") and not archive.name.endswith(archive.top["digest"]):
@@ -325,7 +379,7 @@ def judge(disk, name, image, path, judges, icecore, instead=None):
         shutil.rmtree(path + ".dir")
     except Failure as failure:
         wrong.append(str(failure))
-    truth = disk.tree(image)
+    truth, has_links = disk.best(image) if is_rebuilt or disk.facts.get("others") else (disk.tree(image), disk.has_links)
     for each in judges:
         kind = type(each).__name__
         try:
@@ -335,18 +389,31 @@ def judge(disk, name, image, path, judges, icecore, instead=None):
             continue
         paths += len(truth)
         kept = {path: row | {"xattrs": ",".join(filter(each.keeps, row["xattrs"].split(","))) or "-"} for path, row in truth.items()}
-        found = differences(kept, shown, archive.directories(disk.facts["driver"] == "erofs"), disk.has_links)
+        found = differences(kept, shown, archive.directories(disk.facts["driver"] == "erofs"), has_links)
         found = [each for each in found if not (is_own and disk.adds(*each))]
         if told or instead == "leave out":  # nothing but that
             found = [each for each in found if not each[0].startswith("/odder/") or each[3] and instead == "leave out"]
         wrong += [f"{kind}: {path}: {field} {a} became {b}" for path, field, a, b in found]
     os.unlink(path)
-    return "the image's own blobs" if is_own else "layers made anew", wrong, paths
+    how = "the image's own blobs" if is_own else "layers put together again" if is_rebuilt else "layers made anew"
+    return how, wrong, paths
 
 
 def clear(out):
     for each in "podman", "podman-run", "podman-tmp", "containerd", "stores":
         shutil.rmtree(f"{out}/{each}", ignore_errors=True)
+    if os.path.exists(out + "/anew.raw"):
+        os.unlink(out + "/anew.raw")
+
+
+def without_tars(raw, copy, at):
+    """A copy of a disk of which nothing of the layers' tars is kept."""
+    run("cp", "--sparse=always", raw, copy)
+    os.makedirs(at, exist_ok=True)
+    run("mount", "-o", "loop", copy, at)
+    run("find", at, "-name", "*tar-split*.gz", "-delete")
+    run("umount", at)
+    return copy
 
 
 def main():
@@ -358,7 +425,8 @@ def main():
         if not os.path.exists(f"{stores}/{name}.raw"):
             print(f"{name}: not there", flush=True)
             continue
-        disk = Disk(stores, name, out + "/disk")
+        anew = os.environ.get("ANEW") and without_tars(f"{stores}/{name}.raw", out + "/anew.raw", out + "/disk")
+        disk = Disk(stores, name, out + "/disk", anew)
         for asked, image in disk.images():
             how, found, compared = judge(disk, asked, image, f"{out}/image.tar", judges, icecore)
             images, paths, wrong = images + 1, paths + compared, wrong + len(found)

@@ -1,5 +1,6 @@
 """Disks of Docker's whose image has, in its uppermost layer, one kind of what no image of make-stores.sh has: what tars have no room for,
-or only in some dialects. The truth is what the kernel shows of the layers."""
+or only in some dialects. Of that layer's own tar nothing is kept, but for one of which a file was changed behind Docker's back. The truth
+is what the kernel shows of the layers."""
 import glob
 import hashlib
 import json
@@ -80,9 +81,20 @@ def whiteout_names(at):
     write(at + "/beside", b"x")
 
 
+def changed(at):
+    top = os.path.dirname(at)
+    files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(top) if folder != at for name in names)
+    path = next(path for path in files if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path))
+    times = os.stat(path)
+    with open(path, "r+b") as file:
+        first = file.read(1)
+        file.seek(0), file.write(bytes([first[0] ^ 1]))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
 # And what icecore may do instead of giving the same tree: of "refuse", tell which path it is about. Times before 1970 no runtime unpacks.
 KINDS = {"links": None, "numbers": None, "attributes": None, "equals": "refuse", "bytes_names": "refuse", "sockets": "leave out",
-         "whiteout_names": "refuse"}
+         "whiteout_names": "refuse", "changed": "tell"}
 
 
 def write(path, data, owner=0):
@@ -109,6 +121,10 @@ def make_disk(stores, out, kind, tree):
         layers.insert(0, f"{at}{facts['root']}/overlay2/{open(cache).read()}/diff")
     os.mkdir(layers[0] + "/odder")
     globals()[kind](layers[0] + "/odder")
+    # Of other copies of the layer, too.
+    for diff in glob.glob(f"{at}{facts['root']}/image/overlay2/layerdb/sha256/*/diff"):
+        if open(diff).read() == layer and (KINDS[kind] != "tell" or chain[7:] not in diff):
+            os.unlink(os.path.dirname(diff) + "/tar-split.json.gz")
     # Runtimes, and what they write, go by whole seconds.
     for folder, _, names in os.walk(layers[0] + "/odder"):
         for path in (os.path.join(folder, name) for name in names):

@@ -186,6 +186,10 @@ pub const TAR_EXTENSION_BYTES: u64 = 1 << 20;
 pub const TAR_KEPT_BYTES: u64 = 256 << 20;
 /// Members of one layer blob.
 pub const TAR_MEMBERS: u64 = 10_000_000;
+/// Bytes of a line of what a runtime keeps of a layer's tar: a header's extensions in base64, or padding of 1 MiB at its end.
+pub const TAR_SPLIT_LINE_BYTES: u64 = 16 << 20;
+/// Lines of it: two for each member, and one for an extension.
+pub const TAR_SPLIT_ENTRIES: u64 = 3 * TAR_MEMBERS;
 /// A layer unpacks to at most this many times its compressed size, …
 pub const LAYER_RATIO: u64 = 200;
 /// … plus this many bytes: a small blob may be all zeros.

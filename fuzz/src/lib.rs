@@ -1,6 +1,8 @@
 //! What the fuzz targets share.
 
 pub mod sparse;
+pub mod stores;
+pub mod tree;
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -160,7 +162,10 @@ pub fn machine(data: &[u8]) {
         let volume =
             Volume { id, disk: 0, start: 0, source: source(b""), partition: Some(partition), names, parts };
         let (uuid, label) = (Some("b".to_owned()), Some("b".to_owned()));
-        NodeVolume { volume, opened: Opened { fs: tree.build(), kind: "memory", uuid, label, notes: Vec::new() } }
+        NodeVolume {
+            volume,
+            opened: Opened { fs: tree.build(), kind: "memory", uuid, label, notes: Vec::new() },
+        }
     };
     let machine = node::assemble(&[volume(1, "STATE", root), volume(2, "EPHEMERAL", other)], &[]);
     if let Some(root) = &machine.root {

@@ -313,12 +313,18 @@ pub(crate) fn export(args: &ExportArgs) -> Done {
         Ok(())
     };
     let written = if to_stdout { output::to_stdout(write) } else { output::to_file(&args.output, write) };
-    let scan::Exported { gaps, layers, remade } = exported;
+    let scan::Exported { gaps, layers, remade, rebuilt, own_config, own_manifest } = exported;
     tell_gaps(&gaps);
     if remade > 0 {
         output::tell_line(&format!(
             "{remade} of {layers} layers were made anew of what was unpacked, as their blobs are not on the disk: their \
              digests and the image's are others than on the node"
+        ));
+    }
+    if rebuilt > 0 && own_config && !own_manifest {
+        output::tell_line(&format!(
+            "{rebuilt} of {layers} layers were put together again byte for byte, uncompressed: the image's id is its own, its \
+             manifest's digest another than on the node"
         ));
     }
     // What the disk lacks is told by its own name, not as a file that cannot be written.

@@ -65,6 +65,11 @@ struct Pax {
     xattrs: Vec<Xattr>,
 }
 
+/// Whether this is the stream's end, and not that of a source which is shorter than it should be: that is told with its place.
+fn is_end(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none()
+}
+
 impl<R: Read> Members<R> {
     pub(super) fn new(inner: R) -> Self {
         Self { inner, position: 0, next: 0 }
@@ -85,9 +90,7 @@ impl<R: Read> Members<R> {
             match self.fill(&mut block) {
                 Ok(()) => {}
                 // Archives without their two empty blocks are common.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.position == at => {
-                    return Ok(None);
-                }
+                Err(error) if is_end(&error) && self.position == at => return Ok(None),
                 Err(error) => return Err(FormatError::reading(NAME, at)(error)),
             }
             if block.iter().all(|byte| *byte == 0) {
@@ -131,7 +134,7 @@ impl<R: Read> Members<R> {
                 Err(FormatError::corrupt(NAME, at, "a single block of zeros, and more after it"))
             }
             Ok(()) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) if is_end(&error) => Ok(None),
             Err(error) => Err(FormatError::reading(NAME, at)(error)),
         }
     }

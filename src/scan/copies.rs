@@ -14,7 +14,7 @@ use crate::{
     layer::{self, Sameness},
     limits,
     report::LayerSource,
-    store::{Blob, LayerRef, LayerSources, Store, Unpacked},
+    store::{Blob, LayerRef, LayerSources, Store, TarSplit, Unpacked},
 };
 
 /// One place where a layer may lie.
@@ -189,6 +189,13 @@ impl<'a> Copies<'a> {
         let digest = |of: &LayerRef| of.blob.as_ref().map(|blob| blob.digest.clone());
         let (own, others): (Vec<_>, Vec<_>) = copies.partition(|copy| digest(copy.layer) == digest(layer));
         own.iter().chain(&others).take(limits::LAYER_COPIES).find_map(|copy| copy.sources().blob)
+    }
+
+    /// What the tar of a layer is made of again, of each copy of which something is kept.
+    pub(super) fn tar_splits(&self, layer: &LayerRef) -> impl Iterator<Item = Result<TarSplit, FormatError>> {
+        let all = self.all.range(Key { diff_id: layer.diff_id.clone(), chain: None }..);
+        let copies = all.take_while(|(key, _)| key.diff_id == layer.diff_id).flat_map(|(_, copies)| copies);
+        copies.take(limits::LAYER_COPIES).filter_map(|copy| copy.store.tar_split(copy.layer).transpose())
     }
 
     /// The layer that a DiffID or the digest of a blob names.

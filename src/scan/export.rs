@@ -1,26 +1,18 @@
 //! An image as an OCI archive (OCI image-spec, image-layout.md, in a tar): its blobs as they were pulled, and
-//! for layers whose blob is gone, a tar made of the unpacked layer.
+//! for layers whose blob is gone, the tar that it was, put together again, or one made of the unpacked layer.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Read, Seek, SeekFrom, Write},
-};
+mod archive;
+
+use std::io::{self, Read, Seek, Write};
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
+use self::archive::Archive;
 use super::{OpenedNode, ViewError, copies::Copies, view};
-use crate::{
-    Digest, FormatError, Gap,
-    block::Ahead,
-    gap::Code,
-    layer::{self, Sameness},
-    store::{Image, LayerRef},
-};
+use crate::{Digest, Gap, layer::Sameness, store::Image};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// What became of an image in an archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +23,12 @@ pub struct Exported {
     pub layers: usize,
     /// Those of them that were made anew of what was unpacked: they, and so the image, have other digests than on the node.
     pub remade: usize,
+    /// Those whose tar was put together again, byte for byte, of what was unpacked: they are the image's own, uncompressed.
+    pub rebuilt: usize,
+    /// Whether the configuration, whose digest is the image's id, is the image's own.
+    pub own_config: bool,
+    /// Whether the manifest is the image's own; one that names other blobs, or none that the runtime kept, is made anew.
+    pub own_manifest: bool,
 }
 
 /// A file for a layer that has to be made: its size must be known before it is written.
@@ -41,8 +39,10 @@ impl<T: Read + Write + Seek> Scratch for T {}
 /// Writes the image that a name or digest names, reading on this many threads. `scratch` gives empty temporary files.
 ///
 /// Layers whose blobs are on the disk are those, and where all are, configuration and manifest are the image's own, byte
-/// for byte, if the runtime kept them. A layer that is made anew has another digest than the one that was pulled, so the
-/// configuration names that one; all else in it is the image's own.
+/// for byte, if the runtime kept them. Of a layer that was unpacked Docker and containers/storage keep what its tar is put
+/// together again of: if the digest of that is the layer's, it is the image's own, and so is the configuration, but a manifest
+/// that names compressed blobs is not. Else it is made anew and has another digest, so the configuration names that one; all
+/// else in it is the image's own.
 pub fn export(
     node: &OpenedNode,
     name: &str,
@@ -53,10 +53,10 @@ pub fn export(
     let image = view::find_image(node, name)?;
     let mut gaps = image.gaps.clone();
     let copies = Copies::new(&node.stores, Sameness::Content);
-    let mut archive = Archive { tar: tar::Builder::new(to), threads, written: BTreeSet::new() };
+    let mut archive = Archive::new(to, threads, scratch);
     let mut layers = Vec::new();
     for layer in &image.layers {
-        layers.push(archive.layer(&copies, layer, scratch, &mut gaps)?);
+        layers.push(archive.layer(&copies, layer, &mut gaps)?);
     }
     let kept = |digest: &Digest| {
         let documents = node.stores.iter().map(|store| store.store.document(digest));
@@ -72,10 +72,12 @@ pub fn export(
         }
         (None, _) => to_json(&config(image, &diff_ids))?,
     };
+    let is_own_config = are_own && own_config.is_some();
     let config = archive.document(&config, CONFIG)?;
     let descriptors: Vec<&Value> = layers.iter().map(|layer| &layer.descriptor).collect();
     let own_manifest =
         image.manifests.iter().filter_map(kept).find(|bytes| is_of(bytes, &config, &descriptors));
+    let is_own_manifest = own_manifest.is_some();
     let manifest = match own_manifest {
         Some(bytes) => bytes,
         None => {
@@ -88,8 +90,10 @@ pub fn export(
     // A name with a digest is one of what has that digest.
     let written = manifest.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned();
     let is_right = |name: &&String| name.ends_with(&format!("@{written}"));
-    let tagged = image.references.iter().find(|name| !name.contains('@'));
-    let reference = tagged.or_else(|| image.references.iter().find(is_right));
+    let tagged = || image.references.iter().find(|name| !name.contains('@'));
+    // Of several names it is the one that was asked for.
+    let asked = image.references.get(name).filter(|name| !name.contains('@'));
+    let reference = asked.or_else(tagged).or_else(|| image.references.iter().find(is_right));
     if let (Some(reference), Some(manifest)) = (reference, manifest.as_object_mut()) {
         // containerd goes by the one, others by the other.
         let names =
@@ -99,24 +103,22 @@ pub fn export(
     archive
         .file("index.json", to_json(&json!({ "schemaVersion": 2, "manifests": [manifest] }))?.as_slice())?;
     archive.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    archive.tar.finish()?;
+    archive.finish()?;
     let remade = image.layers.iter().zip(&layers).filter(|(own, packed)| own.diff_id != packed.diff_id);
-    Ok(Exported { gaps, layers: layers.len(), remade: remade.count() })
+    Ok(Exported {
+        gaps,
+        layers: layers.len(),
+        remade: remade.count(),
+        rebuilt: layers.iter().filter(|layer| layer.is_rebuilt).count(),
+        own_config: is_own_config,
+        own_manifest: is_own_manifest,
+    })
 }
 
 /// The media type that a manifest gives itself.
 fn media_type(manifest: &[u8]) -> String {
     let manifest = serde_json::from_slice::<Value>(manifest).unwrap_or_default();
     manifest.get("mediaType").and_then(Value::as_str).unwrap_or(MANIFEST).to_owned()
-}
-
-/// The OCI media type of a layer that has one of Docker's: a manifest has types of one family.
-fn layer_type(media_type: &str) -> String {
-    match media_type {
-        "application/vnd.docker.image.rootfs.diff.tar.gzip" => format!("{LAYER}+gzip"),
-        "application/vnd.docker.image.rootfs.diff.tar" | "" => LAYER.to_owned(),
-        other => other.to_owned(),
-    }
 }
 
 /// Whether a manifest is that of a configuration and of layers with these descriptors.
@@ -154,105 +156,4 @@ fn config(image: &Image, diff_ids: &[&Digest]) -> Value {
 
 fn to_json(value: &Value) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(value)?)
-}
-
-/// A layer in the archive.
-struct Packed {
-    descriptor: Value,
-    diff_id: Digest,
-}
-
-struct Archive<'a> {
-    tar: tar::Builder<&'a mut dyn Write>,
-    threads: usize,
-    /// The members so far: layers of an image may be the same.
-    written: BTreeSet<String>,
-}
-
-impl Archive<'_> {
-    /// Copies a layer's blob, or makes one of its snapshot.
-    fn layer(
-        &mut self,
-        copies: &Copies<'_>,
-        layer: &LayerRef,
-        scratch: &dyn Fn() -> io::Result<Box<dyn Scratch>>,
-        gaps: &mut Vec<Gap>,
-    ) -> Result<Packed, ViewError> {
-        let diff_id = &layer.diff_id;
-        if let Some(blob) = copies.blob(layer) {
-            let size = blob.bytes.size();
-            let name = format!("blobs/sha256/{}", blob.digest.hex());
-            let mut from =
-                Summed { inner: Ahead::new(blob.bytes, self.threads), sum: Sha256::new(), size: 0 };
-            self.append(&name, size, &mut from)?;
-            let actual = Digest::from_bytes(from.sum.finalize().into());
-            if actual != blob.digest {
-                let what = format!("layer blob {} has digest {actual}", blob.digest);
-                return Err(FormatError::Unsupported { code: Code::BlobDigestMismatch, what }.into());
-            }
-            let descriptor =
-                json!({ "mediaType": layer_type(&blob.media_type), "digest": blob.digest, "size": size });
-            return Ok(Packed { descriptor, diff_id: diff_id.clone() });
-        }
-        let (tree, emptied) = copies.whole_tree(layer)?;
-        gaps.extend(emptied);
-        let mut summed = Summed { inner: scratch()?, sum: Sha256::new(), size: 0 };
-        layer::pack(&tree, self.threads, &mut summed)?;
-        let Summed { mut inner, sum, size } = summed;
-        let digest = Digest::from_bytes(sum.finalize().into());
-        inner.seek(SeekFrom::Start(0))?;
-        self.append(&format!("blobs/sha256/{}", digest.hex()), size, &mut inner)?;
-        let descriptor = json!({ "mediaType": LAYER, "digest": digest, "size": size });
-        Ok(Packed { descriptor, diff_id: digest })
-    }
-
-    fn document(&mut self, bytes: &[u8], media_type: &str) -> io::Result<Value> {
-        let digest = Digest::of(bytes);
-        self.file(&format!("blobs/sha256/{}", digest.hex()), bytes)?;
-        Ok(json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() }))
-    }
-
-    fn file(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.append(name, crate::num::to_u64(bytes.len()), &mut &*bytes)
-    }
-
-    /// Adds a member, but for one that is there already; what it would have is read all the same.
-    fn append(&mut self, name: &str, size: u64, from: &mut dyn Read) -> io::Result<()> {
-        if !self.written.insert(name.to_owned()) {
-            return io::copy(from, &mut io::sink()).map(drop);
-        }
-        let mut header = tar::Header::new_gnu();
-        header.set_size(size);
-        header.set_mode(0o644);
-        self.tar.append_data(&mut header, name, from)
-    }
-}
-
-/// Sums what passes through it.
-struct Summed<T> {
-    inner: T,
-    sum: Sha256,
-    size: u64,
-}
-
-impl Write for Summed<Box<dyn Scratch>> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let length = self.inner.write(buf)?;
-        self.sum.update(buf.get(..length).unwrap_or_default());
-        self.size = self.size.saturating_add(crate::num::to_u64(length));
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-impl Read for Summed<Ahead> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buf)?;
-        self.sum.update(buf.get(..length).unwrap_or_default());
-        self.size = self.size.saturating_add(crate::num::to_u64(length));
-        Ok(length)
-    }
 }

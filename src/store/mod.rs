@@ -20,7 +20,7 @@ pub use kubelet::{KubeletPod, pods as kubelet_pods};
 pub use unpacked::{Form, Unpacked};
 
 pub use crate::fs::{IdRange, Owners};
-use crate::{Digest, FormatError, Gap, block::Source};
+use crate::{Digest, FormatError, Gap, block::Source, fs::Handle};
 
 /// All that a store knows, each list sorted by id.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +49,15 @@ pub struct LayerSources {
     pub gaps: Vec<Gap>,
 }
 
+/// What a runtime keeps of a layer's tar to make it again, byte for byte.
+#[derive(Clone)]
+pub struct TarSplit {
+    /// The list of its pieces and files, compressed.
+    pub list: Source,
+    /// The directory of the layer's files, as the storage driver keeps it.
+    pub dir: Handle,
+}
+
 /// A layer blob: a tar, usually compressed.
 #[derive(Clone)]
 pub struct Blob {
@@ -70,6 +79,11 @@ pub trait Store: Send + Sync {
 
     /// Where a layer of one of its images is.
     fn layer(&self, layer: &LayerRef) -> LayerSources;
+
+    /// What the tar of an unpacked layer is made of again, `None` if the runtime keeps nothing of it.
+    fn tar_split(&self, _layer: &LayerRef) -> Result<Option<TarSplit>, FormatError> {
+        Ok(None)
+    }
 
     /// Whether an unpacked layer is right over the layers below it only. A driver that keeps whole trees tells what a layer
     /// changed of those: over others, the same layer removes other files.

@@ -139,7 +139,8 @@ impl Platform {
 pub fn checked(source: &Source, digest: &Digest, structure: &'static str) -> Result<Vec<u8>, FormatError> {
     let bytes = block::read_all(source, structure, limits::TEXT_FILE_BYTES)?;
     let actual = Digest::of(&bytes);
-    if actual == *digest {
+    // While fuzzing, changed documents are to be understood.
+    if actual == *digest || cfg!(fuzzing) {
         return Ok(bytes);
     }
     let what = format!("{structure} {digest} of {} bytes has digest {actual}", bytes.len());

@@ -1,12 +1,12 @@
 //! An exported image is the image: its blobs have their digests, its layers unpack to the same files.
 
-use std::{collections::BTreeMap, io::Read, sync::Arc};
+use std::{collections::BTreeMap, io::Read, path::Path, sync::Arc};
 
 use icecore::{
     Digest,
     block::{Memory, Source},
     fs::{Handle, Root},
-    gap::Scope,
+    gap::{Code, Scope},
     image,
     layer::{self, Walk},
     scan::{self, Inputs, Where},
@@ -96,4 +96,94 @@ fn a_layer_packed_from_its_snapshot_has_the_same_facts() {
         }
     }
     assert!(packed_layers > 10);
+}
+
+/// A disk on which a runtime has one image, and what the runtime said of that.
+fn store(name: &str) -> (Vec<u8>, Value) {
+    let at = |file: String| {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures/stores").join(file))
+    };
+    let disk = zstd::decode_all(at(format!("{name}.img.zst")).unwrap().as_slice()).unwrap();
+    let facts: Value = serde_json::from_slice(&at(format!("{name}.json")).unwrap()).unwrap();
+    (disk, facts["images"][0].clone())
+}
+
+/// What an image is exported to, and what is said of that.
+fn exported(disk: &[u8], id: &str) -> (scan::Exported, BTreeMap<String, Vec<u8>>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("disk.raw");
+    std::fs::write(&path, disk).unwrap();
+    let node = scan::open(&Inputs { disks: vec![path], ..Inputs::default() }).unwrap();
+    let mut archive = Vec::new();
+    let exported = scan::export(&node, id, 2, &mut archive, &|| Ok(Box::new(tempfile::tempfile()?))).unwrap();
+    (exported, members(&archive))
+}
+
+#[test]
+fn layers_that_were_unpacked_are_put_together_again_byte_for_byte() {
+    for name in ["docker", "podman", "podman-rootless", "podman58"] {
+        let (disk, image) = store(name);
+        let id = image["id"].as_str().unwrap();
+        let (exported, members) = exported(&disk, id);
+        let layers = image["layers"].as_array().unwrap();
+        assert!(exported.gaps.is_empty(), "{name}: {:?}", exported.gaps);
+        assert_eq!(
+            (exported.layers, exported.rebuilt, exported.remade),
+            (layers.len(), layers.len(), 0),
+            "{name}"
+        );
+        assert!(exported.own_config, "{name}");
+        for digest in layers.iter().chain([&image["id"]]) {
+            let digest: Digest = digest.as_str().unwrap().parse().unwrap();
+            let blob = members.get(&format!("blobs/sha256/{}", digest.hex()));
+            assert_eq!(blob.map(|bytes| Digest::of(bytes)), Some(digest), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_changed_behind_the_runtime_is_not_passed_for_the_images_own() {
+    let (mut disk, image) = store("docker");
+    // The image's only program, behind its first bytes.
+    let program = disk.chunks(1024).position(|block| block.starts_with(b"\x7fELF")).unwrap();
+    disk[program * 1024 + 600] ^= 1;
+    let (exported, members) = exported(&disk, image["id"].as_str().unwrap());
+    let told: Vec<_> = exported.gaps.iter().map(|gap| (gap.code, gap.scope, gap.subject.as_str())).collect();
+    let hit = image["layers"][0].as_str().unwrap();
+    assert_eq!(told, [(Code::BlobDigestMismatch, Scope::Layer, hit)]);
+    assert!(exported.gaps[0].detail.starts_with("/usr/bin/tool has the CRC-64 "), "{:?}", exported.gaps);
+    assert_eq!((exported.rebuilt, exported.remade, exported.own_config), (2, 1, false));
+    let hit: Digest = hit.parse().unwrap();
+    assert!(!members.contains_key(&format!("blobs/sha256/{}", hit.hex())));
+}
+
+#[test]
+fn an_output_that_is_full_is_no_fault_of_the_disk() {
+    struct Full;
+    impl std::io::Read for Full {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Ok(0)
+        }
+    }
+    impl std::io::Seek for Full {
+        fn seek(&mut self, _: std::io::SeekFrom) -> std::io::Result<u64> {
+            Ok(0)
+        }
+    }
+    impl std::io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (disk, image) = store("docker");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("disk.raw");
+    std::fs::write(&path, disk).unwrap();
+    let node = scan::open(&Inputs { disks: vec![path], ..Inputs::default() }).unwrap();
+    let id = image["id"].as_str().unwrap();
+    let error = scan::export(&node, id, 1, &mut std::io::sink(), &|| Ok(Box::new(Full))).unwrap_err();
+    assert!(matches!(error, scan::ViewError::Output(_)), "{error}");
 }

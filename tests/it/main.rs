@@ -46,6 +46,7 @@ mod ntfs;
 mod rooms;
 mod shared;
 mod squashfs;
+mod store_faults;
 mod stores;
 mod tree;
 mod versions;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Setting,
+    Setting, big_data,
     driver::{self, Driver},
     owners::nested,
     records::{self, ContainerRecord, LayerRecord, Record, is_plain, shown},
@@ -15,7 +15,7 @@ use crate::{
     fs::{Owners, Root},
     gap::{Code, Scope},
     limits,
-    store::{Form, Unpacked},
+    store::{Form, TarSplit, Unpacked},
 };
 
 /// A directory that holds records and layers: the store's own, or an additional image store.
@@ -140,6 +140,17 @@ impl Layers {
         failure.map_or(Ok(None), Err)
     }
 
+    /// What the tar of such a layer is made of again, `None` if nothing of it is kept.
+    pub(super) fn tar_split(&self, chain: &Digest) -> Result<Option<TarSplit>, FormatError> {
+        for id in self.chains.get(chain).into_iter().flatten() {
+            let path = format!("{}-layers/{id}.tar-split.gz", self.driver.name());
+            if let Some(list) = big_data::open(&self.place(id)?.root, &path)? {
+                return Ok(Some(TarSplit { list, dir: self.directory(id)? }));
+            }
+        }
+        Ok(None)
+    }
+
     /// A layer's files; of a container's, with the owners that it has.
     pub(super) fn unpacked(
         &self,
@@ -174,9 +185,13 @@ impl Layers {
                 format!("{:?} is no layer's name", shown(id)),
             ));
         }
+        self.driver.directory(&self.place(id)?.root, id)
+    }
+
+    /// Where a layer is; the store itself, of one that has no record.
+    fn place(&self, id: &str) -> Result<&Place, FormatError> {
         let place = self.records.get(id).map_or(0, |layer| layer.place);
-        let place = self.places.get(place).ok_or_else(|| self.unknown(id))?;
-        self.driver.directory(&place.root, id)
+        self.places.get(place).ok_or_else(|| self.unknown(id))
     }
 
     fn unknown(&self, id: &str) -> FormatError {

@@ -24,7 +24,7 @@ use self::{
     layers::{Layers, Place},
     records::ContainerRecord,
 };
-use super::{Container, Contents, LayerRef, LayerSources, Store, Unpacked, oci};
+use super::{Container, Contents, LayerRef, LayerSources, Store, TarSplit, Unpacked, oci};
 use crate::{
     Digest, FormatError, Gap, bytes,
     fs::{Handle, Owners, Root},
@@ -174,6 +174,18 @@ impl Store for ContainersStorage {
         let subject = layer.diff_id.to_string();
         sources.gaps.extend(failure.map(|error| Gap::from_error(&error, Scope::Layer, subject, effect)));
         sources
+    }
+
+    fn tar_split(&self, layer: &LayerRef) -> Result<Option<TarSplit>, FormatError> {
+        let mut failure = None;
+        for part in &self.parts {
+            match part.tar_split(&layer.chain_id) {
+                Ok(None) => {}
+                Err(error) => failure = failure.or(Some(error)),
+                found => return found,
+            }
+        }
+        failure.map_or(Ok(None), Err)
     }
 
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {

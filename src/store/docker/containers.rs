@@ -111,7 +111,9 @@ impl<'a> Reader<'a> {
             None
         });
         let (record, host) = (record.unwrap_or_default(), host.unwrap_or_default());
-        let mut place = Place::of(self.graphs, self.beside, id, &record.driver);
+        let mut place = Place::of(self.graphs, self.beside, id, &record.driver, &mut |error| {
+            lost(error, "whether the container's layers lie over those of its image is not known");
+        });
         let image = self.image(&record, &place);
         if let Some(image) = image
             && place.snapshot.is_some()
@@ -206,12 +208,21 @@ struct Place {
 
 impl Place {
     /// As the layers' records tell. Of a container whose driver is not known, any that has it.
-    fn of(graphs: &[Graph], beside: &[Beside<'_>], id: &str, driver: &str) -> Self {
+    fn of(
+        graphs: &[Graph],
+        beside: &[Beside<'_>],
+        id: &str,
+        driver: &str,
+        lost: &mut dyn FnMut(&FormatError),
+    ) -> Self {
         for graph in graphs.iter().filter(|graph| driver.is_empty() || graph.name == driver) {
-            // A record that cannot be read is told when the layers are asked for.
-            if let Ok(Some(mount)) = graph.mount(id) {
-                let snapshot = Some((graph.name.clone(), mount.id));
-                return Self { namespace: String::new(), snapshot, chain: Some(mount.parent) };
+            match graph.mount(id) {
+                Ok(Some(mount)) => {
+                    let snapshot = Some((graph.name.clone(), mount.id));
+                    return Self { namespace: String::new(), snapshot, chain: Some(mount.parent) };
+                }
+                Ok(None) => {}
+                Err(error) => lost(&error),
             }
         }
         let driver = Some(driver).filter(|driver| !driver.is_empty());

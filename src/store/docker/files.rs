@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    block,
+    block::{self, Source},
     error::FormatError,
     fs::{FileKind, Handle, Listing, Root},
     limits,
@@ -57,10 +57,13 @@ impl Files {
         structure: &'static str,
         most: u64,
     ) -> Result<Option<Vec<u8>>, FormatError> {
+        self.open(path)?.map(|file| block::read_all(&file, structure, most)).transpose()
+    }
+
+    /// A file, `None` if no regular file is there.
+    pub(super) fn open(&self, path: &str) -> Result<Option<Source>, FormatError> {
         match self.root.find_no_follow(path.as_bytes())? {
-            Some(file) if file.stat()?.kind == FileKind::Regular => {
-                block::read_all(&file.open()?, structure, most).map(Some)
-            }
+            Some(file) if file.stat()?.kind == FileKind::Regular => file.open().map(Some),
             _ => Ok(None),
         }
     }

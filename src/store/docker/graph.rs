@@ -17,8 +17,12 @@ use crate::{
     fs::{FileKind, Handle},
     gap::{Code, Scope},
     limits,
-    store::{Form, LayerRef, Unpacked, oci},
+    store::{Form, LayerRef, TarSplit, Unpacked, oci},
 };
+
+/// The bytes of a layer's files, if they are recorded.
+type Size = Result<Option<u64>, FormatError>;
+
 pub(super) struct Graph {
     /// The driver's name.
     pub(super) name: String,
@@ -117,14 +121,9 @@ impl Graph {
         oci::checked(&source, id, NAME).map(Some)
     }
 
-    /// A layer and the bytes of its files, `None` if this driver does not have it.
-    pub(super) fn layer(&self, layer: &LayerRef) -> Result<Option<(Unpacked, Option<u64>)>, FormatError> {
-        let Some(files) = &self.layers else { return Ok(None) };
-        let Some(record) = layerdb::layer(files, &layer.chain_id)? else { return Ok(None) };
-        if layer.diff_id.chain(record.parent.as_ref()) != layer.chain_id {
-            let what = format!("layer record {} is of another layer than {}", layer.chain_id, layer.diff_id);
-            return Err(FormatError::malformed("layer record", what));
-        }
+    /// A layer and the bytes of its files, as far as they are known; `None` if this driver does not have it.
+    pub(super) fn layer(&self, layer: &LayerRef) -> Result<Option<(Unpacked, Size)>, FormatError> {
+        let Some((files, record)) = self.record(layer)? else { return Ok(None) };
         let dir = self.tree(&record.cache_id).map_err(|error| {
             if !layerdb::is_foreign(files, &layer.chain_id) {
                 return error;
@@ -137,7 +136,26 @@ impl Graph {
                 ),
             }
         })?;
-        Ok(Some((self.unpacked(dir, record.parent.as_ref())?, record.size)))
+        let size = layerdb::size(files, &layer.chain_id);
+        Ok(Some((self.unpacked(dir, record.parent.as_ref())?, size)))
+    }
+
+    /// What a layer's tar is put together again of, `None` if this driver does not have the layer or nothing of its tar.
+    pub(super) fn tar_split(&self, layer: &LayerRef) -> Result<Option<TarSplit>, FormatError> {
+        let Some((files, record)) = self.record(layer)? else { return Ok(None) };
+        let list = files.open(&format!("sha256/{}/tar-split.json.gz", layer.chain_id.hex()))?;
+        list.map(|list| Ok(TarSplit { list, dir: self.tree(&record.cache_id)? })).transpose()
+    }
+
+    /// The record of a layer, and the records that it is among.
+    fn record(&self, layer: &LayerRef) -> Result<Option<(&Files, Layer)>, FormatError> {
+        let Some(files) = &self.layers else { return Ok(None) };
+        let Some(record) = layerdb::layer(files, &layer.chain_id)? else { return Ok(None) };
+        if layer.diff_id.chain(record.parent.as_ref()) != layer.chain_id {
+            let what = format!("layer record {} is of another layer than {}", layer.chain_id, layer.diff_id);
+            return Err(FormatError::malformed("layer record", what));
+        }
+        Ok(Some((files, record)))
     }
 
     /// What the container has over its image, base first.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::graph::Graph;
+use super::{files::Files, graph::Graph};
 use crate::{
     Digest, Gap,
     error::FormatError,
@@ -42,7 +42,8 @@ pub(super) fn read(graphs: &[Graph], gaps: &mut Vec<Gap>) -> Vec<Image> {
     let mut left = limits::IMAGE_DOCUMENT_BYTES;
     for graph in graphs {
         let names = names(graph, gaps);
-        let mut of = Reader { graph, names: names.as_ref(), pulled: BTreeMap::new() };
+        let mut of =
+            Reader { graph, names: names.as_ref(), pulled: BTreeMap::new(), unread: BTreeMap::new() };
         let ids = of.ids(gaps);
         if names.is_none() && !ids.is_empty() {
             let error = graph.metadata.corrupt(NAMES, NAMES, "is not there");
@@ -109,6 +110,8 @@ struct Reader<'a> {
     names: Option<&'a Names>,
     /// As what each layer was pulled: images share most of them.
     pulled: BTreeMap<Digest, Vec<Pulled>>,
+    /// The layers of which that cannot be read.
+    unread: BTreeMap<Digest, FormatError>,
 }
 
 impl Reader<'_> {
@@ -147,7 +150,18 @@ impl Reader<'_> {
             .map_err(|error| FormatError::malformed(NAME, format!("{id}: {error}")))?;
         let names = self.names.and_then(|names| names.get(id)).cloned().unwrap_or_default();
         let layers = LayerRef::all(id, &config, |_, diff_id| self.blob(diff_id, &names, left))?;
+        // One is enough: the effect is the same.
+        let unread = layers.iter().find_map(|layer| self.unread.get(&layer.diff_id));
+        let unread = unread.map(|error| {
+            Gap::from_error(
+                error,
+                Scope::Image,
+                id.to_string(),
+                "as which blobs its layers were pulled is not known",
+            )
+        });
         let mut image = Image::new(id.clone(), &config, layers);
+        image.gaps.extend(unread);
         if config.platform.os == "windows" {
             let detail = "an image for Windows, whose layers are not file trees of Linux";
             image.gaps.push(Gap::new(Code::UnsupportedMediaType, Scope::Image, id.to_string(), detail, LOST));
@@ -157,16 +171,14 @@ impl Reader<'_> {
 
     /// The blob as which a layer was pulled: of the image's own repository if it is known, else of any.
     fn blob(&mut self, diff_id: &Digest, names: &BTreeSet<String>, left: &mut u64) -> Option<Descriptor> {
-        let metadata = &self.graph.metadata;
-        let pulled = self.pulled.entry(diff_id.clone()).or_insert_with(|| {
-            // They tell a digest, which nothing else depends on.
-            const NAME: &str = "record of a pulled layer";
-            let path = format!("distribution/v2metadata-by-diffid/sha256/{}", diff_id.hex());
-            let bytes = metadata.bytes(&path, NAME, (*left).min(limits::DOCKER_RECORD_BYTES)).ok().flatten();
-            let bytes = bytes.unwrap_or_default();
-            *left = left.saturating_sub(num::to_u64(bytes.len()));
-            metadata.parse(&bytes, &path, NAME).unwrap_or_default()
-        });
+        if !self.pulled.contains_key(diff_id) {
+            let pulled = pulled(&self.graph.metadata, diff_id, left).unwrap_or_else(|error| {
+                self.unread.insert(diff_id.clone(), error);
+                Vec::new()
+            });
+            self.pulled.insert(diff_id.clone(), pulled);
+        }
+        let pulled = self.pulled.get(diff_id)?;
         let is_own = |pulled: &&Pulled| names.iter().any(|name| is_of(name, &pulled.source_repository));
         let digest = pulled.iter().find(is_own).or(pulled.last())?.digest.parse().ok()?;
         let (media_type, annotations) = (String::new(), BTreeMap::new());
@@ -189,6 +201,16 @@ impl Reader<'_> {
         best.references.extend(other.references);
         images.insert(best.id.clone(), best);
     }
+}
+
+/// As what a layer was pulled, nothing if it was not.
+fn pulled(metadata: &Files, diff_id: &Digest, left: &mut u64) -> Result<Vec<Pulled>, FormatError> {
+    const NAME: &str = "record of a pulled layer";
+    let path = format!("distribution/v2metadata-by-diffid/sha256/{}", diff_id.hex());
+    let bytes = metadata.bytes(&path, NAME, (*left).min(limits::DOCKER_RECORD_BYTES))?;
+    let Some(bytes) = bytes else { return Ok(Vec::new()) };
+    *left = left.saturating_sub(num::to_u64(bytes.len()));
+    metadata.parse(&bytes, &path, NAME)
 }
 
 /// Whether a name, which Docker shortens, is one of a repository's.

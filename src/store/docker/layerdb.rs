@@ -13,8 +13,6 @@ pub(super) struct Layer {
     pub(super) cache_id: String,
     /// The chain id of what lies below.
     pub(super) parent: Option<Digest>,
-    /// Bytes of its files.
-    pub(super) size: Option<u64>,
 }
 
 /// A container's layers.
@@ -44,9 +42,14 @@ pub(super) fn layer(files: &Files, chain: &Digest) -> Result<Option<Layer>, Form
     }
     let cache_id = id(files, &at("cache-id"), LAYER)?;
     let cache_id = cache_id.ok_or_else(|| files.corrupt(LAYER, &at("cache-id"), "is not there"))?;
-    // Only a help against files whose data was lost.
-    let size = files.word(&at("size"), LAYER).ok().flatten().and_then(|size| size.parse().ok());
-    Ok(Some(Layer { cache_id, parent, size }))
+    Ok(Some(Layer { cache_id, parent }))
+}
+
+/// The bytes of a layer's files, if they are recorded.
+pub(super) fn size(files: &Files, chain: &Digest) -> Result<Option<u64>, FormatError> {
+    let path = format!("sha256/{}/size", chain.hex());
+    let Some(size) = files.word(&path, LAYER)? else { return Ok(None) };
+    size.parse().map(Some).map_err(|_| files.corrupt(LAYER, &path, &format!("{size:?}")))
 }
 
 /// Why a layer is not to be had from a disk: Windows' base layers are not to be passed on, and stay where they were.

@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use self::{files::Files, graph::Graph};
 use super::{
-    Container, Contents, Form, Image, LayerRef, LayerSources, Owners, Store, Unpacked, containerd::Containerd,
+    Container, Contents, Form, Image, LayerRef, LayerSources, Owners, Store, TarSplit, Unpacked,
+    containerd::Containerd,
 };
 use crate::{
     Digest, FormatError, Gap,
@@ -76,8 +77,16 @@ impl Store for Docker {
         for graph in &self.graphs {
             match graph.layer(layer) {
                 Ok(Some((unpacked, size))) => {
-                    let (snapshot, snapshot_size) = (Some(unpacked), size);
-                    return LayerSources { snapshot, snapshot_size, ..LayerSources::default() };
+                    let mut found = LayerSources { snapshot: Some(unpacked), ..LayerSources::default() };
+                    match size {
+                        Ok(size) => found.snapshot_size = size,
+                        Err(error) => {
+                            let effect = "files of this layer may be empty that are not so in the image";
+                            let subject = layer.diff_id.to_string();
+                            found.gaps.push(Gap::from_error(&error, Scope::Layer, subject, effect));
+                        }
+                    }
+                    return found;
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -88,6 +97,18 @@ impl Store for Docker {
             }
         }
         sources
+    }
+
+    fn tar_split(&self, layer: &LayerRef) -> Result<Option<TarSplit>, FormatError> {
+        let mut failure = None;
+        for graph in &self.graphs {
+            match graph.tar_split(layer) {
+                Ok(None) => {}
+                Err(error) => failure = failure.or(Some(error)),
+                found => return found,
+            }
+        }
+        failure.map_or(Ok(None), Err)
     }
 
     fn is_bound(&self, layer: &LayerRef) -> bool {
