@@ -83,7 +83,7 @@ impl Opened {
         };
         match site.runtime {
             Runtime::Containerd => {
-                let store = containerd::open(&site.dir, node)?.ok_or_else(|| nothing("no meta.db"))?;
+                let store = containerd::open(&site.root, node)?.ok_or_else(|| nothing("no meta.db"))?;
                 let store = if site.rootless { store.of_user(site.owners.clone()) } else { store };
                 let store = Arc::new(store);
                 self.containerds.push((Arc::clone(&store), self.stores.len()));
@@ -96,7 +96,7 @@ impl Opened {
                 };
                 let beside: Vec<Beside<'_>> = self.containerds.iter().map(beside).collect();
                 let access = Access { owners: site.owners.clone(), rootless: site.rootless };
-                Ok(Arc::new(docker::open(&site.dir, &access, &beside)))
+                Ok(Arc::new(docker::open(&site.root, &access, &beside)))
             }
             Runtime::ContainersStorage => {
                 let StorageOptions { mount_program, image_stores, static_dir, has_crio } =
@@ -104,7 +104,7 @@ impl Opened {
                 let (is_unprivileged, owners) = (site.rootless, site.owners.clone());
                 let setting =
                     Setting { is_unprivileged, owners, mount_program, image_stores, static_dir, has_crio };
-                let store = containers_storage::open(&site.dir, &setting)?;
+                let store = containers_storage::open(&site.root, &setting)?;
                 Ok(Arc::new(store.ok_or_else(|| nothing("no records"))?))
             }
         }

@@ -5,78 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Containerd, any, go_time};
+use super::{
+    Containerd, any,
+    cri::{
+        self, CriConfig, CriContainer, CriMetadata, CriMount, CriSandbox, CriStatus, extension, unix_nanos,
+    },
+    go_time,
+};
 use crate::{
     Digest, Gap,
     database::bolt::Bucket,
     error::FormatError,
     gap::Scope,
-    store::{Container, Contents, Image, Mount, Pod, PodRef, State},
+    store::{Container, Contents, Image, Mount, Pod, PodRef},
 };
 
 /// The namespace of the CRI plugin.
 const CRI_NAMESPACE: &str = "k8s.io";
-const CRI: &str = "io.containerd.grpc.v1.cri";
-
-/// The envelope of the CRI plugin's extensions.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Versioned<T> {
-    metadata: T,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct CriContainer {
-    #[serde(rename = "SandboxID")]
-    sandbox: String,
-    config: CriConfig,
-    image_ref: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct CriSandbox {
-    config: CriConfig,
-}
-
-/// `ContainerConfig` and `PodSandboxConfig` of the CRI API, as far as they are alike.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CriConfig {
-    metadata: CriMetadata,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-    mounts: Vec<CriMount>,
-}
-
-/// `Mount` of the CRI API.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CriMount {
-    container_path: String,
-    host_path: String,
-    readonly: bool,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CriMetadata {
-    name: String,
-    namespace: String,
-    uid: String,
-    attempt: u64,
-}
-
-/// The CRI plugin's `status` file.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct CriStatus {
-    created_at: i64,
-    started_at: i64,
-    finished_at: i64,
-    exit_code: i64,
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -100,18 +45,6 @@ struct SpecMount {
 #[serde(default)]
 struct Process {
     args: Vec<String>,
-}
-
-impl CriMount {
-    fn mount(self) -> Mount {
-        Mount {
-            kind: "bind".to_owned(),
-            name: None,
-            source: self.host_path,
-            destination: self.container_path,
-            read_only: self.readonly,
-        }
-    }
 }
 
 impl Spec {
@@ -152,6 +85,8 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
             containers.push(container(containerd, &namespace, &id, record, &resolver, &mut lost));
         }
     }
+    let of_cri = containers.iter().filter(|(_, sandbox)| !sandbox.is_empty()).count();
+    contents.gaps.extend(cri::lost(containerd, of_cri, pods.len()));
     for (container, sandbox) in &mut containers {
         if let Some(pod) = pods.get_mut(sandbox) {
             pod.containers.push(container.id.clone());
@@ -223,12 +158,15 @@ fn container(
         None
     });
     let spec = spec.unwrap_or_default();
-    let status = status(containerd, id).unwrap_or_else(|error| {
+    let labels = record.bucket("labels").map(Bucket::texts).unwrap_or_default();
+    let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
+    let is_cri = !metadata.config.metadata.name.is_empty();
+    let has_status = is_cri || namespace == CRI_NAMESPACE && label("io.cri-containerd.kind") == "container";
+    let status = if has_status { cri::status(containerd, id) } else { Ok(CriStatus::default()) };
+    let status = status.unwrap_or_else(|error| {
         lost(error, "the container's state is not reported");
         CriStatus::default()
     });
-    let labels = record.bucket("labels").map(Bucket::texts).unwrap_or_default();
-    let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
     let pod = PodRef {
         namespace: label("io.kubernetes.pod.namespace"),
         name: label("io.kubernetes.pod.name"),
@@ -242,7 +180,6 @@ fn container(
     let image = resolver.on_chain(named, chain.as_ref());
     let CriConfig { metadata: CriMetadata { name, attempt, .. }, labels: own_labels, mounts, .. } =
         metadata.config;
-    let is_cri = !name.is_empty();
     let names = [name, label("io.kubernetes.container.name"), label("nerdctl/name")];
     let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned());
     // The CRI plugin's own list is of what the pod asked for, the spec's has the runtime's as well.
@@ -269,39 +206,6 @@ fn container(
     };
     let sandbox = record.text("sandboxid").filter(|id| !id.is_empty()).unwrap_or(metadata.sandbox);
     (container, sandbox)
-}
-
-fn extension<T: for<'de> Deserialize<'de>>(
-    record: &Bucket,
-    name: &'static str,
-) -> Result<Option<T>, FormatError> {
-    let Some(any) = record.bucket("extensions").and_then(|all| all.value(name)) else { return Ok(None) };
-    any::json::<Versioned<T>>(any, name).map(|versioned| Some(versioned.metadata))
-}
-
-fn status(containerd: &Containerd, id: &str) -> Result<CriStatus, FormatError> {
-    const NAME: &str = "CRI container status";
-    let path = format!("{CRI}/containers/{id}/status");
-    let Some(bytes) = containerd.root.read(path.as_bytes(), NAME)? else { return Ok(CriStatus::default()) };
-    serde_json::from_slice(&bytes)
-        .map_err(|error| FormatError::corrupt(NAME, 0, format!("{path} of {}: {error}", containerd.place)))
-}
-
-impl CriStatus {
-    fn state(&self) -> State {
-        match self {
-            Self { finished_at: 1.., .. } => State::Exited,
-            Self { started_at: 1.., .. } => State::Running,
-            Self { created_at: 1.., .. } => State::Created,
-            _ => State::Unknown,
-        }
-    }
-}
-
-/// A time in nanoseconds since 1970 as RFC 3339, `None` if it was never set.
-fn unix_nanos(nanos: i64) -> Option<String> {
-    let time = time::OffsetDateTime::from_unix_timestamp_nanos(nanos.into()).ok().filter(|_| nanos > 0)?;
-    time.format(&time::format_description::well_known::Rfc3339).ok()
 }
 
 /// Finds an image by any name that a runtime records for it.

@@ -4,6 +4,7 @@
 mod any;
 mod containers;
 mod content;
+mod cri;
 mod images;
 mod lent;
 mod snapshots;
@@ -15,7 +16,7 @@ use super::{Blob, Container, Contents, Form, LayerRef, LayerSources, Owners, Sto
 use crate::{
     Digest, FormatError, Gap,
     database::bolt::{self, Bucket},
-    fs::{Handle, Root},
+    fs::Root,
     gap::{Code, Scope},
 };
 
@@ -35,11 +36,12 @@ pub struct Containerd {
     gaps: Vec<Gap>,
 }
 
-/// Opens the root directory of a containerd (`/var/lib/containerd`), `None` if it holds no `meta.db`. Snapshotters that
-/// are programs of their own keep their state elsewhere on the node, whose root is given if there is one.
-pub fn open(dir: &Handle, node: Option<&Root>) -> Result<Option<Containerd>, FormatError> {
-    let root = Root::below(dir);
-    let place = dir.path.to_string();
+/// Opens the root directory of a containerd (`/var/lib/containerd`), where the tree that is given begins; `None` if it holds
+/// no `meta.db`. Snapshotters that are programs of their own keep their state elsewhere on the node, whose root is given if
+/// there is one.
+pub fn open(root: &Root, node: Option<&Root>) -> Result<Option<Containerd>, FormatError> {
+    let root = root.clone();
+    let place = root.top().path.to_string();
     let Some(file) = root.find(META_DB.as_bytes())? else { return Ok(None) };
     let mut database = bolt::read(file.open()?)?;
     if database.root.bucket("v1").is_none() && !database.damage.is_empty() {

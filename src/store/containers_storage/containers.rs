@@ -17,7 +17,7 @@ use crate::{
     Gap,
     block::{self, ReadAt},
     error::FormatError,
-    gap::Scope,
+    gap::{Code, Scope},
     limits,
     store::{Container, Pod, PodRef, State},
 };
@@ -268,6 +268,16 @@ impl Documents<'_> {
     pub(super) fn json<T: DeserializeOwned>(&mut self, file: &str, what: &str) -> Option<T> {
         let bytes = self.bytes(file, what)?;
         parse(&bytes, file, "container document").map_err(|error| self.lost(&error, file, what)).ok()
+    }
+
+    /// As [`Self::json`], of a document that the engine always writes.
+    pub(super) fn needed<T: DeserializeOwned>(&mut self, file: &str, what: &str) -> Option<T> {
+        let path = format!("{}/{file}", self.userdata);
+        if matches!(self.place.root.find_no_follow(path.as_bytes()), Ok(None)) {
+            let code = Code::RuntimeStateUnreadable;
+            self.lost(&FormatError::Unsupported { code, what: "it is not there".to_owned() }, file, what);
+        }
+        self.json(file, what)
     }
 
     /// The bytes of one.

@@ -53,7 +53,8 @@ struct Volume {
 
 /// Completes what the record of a container tells.
 pub(super) fn read(container: Container, metadata: &Metadata, documents: &mut Documents<'_>) -> Read {
-    let spec: Spec = documents.json("config.json", "the container's command and labels").unwrap_or_default();
+    let spec: Spec =
+        documents.needed("config.json", "the container's command and labels").unwrap_or_default();
     let annotation = |name: &str| spec.annotations.get(name).cloned().unwrap_or_default();
     let own = |name: &str| annotation(&format!("{PREFIX}{name}"));
     let or = |value: String, other: &str| if value.is_empty() { other.to_owned() } else { value };
@@ -85,7 +86,7 @@ pub(super) fn read(container: Container, metadata: &Metadata, documents: &mut Do
         destination: volume.container_path,
         read_only: volume.readonly,
     });
-    let status: Option<Status> = documents.json("state.json", "the container's state");
+    let status: Option<Status> = documents.needed("state.json", "the container's state");
     let names = [cri.name, annotation("io.kubernetes.container.name"), metadata.metadata_name.clone()];
     let mut container = Container {
         name: names.into_iter().find(|name| !name.is_empty()).unwrap_or(container.name),

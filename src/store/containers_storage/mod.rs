@@ -27,7 +27,7 @@ use self::{
 use super::{Container, Contents, LayerRef, LayerSources, Store, Unpacked, oci};
 use crate::{
     Digest, FormatError, Gap, bytes,
-    fs::{Handle, Owners, Root},
+    fs::{Owners, Root},
     gap::{Code, Scope},
 };
 
@@ -41,9 +41,9 @@ pub struct Setting {
     /// Whether overlays are mounted by a program (fuse-overlayfs).
     pub mount_program: bool,
     /// Further directories whose images are used.
-    pub image_stores: Vec<Handle>,
+    pub image_stores: Vec<Root>,
     /// Where Podman keeps its state, if not in the store.
-    pub static_dir: Option<Handle>,
+    pub static_dir: Option<Root>,
     /// Whether CRI-O ran on the node.
     pub has_crio: bool,
 }
@@ -59,15 +59,18 @@ pub struct ContainersStorage {
     contents: Contents,
 }
 
-/// Opens a root directory (`/var/lib/containers/storage`), `None` if it holds no records.
-pub fn open(dir: &Handle, setting: &Setting) -> Result<Option<ContainersStorage>, FormatError> {
-    let place = |dir: &Handle| Place { root: Root::below(dir), path: dir.path.to_string() };
-    let own = place(dir);
+/// Opens a root directory (`/var/lib/containers/storage`), where the tree that is given begins; `None` if it holds no records.
+pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>, FormatError> {
+    let place = |root: &Root| Place { root: root.clone(), path: root.top().path.to_string() };
+    let own = place(root);
     let others: Vec<Place> = setting.image_stores.iter().map(place).collect();
     let mut gaps = Vec::new();
     let mut parts = Vec::new();
     for driver in Driver::ALL {
         let mut is_used = has_records(&own, driver)?;
+        if is_used {
+            gaps.extend(lost(&own, driver));
+        }
         // The first place is the store's own, where its containers are.
         let mut used = vec![own.clone()];
         for other in &others {
@@ -124,6 +127,27 @@ fn unlisted(place: &Place, driver: Driver, containers: usize) -> Option<Gap> {
         let effect = "images that have these layers are not reported";
         Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, &place.path, detail, effect)
     })
+}
+
+/// That a directory of lists is not there, which containers/storage makes with the others whenever it starts.
+fn lost(place: &Place, driver: Driver) -> Vec<Gap> {
+    const LISTS: [(&str, &str); 2] = [
+        ("layers", "layers of images and containers are missing"),
+        ("containers", "containers are missing, or what the store itself knows of them"),
+    ];
+    let of = |(kind, effect): (&str, &'static str)| {
+        let path = format!("{}-{kind}", driver.name());
+        let error = match place.root.list(path.as_bytes()) {
+            Ok(Some(_)) => return None,
+            Ok(None) => {
+                let what = format!("{path}, which the store has for its {kind}, is no directory");
+                FormatError::Unsupported { code: Code::RuntimeStateUnreadable, what }
+            }
+            Err(error) => error,
+        };
+        Some(Gap::from_error(&error, Scope::Runtime, &place.path, effect).at(path))
+    };
+    LISTS.into_iter().filter_map(of).collect()
 }
 
 /// Whether a place has a list of a driver.

@@ -122,7 +122,7 @@ pub(super) fn list<T: Record>(
     path: &str,
     name: &'static str,
 ) -> Result<Option<Listed<T>>, FormatError> {
-    let Some(bytes) = root.read_within(path.as_bytes(), name, limits::STORAGE_LIST_BYTES)? else {
+    let Some(bytes) = root.read_regular(path.as_bytes(), name, limits::STORAGE_LIST_BYTES)? else {
         return Ok(None);
     };
     let mut reader = Reader { name, path, count: 0, records: BTreeMap::new(), damage: Vec::new() };

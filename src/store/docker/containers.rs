@@ -12,14 +12,14 @@ use super::{
     pods::Pods,
 };
 use crate::{
-    Digest, Gap,
+    Digest, Gap, bytes,
     error::FormatError,
-    fs::FileKind,
-    gap::Scope,
+    gap::{Code, Scope},
     limits, num,
     store::{Container, ContainerKind, Contents, Image, Mount, State, containerd::Lent},
 };
 
+const DIRECTORY: &str = "containers";
 const CONTAINER: &str = "container record";
 const CONFIG: &str = "config.v2.json";
 const HOST: &str = "hostconfig.json";
@@ -27,6 +27,9 @@ const HOST: &str = "hostconfig.json";
 /// Adds the containers and pods to `contents`, whose images are known already.
 pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], contents: &mut Contents) {
     let ids = ids(files, &mut contents.gaps);
+    if !files.has(DIRECTORY) {
+        contents.gaps.extend(lost(files, graphs));
+    }
     let mut reader = Reader {
         files,
         graphs,
@@ -46,22 +49,29 @@ pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], conte
     contents.containers = containers;
 }
 
+/// That containers have layers, and the directory of their records is not there, which Docker makes before any of them.
+fn lost(files: &Files, graphs: &[Graph]) -> Option<Gap> {
+    // What of these cannot be read is told elsewhere.
+    let count: usize = graphs.iter().filter_map(|graph| graph.mounts().ok()).map(|ids| ids.len()).sum();
+    let detail = format!("{count} containers have layers, and their records are not there");
+    let effect = "these containers are not reported";
+    (count > 0).then(|| {
+        Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, files.place(), detail, effect).at(DIRECTORY)
+    })
+}
+
 /// The ids of the containers, sorted.
 fn ids(files: &Files, gaps: &mut Vec<Gap>) -> Vec<String> {
-    const DIRECTORY: &str = "containers";
     let effect = "containers that only this part of the directory names are not reported";
     let mut lost = |error: &FormatError, effect: &str| {
         gaps.push(Gap::from_error(error, Scope::Runtime, files.place(), effect).at(DIRECTORY));
     };
-    let listing = files.list(DIRECTORY).unwrap_or_else(|error| {
+    let (names, damage) = files.directories(DIRECTORY, bytes::is_hex_id).unwrap_or_else(|error| {
         lost(&error, effect);
         Default::default()
     });
-    listing.damage.iter().for_each(|error| lost(error, effect));
-    let directories = listing.entries.iter().filter(|entry| entry.kind == FileKind::Directory);
-    let (mut ids, others): (Vec<String>, Vec<String>) = directories
-        .map(|entry| String::from_utf8_lossy(&entry.name).into_owned())
-        .partition(|name| is_id(name));
+    damage.iter().for_each(|error| lost(error, effect));
+    let (mut ids, others): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| is_id(name));
     for name in others.iter().take(limits::DAMAGED_RECORDS) {
         let problem =
             format!("{DIRECTORY}/{:?} is no container's id", name.chars().take(100).collect::<String>());

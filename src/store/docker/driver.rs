@@ -5,6 +5,11 @@ use crate::{error::FormatError, gap::Code};
 /// Those of all times that are not read.
 pub(super) const NOT_READ: [&str; 6] = ["zfs", "aufs", "devicemapper", "overlay", "windowsfilter", "lcow"];
 
+/// Whether it is a driver's name.
+pub(super) fn is_one(name: &[u8]) -> bool {
+    str::from_utf8(name).is_ok_and(|name| NOT_READ.contains(&name) || Driver::named(name).is_ok())
+}
+
 /// That a driver is not read.
 pub(super) fn not_read(name: &str) -> FormatError {
     FormatError::Unsupported {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Access,
-    driver::Driver,
+    driver::{self, Driver},
     files::Files,
     layerdb::{self, Layer, Mount},
     missing,
@@ -14,7 +14,7 @@ use crate::{
     block::{Memory, Source},
     bytes,
     error::FormatError,
-    fs::{FileKind, Handle},
+    fs::Handle,
     gap::{Code, Scope},
     limits,
     store::{Form, LayerRef, Unpacked, oci},
@@ -61,13 +61,11 @@ pub(super) fn all(root: &Files, access: &Access, gaps: &mut Vec<Gap>) -> Vec<Gra
         let effect = "images and layers of a storage driver are not reported";
         gaps.push(Gap::from_error(error, Scope::Runtime, root.place(), effect).at("image"));
     };
-    let listing = root.list("image").unwrap_or_else(|error| {
+    let (mut names, damage) = root.directories("image", driver::is_one).unwrap_or_else(|error| {
         lost(&error);
         Default::default()
     });
-    listing.damage.iter().for_each(&mut lost);
-    let directories = listing.entries.iter().filter(|entry| entry.kind == FileKind::Directory);
-    let mut names: Vec<&str> = directories.filter_map(|entry| str::from_utf8(&entry.name).ok()).collect();
+    damage.iter().for_each(&mut lost);
     names.sort_unstable();
     if names.len() > limits::DOCKER_DRIVERS {
         let (count, bound) = (names.len(), limits::DOCKER_DRIVERS);
@@ -82,7 +80,7 @@ pub(super) fn all(root: &Files, access: &Access, gaps: &mut Vec<Gap>) -> Vec<Gra
     };
     let mut graphs = Vec::new();
     for name in names {
-        match open(name) {
+        match open(&name) {
             Ok(graph) => graphs.extend(graph),
             Err(error) => lost(&error),
         }
@@ -150,6 +148,16 @@ impl Graph {
         let init = self.tree(&init)?;
         let upper = self.seen(upper, || Ok(Some(init.clone())))?;
         Ok(vec![self.unpacked(init, parent.as_ref())?, upper])
+    }
+
+    /// The containers of whose layers there are records.
+    pub(super) fn mounts(&self) -> Result<Vec<String>, FormatError> {
+        let files = self.layers.as_ref();
+        let found =
+            files.map_or_else(|| Ok(Default::default()), |files| files.directories("mounts", |_| false));
+        let (mut ids, damage) = found?;
+        ids.retain(|id| bytes::is_hex_id(id.as_bytes()));
+        damage.into_iter().next().map_or(Ok(ids), Err)
     }
 
     /// The record of a container's layers.

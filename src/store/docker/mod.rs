@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Digest, FormatError, Gap,
-    fs::Handle,
+    fs::Root,
     gap::{Code, Scope},
 };
 
@@ -50,9 +50,9 @@ pub struct Beside<'a> {
     pub images: &'a [Image],
 }
 
-/// Opens a data root (`/var/lib/docker`). What of it cannot be read is in its contents' gaps.
-pub fn open(dir: &Handle, access: &Access, beside: &[Beside<'_>]) -> Docker {
-    let files = Files::new(dir);
+/// Opens a data root (`/var/lib/docker`), where the tree that is given begins. What of it cannot be read is in its contents' gaps.
+pub fn open(root: &Root, access: &Access, beside: &[Beside<'_>]) -> Docker {
+    let files = Files::new(root);
     let mut contents = Contents::default();
     let graphs = graph::all(&files, access, &mut contents.gaps);
     graphs.iter().for_each(|graph| graph.tell_unread(files.place(), &mut contents.gaps));

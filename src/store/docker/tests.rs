@@ -98,7 +98,7 @@ impl Made {
         if !self.tree.contains(&GuestPath::new(&path)) {
             self.tree.file(&path, names.to_string());
         }
-        super::open(&Root::new(self.tree.build()).top(), &Access::default(), &[])
+        super::open(&Root::new(self.tree.build()), &Access::default(), &[])
     }
 
     fn replace(&mut self, path: &str, text: impl Into<Vec<u8>>) {

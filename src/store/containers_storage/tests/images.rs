@@ -76,7 +76,7 @@ fn images_and_layers_of_additional_image_stores_are_the_stores_own() {
     let (mut own, mut other) = (Made::new("overlay"), Made::new("overlay"));
     let base = other.image("base:1", &["base"]);
     own.container("c", &base, &json!({"image-name": "base:1"}));
-    let image_stores = vec![Root::new(other.tree().build()).top()];
+    let image_stores = vec![Root::new(other.tree().build())];
     let store = own.open_as(&Setting { image_stores, ..Setting::default() });
     // But for Podman's own database, which is not there.
     let gaps: Vec<Code> = store.contents.gaps.iter().map(|gap| gap.code).collect();
