@@ -364,6 +364,10 @@ pub const DATABASE_CACHE_BYTES: u64 = 64 << 20;
 pub const COMPONENT_DEPTH: usize = 32;
 /// Paths that a container changed and that a report lists; `diff` lists all.
 pub const CHANGED_PATHS: usize = 1000;
+/// DiffIDs noted beside blobs that are tried for layers of lost images; some thousand blobs for some hundred layers.
+pub const LAYER_GUESSES: usize = 1 << 20;
+/// Layers without an image that a report names; the others are counted.
+pub const LOOSE_LAYERS: usize = 1000;
 /// Directories of pods that the kubelet keeps, and of containers of one of them.
 pub const KUBELET_PODS: usize = 100_000;
 /// Members of an archive of images; real ones have a few for each layer.

@@ -215,6 +215,20 @@ pub struct Runtime {
     pub path: String,
     /// Whether its images are in this report.
     pub status: Status,
+    /// Layers in it that belong to no image and no container of it, as of a builder's cache: named, not examined.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub loose_layers: Option<LooseLayers>,
+}
+
+/// Layers that nothing refers to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct LooseLayers {
+    /// How many.
+    pub count: u64,
+    /// Bytes of the files of those of which the runtime recorded it.
+    pub size: u64,
+    /// What the runtime calls them (the digests of their chains, or their directories), as many as a report lists.
+    pub ids: Vec<String>,
 }
 
 /// What an image is for.
@@ -296,7 +310,7 @@ pub enum LayerSource {
 /// A layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Layer {
-    /// The digest of its uncompressed tar.
+    /// The digest of its uncompressed tar; of the chain that it ends, where an image is lost and a container lies on its layers.
     pub diff_id: String,
     /// The digest of the blob that was pulled.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -273,7 +273,9 @@ fn incomplete(image: &Image, layers: &Layers<'_>, container: &str) -> Option<Gap
         let analyzed = layers.get(layer).filter(|analyzed| !analyzed.is_complete())?;
         analyzed.gaps.iter().chain(&analyzed.facts.gaps).next()
     };
-    let cause = image.gaps.first().or_else(|| image.layers.iter().find_map(of_layer))?;
+    // Of a lost image, the layers are those that the container lies on.
+    let own = image.gaps.first().filter(|_| !image.is_lost);
+    let cause = own.or_else(|| image.layers.iter().find_map(of_layer))?;
     let detail = format!("its image {} is not complete: {}", image.id, cause.detail);
     let effect = "files and packages that are told as added or changed may be the image's own";
     Some(Gap::new(cause.code, Scope::Container, container, detail, effect))

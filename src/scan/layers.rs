@@ -108,9 +108,14 @@ impl<'a> Layers<'a> {
         image.layers.iter().map(|layer| Some(Arc::clone(&self.get(layer)?.facts))).collect()
     }
 
-    /// The trees of an image's layers, base first.
+    /// The trees of an image's layers and of what is mounted between them, base first.
     pub(super) fn trees(&self, image: &Image) -> Result<Vec<Handle>, FormatError> {
-        image.layers.iter().map(|layer| self.tree(layer)).collect()
+        let mut trees = Vec::new();
+        for layer in &image.layers {
+            trees.extend(self.copies.between(layer)?);
+            trees.push(self.tree(layer)?);
+        }
+        Ok(trees)
     }
 
     /// A layer's files, of the copy whose facts are known.
@@ -354,6 +359,7 @@ mod tests {
             history: Vec::new(),
             layers: vec![layer],
             pinned: false,
+            is_lost: false,
             gaps: Vec::new(),
         };
         let contents = Contents { images: vec![image], ..Contents::default() };

@@ -8,7 +8,7 @@ use crate::{
     fs::Root,
     gap::{Code, Scope},
     node::{Machine, NodeVolume, Runtime, Site, StorageOptions},
-    report,
+    limits, num, report,
     store::{
         Container, Contents, Store,
         archive::Archive,
@@ -40,6 +40,7 @@ pub(super) fn open(
             volume: site.volume.clone(),
             path: site.path.to_string(),
             status: report::Status::Failed,
+            loose_layers: None,
         };
         let subject = format!("{name}:{}", site.path);
         let effect = "its images and containers are not reported";
@@ -48,6 +49,7 @@ pub(super) fn open(
                 let contents = store.contents();
                 let partial = !contents.gaps.is_empty();
                 record.status = if partial { report::Status::Partial } else { report::Status::Complete };
+                record.loose_layers = loose(&contents);
                 gaps.extend(contents.gaps.iter().cloned());
                 let on = |volume: &&NodeVolume| Arc::ptr_eq(&volume.opened.fs, &site.dir.fs);
                 let volume = volumes.iter().find(on).map(|volume| volume.volume.id.clone());
@@ -65,6 +67,14 @@ pub(super) fn open(
     }
     runtimes.sort();
     (runtimes, opened.finish())
+}
+
+/// What a report says of the layers of a store that belong to nothing.
+fn loose(contents: &Contents) -> Option<report::LooseLayers> {
+    let all = &contents.loose;
+    let size = all.iter().filter_map(|layer| layer.size).fold(0, u64::saturating_add);
+    let ids = all.iter().take(limits::LOOSE_LAYERS).map(|layer| layer.id.clone()).collect();
+    (!all.is_empty()).then(|| report::LooseLayers { count: num::to_u64(all.len()), size, ids })
 }
 
 /// The stores that were opened so far.
@@ -142,7 +152,7 @@ pub(super) fn add_archives(
         let status =
             if contents.gaps.is_empty() { report::Status::Complete } else { report::Status::Partial };
         let name = archive.runtime().to_owned();
-        runtimes.push(report::Runtime { name, volume: None, path, status });
+        runtimes.push(report::Runtime { name, volume: None, path, status, loose_layers: None });
         gaps.extend(contents.gaps.iter().cloned());
         stores.push(OpenStore { store: Arc::new(archive), contents, volume: None });
     }

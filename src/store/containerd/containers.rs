@@ -7,17 +7,18 @@ use serde::Deserialize;
 
 use super::{
     Containerd, any,
+    chains::Chains,
     cri::{
         self, CriConfig, CriContainer, CriMetadata, CriMount, CriSandbox, CriStatus, extension, unix_nanos,
     },
-    go_time,
+    go_time, is_dockers,
 };
 use crate::{
-    Digest, Gap,
+    Digest, Gap, bytes,
     database::bolt::Bucket,
     error::FormatError,
     gap::Scope,
-    store::{Container, Contents, Image, Mount, Pod, PodRef},
+    store::{Container, Contents, Image, Mount, Pod, PodRef, lost},
 };
 
 /// The namespace of the CRI plugin.
@@ -67,6 +68,8 @@ impl Spec {
 /// Adds the containers and pods of every namespace to `contents`, whose images are known already.
 pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
     let resolver = Resolver::new(&contents.images);
+    let mut used: BTreeSet<(String, String, String)> = BTreeSet::new();
+    let mut orphans = Vec::new();
     let mut containers = Vec::new();
     let mut pods: BTreeMap<String, Pod> = BTreeMap::new();
     for (namespace, bucket) in containerd.namespaces() {
@@ -75,6 +78,8 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
             let mut lost = |error: FormatError, effect: &str| {
                 contents.gaps.push(Gap::from_error(&error, Scope::Container, &id, effect));
             };
+            let snapshot = record.text("snapshotter").zip(record.text("snapshotKey"));
+            used.extend(snapshot.map(|(snapshotter, key)| (namespace.clone(), snapshotter, key)));
             // Elsewhere the label may be anybody's; there the CRI plugin sets it itself.
             if namespace == CRI_NAMESPACE
                 && let Some(pod) = sandbox(&id, record, &resolver, &mut lost)
@@ -82,9 +87,33 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
                 pods.insert(id.clone(), pod);
                 continue;
             }
-            containers.push(container(containerd, &namespace, &id, record, &resolver, &mut lost));
+            let (container, sandbox, noted) =
+                container(containerd, &namespace, &id, record, &resolver, &mut lost);
+            if container.image.is_none() {
+                orphans.push((containers.len(), noted));
+            }
+            containers.push((container, sandbox));
         }
     }
+    let mut known = Chains::default();
+    for (number, noted) in orphans {
+        if let Some((container, _)) = containers.get_mut(number) {
+            let layers = known.below(containerd, &contents.images, container).unwrap_or_else(|error| {
+                let effect = "the layers that the container lies on are not known";
+                contents.gaps.push(Gap::from_error(&error, Scope::Container, &container.id, effect));
+                Vec::new()
+            });
+            lost::restore(&mut contents.images, container, noted, layers);
+        }
+    }
+    let chains = contents.images.iter().flat_map(|image| &image.layers).map(|layer| &layer.chain_id).collect();
+    // Of Docker's containers, those that do not run are only in its own records.
+    let is_used = |namespace: &str, snapshotter: &str, key: &str| {
+        let is_id = || bytes::is_hex_id(key.as_bytes());
+        is_dockers(namespace) && is_id()
+            || used.contains(&(namespace.to_owned(), snapshotter.to_owned(), key.to_owned()))
+    };
+    contents.loose = containerd.snapshots.loose(&chains, &is_used);
     let of_cri = containers.iter().filter(|(_, sandbox)| !sandbox.is_empty()).count();
     contents.gaps.extend(cri::lost(containerd, of_cri, pods.len()));
     for (container, sandbox) in &mut containers {
@@ -136,7 +165,7 @@ fn sandbox(
     })
 }
 
-/// A container and the id of the sandbox that it runs in (empty outside a pod).
+/// A container, the id of the sandbox that it runs in (empty outside a pod), and what is noted as the id of its image.
 fn container(
     containerd: &Containerd,
     namespace: &str,
@@ -144,7 +173,7 @@ fn container(
     record: &Bucket,
     resolver: &Resolver,
     lost: &mut impl FnMut(FormatError, &str),
-) -> (Container, String) {
+) -> (Container, String, Option<Digest>) {
     let metadata: CriContainer = match extension(record, "io.cri-containerd.container.metadata") {
         Ok(metadata) => metadata.unwrap_or_default(),
         Err(error) => {
@@ -177,7 +206,8 @@ fn container(
     let snapshot = snapshot.filter(|(snapshotter, key)| !snapshotter.is_empty() && !key.is_empty());
     let named = resolver.find(&metadata.image_ref).or_else(|| resolver.find(&image_name));
     let chain = snapshot.as_ref().and_then(|(by, key)| containerd.snapshots.chain(namespace, by, key));
-    let image = resolver.on_chain(named, chain.as_ref());
+    let image = resolver.on_chain(named.clone(), chain.as_ref());
+    let noted = named.or_else(|| metadata.image_ref.parse().ok());
     let CriConfig { metadata: CriMetadata { name, attempt, .. }, labels: own_labels, mounts, .. } =
         metadata.config;
     let names = [name, label("io.kubernetes.container.name"), label("nerdctl/name")];
@@ -205,7 +235,7 @@ fn container(
         ..Container::default()
     };
     let sandbox = record.text("sandboxid").filter(|id| !id.is_empty()).unwrap_or(metadata.sandbox);
-    (container, sandbox)
+    (container, sandbox, noted)
 }
 
 /// Finds an image by any name that a runtime records for it.

@@ -2,6 +2,7 @@
 //! layers). The layout is that of containerd's `docs/ops.md` and of disks written by it.
 
 mod any;
+mod chains;
 mod containers;
 mod content;
 mod cri;
@@ -9,6 +10,7 @@ mod images;
 mod lent;
 mod snapshots;
 
+pub(super) use chains::Chains;
 pub use lent::{Lent, is_dockers};
 
 use self::{content::ContentStore, snapshots::Snapshots};
@@ -146,6 +148,11 @@ impl Store for Containerd {
 
     fn is_bound(&self, layer: &LayerRef) -> bool {
         self.snapshots.is_whole(&layer.chain_id)
+    }
+
+    fn between(&self, layer: &LayerRef) -> Result<Vec<Unpacked>, FormatError> {
+        let layers = self.snapshots.between(layer)?;
+        Ok(layers.into_iter().map(|layer| self.seen(layer)).collect())
     }
 
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {

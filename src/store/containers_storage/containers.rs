@@ -27,6 +27,8 @@ use crate::{
 pub(super) struct Found {
     pub(super) containers: Vec<Container>,
     pub(super) pods: Vec<Pod>,
+    /// The records of images that containers are of and that are lost.
+    pub(super) lost: BTreeMap<String, String>,
     /// The records of those that have owners of their own.
     pub(super) mapped: BTreeMap<String, ContainerRecord>,
     /// Who made them.
@@ -124,6 +126,9 @@ impl Reader<'_> {
                 .then(|| (layers.driver.name().to_owned(), record.layer.clone())),
             ..Container::default()
         };
+        if container.image.is_none() && !record.image.is_empty() {
+            self.found.lost.insert(record.id.clone(), record.image.clone());
+        }
         if !(record.uidmap.is_empty() && record.gidmap.is_empty()) {
             self.found.mapped.insert(record.id.clone(), record.clone());
         }

@@ -24,7 +24,7 @@ use self::{
     layers::{Layers, Place},
     records::ContainerRecord,
 };
-use super::{Container, Contents, LayerRef, LayerSources, Store, Unpacked, oci};
+use super::{Container, Contents, Image, LayerRef, LayerSources, LooseLayer, Store, Unpacked, oci};
 use crate::{
     Digest, FormatError, Gap, bytes,
     fs::{Owners, Root},
@@ -104,7 +104,17 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
     };
     let images::Images { all: images, documents, .. } = images;
     let is_podmans = found.engines.contains(&Engine::Podman);
-    let containers::Found { containers, pods, mapped, .. } = found;
+    let containers::Found { mut containers, pods, mapped, lost, .. } = found;
+    let mut images: Vec<Image> = images.into_values().collect();
+    for container in &mut containers {
+        restore(&mut parts, &mut images, container, &lost, &mut gaps);
+    }
+    let loose = parts.iter().flat_map(|part| {
+        let own = containers.iter().filter_map(|container| container.snapshot.as_ref());
+        part.loose(own.filter(|(driver, _)| driver == part.driver.name()).map(|(_, layer)| layer.as_str()))
+    });
+    let mut loose: Vec<LooseLayer> = loose.collect();
+    loose.sort();
     if is_podmans && !has_podman {
         let detail = "containers of Podman's are there, and its database is not";
         let effect = "states, commands and pods of these containers are not known";
@@ -113,8 +123,30 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
     if images.is_empty() && gaps.is_empty() {
         gaps.extend(parts.iter().filter_map(|part| unlisted(&own, part.driver, containers.len())));
     }
-    let contents = Contents { images: images.into_values().collect(), containers, pods, gaps };
+    let contents = Contents { images, containers, pods, loose, gaps };
     Ok(Some(ContainersStorage { engine, parts, documents, mapped, contents }))
+}
+
+/// Gives a container whose image is lost the layers that it lies on; `lost` has the ids of the records of such images.
+fn restore(
+    parts: &mut [Layers],
+    images: &mut Vec<Image>,
+    container: &mut Container,
+    lost: &BTreeMap<String, String>,
+    gaps: &mut Vec<Gap>,
+) {
+    let Some((record, (driver, layer))) = lost.get(&container.id).zip(container.snapshot.clone()) else { return };
+    let Some(part) = parts.iter_mut().find(|part| part.driver.name() == driver) else { return };
+    match part.below(&layer) {
+        Ok(layers) => {
+            let noted = format!("sha256:{record}").parse().ok();
+            super::lost::restore(images, container, noted, layers);
+        }
+        Err(error) => {
+            let effect = "the layers that the container lies on are not known";
+            gaps.push(Gap::from_error(&error, Scope::Container, &container.id, effect));
+        }
+    }
 }
 
 /// That layers lie in a driver's directory, more than containers have, although no list names an image.

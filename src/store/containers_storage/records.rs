@@ -30,6 +30,8 @@ pub(super) struct LayerRecord {
     pub(super) compressed_diff_digest: String,
     /// The bytes of that blob.
     pub(super) compressed_size: u64,
+    /// The bytes of the tar, as far as they were counted.
+    pub(super) diff_size: u64,
     /// `incomplete` is in it while the layer is being made.
     #[serde(deserialize_with = "nullable")]
     pub(super) flags: BTreeMap<String, Value>,

@@ -16,7 +16,11 @@ use crate::{
     error::FormatError,
     gap::{Code, Scope},
     limits, num,
-    store::{Container, ContainerKind, Contents, Image, Mount, State, containerd::Lent},
+    store::{
+        Container, ContainerKind, Contents, Image, LayerRef, Mount, State,
+        containerd::{Chains, Lent},
+        lost,
+    },
 };
 
 const DIRECTORY: &str = "containers";
@@ -37,16 +41,52 @@ pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], conte
         known: Known::new(&contents.images, beside),
         left: limits::DOCKER_CONTAINER_BYTES,
     };
-    let (mut containers, mut pods) = (Vec::new(), Pods::default());
+    let mut all = Vec::new();
     for id in ids {
         let mut lost = |error: &FormatError, effect: &str| {
             contents.gaps.push(Gap::from_error(error, Scope::Container, &id, effect));
         };
-        let container = reader.container(&id, &mut lost);
+        all.push(reader.container(&id, &mut lost));
+    }
+    let mut chains: Vec<Chains> = beside.iter().map(|_| Chains::default()).collect();
+    let (mut containers, mut pods) = (Vec::new(), Pods::default());
+    for (mut container, noted) in all {
+        let of_image = container.image.as_ref().or(noted.as_ref());
+        let at = of_image.and_then(|id| contents.images.binary_search_by(|image| image.id.cmp(id)).ok());
+        let own = at.and_then(|at| contents.images.get(at));
+        let of_lent = || beside.iter().flat_map(|beside| beside.images).find(|image| Some(&image.id) == of_image);
+        let has_layers = own.or_else(of_lent).is_some_and(|image| !image.layers.is_empty());
+        if !has_layers {
+            match below(&container, graphs, beside, &mut chains) {
+                Ok(layers) => lost::restore(&mut contents.images, &mut container, noted, layers),
+                Err(error) => {
+                    let effect = "the layers that the container lies on are not known";
+                    contents.gaps.push(Gap::from_error(&error, Scope::Container, &container.id, effect));
+                }
+            }
+        }
         containers.extend(pods.take(container));
     }
     contents.pods = pods.finish(&containers);
     contents.containers = containers;
+}
+
+/// The layers that a container lies on, base first, as far as they are known.
+fn below(
+    container: &Container,
+    graphs: &[Graph],
+    beside: &[Beside<'_>],
+    chains: &mut [Chains],
+) -> Result<Vec<LayerRef>, FormatError> {
+    let Some((driver, key)) = &container.snapshot else { return Ok(Vec::new()) };
+    if container.namespace.is_empty() {
+        let Some(graph) = graphs.iter().find(|graph| graph.name == *driver) else { return Ok(Vec::new()) };
+        let parent = graph.mount(&container.id)?.and_then(|mount| mount.parent);
+        return parent.map_or(Ok(Vec::new()), |top| graph.below(&top));
+    }
+    let holds = |beside: &Beside<'_>| beside.store.has_snapshot(&container.namespace, driver, key);
+    let of = beside.iter().zip(chains).find(|(beside, _)| holds(beside));
+    of.map_or(Ok(Vec::new()), |(beside, chains)| chains.below(&beside.store, beside.images, container))
 }
 
 /// That containers have layers, and the directory of their records is not there, which Docker makes before any of them.
@@ -100,8 +140,12 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A container; of one whose record cannot be read, what else is known of it.
-    fn container(&mut self, id: &str, lost: &mut impl FnMut(&FormatError, &str)) -> Container {
+    /// A container, and what is noted as the id of its image; of one whose record cannot be read, what else is known of it.
+    fn container(
+        &mut self,
+        id: &str,
+        lost: &mut impl FnMut(&FormatError, &str),
+    ) -> (Container, Option<Digest>) {
         let record = self.record(id).unwrap_or_else(|error| {
             lost(&error, "the container's name, command, state, labels and mounts are not reported");
             None
@@ -130,7 +174,7 @@ impl<'a> Reader<'a> {
         let (finished, state) = (time(&record.state.finished_at), state(&record.state));
         let ended = finished.is_some() && state == State::Exited;
         let name = record.name.trim_start_matches('/');
-        Container {
+        let container = Container {
             id: id.to_owned(),
             name: if name.is_empty() { id.to_owned() } else { name.to_owned() },
             namespace: place.namespace,
@@ -154,7 +198,8 @@ impl<'a> Reader<'a> {
             mounts: mounts(&record, &host, self.files.place()),
             unit: None,
             snapshot: place.snapshot,
-        }
+        };
+        (container, record.image.parse().ok())
     }
 
     /// `config.v2.json`, which says itself whose it is.

@@ -43,13 +43,21 @@ impl Driver {
         }
     }
 
+    /// The directory of all layers.
+    pub(super) const fn layers(self) -> &'static str {
+        match self {
+            Self::Overlay2 => "overlay2",
+            Self::FuseOverlay => "fuse-overlayfs",
+            Self::Vfs => "vfs/dir",
+            Self::Btrfs => "btrfs/subvolumes",
+        }
+    }
+
     /// Where the files of a layer are in the data root.
     pub(super) fn place(self, id: &str) -> String {
         match self {
-            Self::Overlay2 => format!("overlay2/{id}/diff"),
-            Self::FuseOverlay => format!("fuse-overlayfs/{id}/diff"),
-            Self::Vfs => format!("vfs/dir/{id}"),
-            Self::Btrfs => format!("btrfs/subvolumes/{id}"),
+            Self::Overlay2 | Self::FuseOverlay => format!("{}/{id}/diff", self.layers()),
+            Self::Vfs | Self::Btrfs => format!("{}/{id}", self.layers()),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
     block::{Memory, Source},
     bytes,
     error::FormatError,
-    fs::Handle,
+    fs::{DirEntry, Handle},
     gap::{Code, Scope},
     limits,
     store::{Form, LayerRef, Unpacked, oci},
@@ -148,6 +148,35 @@ impl Graph {
         let init = self.tree(&init)?;
         let upper = self.seen(upper, || Ok(Some(init.clone())))?;
         Ok(vec![self.unpacked(init, parent.as_ref())?, upper])
+    }
+
+    /// The records of its layers and of those of containers, if there are any.
+    pub(super) fn layers(&self) -> Option<&Files> {
+        self.layers.as_ref()
+    }
+
+    /// The directory of all layers, and what is in it; nothing of a driver that is not read.
+    pub(super) fn directories(&self) -> Result<Option<(&'static str, Vec<DirEntry>)>, FormatError> {
+        let Ok(driver) = self.driver() else { return Ok(None) };
+        let listing = self.root.list(driver.layers())?;
+        Ok(Some((driver.layers(), listing.entries)))
+    }
+
+    /// The layers of a chain, base first.
+    pub(super) fn below(&self, top: &Digest) -> Result<Vec<LayerRef>, FormatError> {
+        let mut layers = Vec::new();
+        let mut next = Some(top.clone());
+        while let Some(chain_id) = next {
+            if layers.len() >= limits::IMAGE_LAYERS {
+                return Err(FormatError::limit(format!("more than {} layers below {top}", limits::IMAGE_LAYERS)));
+            }
+            let found = self.layers.as_ref().map(|files| layerdb::layer(files, &chain_id)).transpose()?.flatten();
+            let record = found.ok_or_else(|| missing(format!("no record of layers {chain_id}")))?;
+            layers.push(LayerRef { diff_id: record.diff_id, chain_id, blob: None });
+            next = record.parent;
+        }
+        layers.reverse();
+        Ok(layers)
     }
 
     /// The containers of whose layers there are records.

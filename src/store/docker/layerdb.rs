@@ -9,6 +9,7 @@ const MOUNT: &str = "record of a container's layer";
 
 /// A layer as it is recorded.
 pub(super) struct Layer {
+    pub(super) diff_id: Digest,
     /// The name of its directory.
     pub(super) cache_id: String,
     /// The chain id of what lies below.
@@ -46,7 +47,7 @@ pub(super) fn layer(files: &Files, chain: &Digest) -> Result<Option<Layer>, Form
     let cache_id = cache_id.ok_or_else(|| files.corrupt(LAYER, &at("cache-id"), "is not there"))?;
     // Only a help against files whose data was lost.
     let size = files.word(&at("size"), LAYER).ok().flatten().and_then(|size| size.parse().ok());
-    Ok(Some(Layer { cache_id, parent, size }))
+    Ok(Some(Layer { diff_id: diff, cache_id, parent, size }))
 }
 
 /// Why a layer is not to be had from a disk: Windows' base layers are not to be passed on, and stay where they were.

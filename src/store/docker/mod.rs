@@ -11,13 +11,15 @@ mod graph;
 mod images;
 mod known;
 mod layerdb;
+mod loose;
 mod pods;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use self::{files::Files, graph::Graph};
 use super::{
-    Container, Contents, Form, Image, LayerRef, LayerSources, Owners, Store, Unpacked, containerd::Containerd,
+    Container, Contents, Form, Image, LayerRef, LayerSources, LooseLayer, Owners, Store, Unpacked,
+    containerd::Containerd,
 };
 use crate::{
     Digest, FormatError, Gap,
@@ -59,7 +61,23 @@ pub fn open(root: &Root, access: &Access, beside: &[Beside<'_>]) -> Docker {
     graph::tell_lost(&files, &graphs, &mut contents.gaps);
     contents.images = images::read(&graphs, &mut contents.gaps);
     containers::read(&files, &graphs, beside, &mut contents);
+    contents.loose = loose(&graphs, &contents);
     Docker { graphs, lent: beside.iter().map(|beside| Arc::clone(&beside.store)).collect(), contents }
+}
+
+/// Layers of all drivers that nothing refers to.
+fn loose(graphs: &[Graph], contents: &Contents) -> Vec<LooseLayer> {
+    let layers = contents.images.iter().flat_map(|image| &image.layers);
+    let used: BTreeSet<&Digest> = layers.map(|layer| &layer.chain_id).collect();
+    let containers = contents.containers.iter().map(|container| container.id.clone());
+    let mut containers: Vec<String> =
+        containers.chain(contents.pods.iter().map(|pod| pod.sandbox.clone())).collect();
+    containers.sort();
+    // What of them cannot be read is told where it is needed.
+    let all = graphs.iter().filter_map(|graph| loose::of(graph, &used, &containers).ok());
+    let mut loose: Vec<LooseLayer> = all.flatten().collect();
+    loose.sort();
+    loose
 }
 
 impl Store for Docker {
@@ -87,12 +105,21 @@ impl Store for Docker {
                 }
             }
         }
-        sources
+        // Of an image that its containerd has lost.
+        let lent = self.lent.iter().map(|lent| lent.layer(layer));
+        let is_there = |sources: &LayerSources| sources.snapshot.is_some() || sources.blob.is_some();
+        lent.into_iter().find(is_there).unwrap_or(sources)
+    }
+
+    fn between(&self, layer: &LayerRef) -> Result<Vec<Unpacked>, FormatError> {
+        let all = self.lent.iter().map(|lent| lent.between(layer));
+        all.into_iter().find(|found| !matches!(found, Ok(found) if found.is_empty())).unwrap_or(Ok(Vec::new()))
     }
 
     fn is_bound(&self, layer: &LayerRef) -> bool {
         let is_whole = |unpacked: Unpacked| matches!(unpacked.form, Form::Whole(Some(_)));
         self.graphs.iter().any(Graph::is_whole) && self.layer(layer).snapshot.is_some_and(is_whole)
+            || self.lent.iter().any(|lent| lent.is_bound(layer))
     }
 
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {

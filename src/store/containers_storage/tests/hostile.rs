@@ -180,7 +180,7 @@ fn names_are_whatever_somebody_wrote_and_ids_are_not() {
     made.images.push(json!({"id": "../y", "names": ["bad"], "layer": layer}));
     let store = made.open();
     // Podman's container, and no database of Podman's.
-    let lost = [Code::CorruptStructure, Code::CorruptStructure, Code::RuntimeStateUnreadable];
+    let lost = [Code::CorruptStructure, Code::CorruptStructure, Code::SnapshotMissing, Code::RuntimeStateUnreadable];
     assert_eq!(codes(&store.contents.gaps), lost);
     assert_eq!(image(&store, "a\nb:\u{1b}[31m1").layers.len(), 1);
     let find = |id: &str| store.contents.containers.iter().find(|one| one.id == id).unwrap();
