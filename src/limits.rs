@@ -364,6 +364,8 @@ pub const DATABASE_CACHE_BYTES: u64 = 64 << 20;
 pub const COMPONENT_DEPTH: usize = 32;
 /// Paths that a container changed and that a report lists; `diff` lists all.
 pub const CHANGED_PATHS: usize = 1000;
+/// Quadlets, units and manifests of a node that are read for what they tell to run.
+pub const DECLARED_FILES: usize = 4096;
 /// DiffIDs noted beside blobs that are tried for layers of lost images; some thousand blobs for some hundred layers.
 pub const LAYER_GUESSES: usize = 1 << 20;
 /// Layers without an image that a report names; the others are counted.

@@ -324,6 +324,7 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
     let mut rows: Vec<[String; 7]> = report
         .containers
         .iter()
+        .filter(|container| container.kind != "sandbox" || has_changed(container))
         .map(|container| {
             let pod = container.pod.as_deref().and_then(|uid| pods.get(uid));
             let name = pod.map_or_else(|| container.name.clone(), |pod| format!("{pod}/{}", container.name));
@@ -342,6 +343,12 @@ fn containers(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<(
     let header = ["CONTAINER", "IMAGE", "STATE", "FILES", "PACKAGES", "CRIT", "HIGH"].map(str::to_owned);
     writeln!(to)?;
     columns(&header, &rows, Room { elastic: &[0, 1], spare: &[4, 3, 1, 2] }, style, to)
+}
+
+/// Whether files were written into a container, as is usual of all but the sandboxes of pods.
+fn has_changed(container: &super::Container) -> bool {
+    let changes = container.changes.as_ref();
+    changes.is_some_and(|changes| changes.added > 0 || changes.modified > 0 || changes.deleted > 0)
 }
 
 fn gaps(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {

@@ -126,10 +126,35 @@ pub struct Node {
     /// read, as what of them was loaded is in the runtime.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub image_archives: Vec<ImageArchive>,
+    /// What its files tell it to run, whether that is on the disks or not: quadlets, services that start containers, static pods.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub declared: Vec<Declared>,
     /// Its own packages.
     pub packages: Vec<Package>,
     /// Findings of its own packages.
     pub findings: Vec<Finding>,
+}
+
+/// A container or pod that a file of the node tells it to run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Declared {
+    /// `quadlet`, `unit` (a service that starts a container) or `static-pod`.
+    pub kind: String,
+    /// The file.
+    pub path: String,
+    /// The systemd unit that it is or makes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unit: Option<String>,
+    /// The name of the container or pod, empty if it is not told.
+    pub name: String,
+    /// A pod's namespace.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub namespace: String,
+    /// The images, as they are spelled there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub images: Vec<String>,
+    /// Ids of the containers on the disks that it made; none if it is not there.
+    pub containers: Vec<String>,
 }
 
 /// An archive of images on a node.

@@ -44,7 +44,7 @@ pub(super) fn examine(
     };
     let all: Vec<(&OpenStore, &Container)> = stores
         .iter()
-        .flat_map(|store| store.contents.containers.iter().map(move |container| (store, container)))
+        .flat_map(|store| store.contents.all_containers().map(move |container| (store, container)))
         .filter(|(_, container)| is_wanted(container))
         .collect();
     progress.stage("containers", num::to_u64(all.len()));
@@ -86,6 +86,7 @@ pub(super) fn record(store: &OpenStore, container: &Container) -> report::Contai
         finished: container.finished.clone(),
         exit_code: container.exit_code,
         restarts: container.restarts,
+        attempt: container.attempt,
         restart_policy: container.restart_policy.clone(),
         command: container.command.clone(),
         labels: container.labels.clone(),
@@ -317,6 +318,7 @@ fn kind(kind: ContainerKind) -> &'static str {
         ContainerKind::Ordinary => "ordinary",
         ContainerKind::Init => "init",
         ContainerKind::Ephemeral => "ephemeral",
+        ContainerKind::Sandbox => "sandbox",
     }
 }
 

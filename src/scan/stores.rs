@@ -7,8 +7,9 @@ use crate::{
     FormatError, Gap,
     fs::Root,
     gap::{Code, Scope},
+    limits,
     node::{Machine, NodeVolume, Runtime, Site, StorageOptions},
-    limits, num, report,
+    num, report,
     store::{
         Container, Contents, Store,
         archive::Archive,

@@ -266,7 +266,7 @@ pub(super) fn find_container<'a>(
     node: &'a OpenedNode,
     id: &str,
 ) -> Result<(&'a OpenStore, &'a Container), ViewError> {
-    let all = node.stores.iter().flat_map(|store| store.contents.containers.iter().map(move |c| (store, c)));
+    let all = node.stores.iter().flat_map(|store| store.contents.all_containers().map(move |c| (store, c)));
     let in_pod = |container: &Container| {
         let whole =
             container.pod.as_ref().map(|pod| format!("{}/{}/{}", pod.namespace, pod.name, container.name));

@@ -23,7 +23,10 @@ pub(super) fn restore(
     };
     let id = noted.filter(|id| !is_other(id)).unwrap_or(top);
     container.image = Some(id.clone());
-    let effect = format!("its layers are those that the container {} lies on, and nothing else is known of it", container.id);
+    let effect = format!(
+        "its layers are those that the container {} lies on, and nothing else is known of it",
+        container.id
+    );
     match images.binary_search_by(|image| image.id.cmp(&id)) {
         Ok(at) => {
             if let Some(image) = images.get_mut(at).filter(|image| image.layers.is_empty()) {
@@ -32,7 +35,8 @@ pub(super) fn restore(
             }
         }
         Err(at) => {
-            let name = Some(&container.image_name).filter(|name| name.parse::<Digest>().is_err() && !name.is_empty());
+            let name = Some(&container.image_name)
+                .filter(|name| name.parse::<Digest>().is_err() && !name.is_empty());
             let is_known = |name: &&String| images.iter().any(|image| image.references.contains(*name));
             let references = name.filter(|name| !is_known(name)).cloned().into_iter().collect();
             let detail = format!("the image {:?} of a container is not in the store", container.image_name);

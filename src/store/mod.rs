@@ -16,9 +16,10 @@ pub mod oci;
 mod resolve;
 mod unpacked;
 
+pub(crate) use container::SANDBOX_NAME;
 pub use container::{Compose, Container, ContainerKind, Mount, Pod, PodRef, State};
 pub use image::{Image, LayerRef};
-pub use kubelet::{KubeletPod, pods as kubelet_pods};
+pub use kubelet::{KubeletContainer, KubeletPod, pods as kubelet_pods};
 pub use loose::LooseLayer;
 pub use unpacked::{Form, Unpacked};
 
@@ -32,12 +33,21 @@ pub struct Contents {
     pub images: Vec<Image>,
     /// The containers, without the sandboxes of pods.
     pub containers: Vec<Container>,
+    /// The containers that only hold the namespaces of pods.
+    pub sandboxes: Vec<Container>,
     /// The pods.
     pub pods: Vec<Pod>,
     /// Layers that belong to no image and no container.
     pub loose: Vec<LooseLayer>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+}
+
+impl Contents {
+    /// The containers and the sandboxes.
+    pub fn all_containers(&self) -> impl Iterator<Item = &Container> {
+        self.containers.iter().chain(&self.sandboxes)
+    }
 }
 
 /// Where the files of a layer are to be had. Managed Kubernetes throws unpacked blobs away, and a snapshot

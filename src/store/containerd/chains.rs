@@ -49,7 +49,9 @@ impl Chains {
         container: &Container,
     ) -> Result<Vec<LayerRef>, FormatError> {
         let Some((by, key)) = &container.snapshot else { return Ok(Vec::new()) };
-        let Some(top) = containerd.snapshots.chain(&container.namespace, by, key) else { return Ok(Vec::new()) };
+        let Some(top) = containerd.snapshots.chain(&container.namespace, by, key) else {
+            return Ok(Vec::new());
+        };
         self.read(containerd, images);
         let mut layers: Vec<LayerRef> = Vec::new();
         for chain_id in containerd.snapshots.chains(&top)? {

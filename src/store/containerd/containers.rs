@@ -18,7 +18,7 @@ use crate::{
     database::bolt::Bucket,
     error::FormatError,
     gap::Scope,
-    store::{Container, Contents, Image, Mount, Pod, PodRef, lost},
+    store::{Container, ContainerKind, Contents, Image, Mount, Pod, PodRef, SANDBOX_NAME, lost},
 };
 
 /// The namespace of the CRI plugin.
@@ -84,6 +84,14 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
             if namespace == CRI_NAMESPACE
                 && let Some(pod) = sandbox(&id, record, &resolver, &mut lost)
             {
+                let (container, ..) = container(containerd, &namespace, &id, record, &resolver, &mut lost);
+                contents.sandboxes.push(Container {
+                    kind: ContainerKind::Sandbox,
+                    name: SANDBOX_NAME.to_owned(),
+                    pod: Some(pod.id.clone()),
+                    labels: BTreeMap::new(),
+                    ..container
+                });
                 pods.insert(id.clone(), pod);
                 continue;
             }
@@ -106,7 +114,8 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
             lost::restore(&mut contents.images, container, noted, layers);
         }
     }
-    let chains = contents.images.iter().flat_map(|image| &image.layers).map(|layer| &layer.chain_id).collect();
+    let chains =
+        contents.images.iter().flat_map(|image| &image.layers).map(|layer| &layer.chain_id).collect();
     // Of Docker's containers, those that do not run are only in its own records.
     let is_used = |namespace: &str, snapshotter: &str, key: &str| {
         let is_id = || bytes::is_hex_id(key.as_bytes());
@@ -124,6 +133,7 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
     }
     contents.containers = containers.into_iter().map(|(container, _)| container).collect();
     contents.containers.sort_by(|a, b| a.id.cmp(&b.id));
+    contents.sandboxes.sort_by(|a, b| a.id.cmp(&b.id));
     contents.pods = pods.into_values().collect();
     contents.pods.sort();
 }
@@ -226,6 +236,7 @@ fn container(
         finished: unix_nanos(status.finished_at),
         exit_code: (status.finished_at > 0).then_some(status.exit_code),
         restarts: is_cri.then_some(attempt),
+        attempt: is_cri.then_some(attempt),
         mounts,
         created: record.value("createdat").and_then(go_time),
         pod: (!pod.uid.is_empty()).then_some(pod),

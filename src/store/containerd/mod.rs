@@ -186,7 +186,7 @@ fn uvarint(bytes: &[u8]) -> Option<u64> {
 }
 
 /// A Go `time.Time` as its `MarshalBinary` writes it: a version, seconds since year 1, nanoseconds, minutes
-/// of the zone. As RFC 3339 in UTC, whole seconds.
+/// of the zone. As RFC 3339 in UTC.
 fn go_time(bytes: &[u8]) -> Option<String> {
     const YEAR_1_TO_1970: i64 = 62_135_596_800;
     let (version, rest) = bytes.split_first()?;
@@ -194,7 +194,8 @@ fn go_time(bytes: &[u8]) -> Option<String> {
         return None;
     }
     let seconds = i64::from_be_bytes(*rest.first_chunk()?).checked_sub(YEAR_1_TO_1970)?;
-    let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+    let nanos = u32::from_be_bytes(*rest.get(8..)?.first_chunk()?);
+    let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?.replace_nanosecond(nanos).ok()?;
     // The zero time means "not set".
     (time.year() > 1).then(|| time.format(&time::format_description::well_known::Rfc3339).ok()).flatten()
 }
@@ -210,7 +211,10 @@ mod tests {
         assert_eq!(uvarint(&[0x96, 0x01]), Some(150));
         assert_eq!(uvarint(&[0x80; 11]), None);
         let seconds: i64 = 62_135_596_800 + 1_692_887_520;
-        let bytes = [&[1][..], &seconds.to_be_bytes(), &[0, 0, 0, 0, 0xff, 0xff]].concat();
-        assert_eq!(go_time(&bytes).as_deref(), Some("2023-08-24T14:32:00Z"));
+        let bytes =
+            |nanos: u32| [&[1][..], &seconds.to_be_bytes(), &nanos.to_be_bytes(), &[0xff, 0xff]].concat();
+        assert_eq!(go_time(&bytes(0)).as_deref(), Some("2023-08-24T14:32:00Z"));
+        assert_eq!(go_time(&bytes(1_020)).as_deref(), Some("2023-08-24T14:32:00.00000102Z"));
+        assert_eq!(go_time(&bytes(u32::MAX)), None);
     }
 }

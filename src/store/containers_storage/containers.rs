@@ -19,13 +19,14 @@ use crate::{
     error::FormatError,
     gap::{Code, Scope},
     limits,
-    store::{Container, Pod, PodRef, State},
+    store::{Container, ContainerKind, Pod, PodRef, State},
 };
 
 /// The containers and pods of a store.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) containers: Vec<Container>,
+    pub(super) sandboxes: Vec<Container>,
     pub(super) pods: Vec<Pod>,
     /// The records of images that containers are of and that are lost.
     pub(super) lost: BTreeMap<String, String>,
@@ -139,8 +140,9 @@ impl Reader<'_> {
         if !metadata.pod_id.is_empty() {
             self.found.engines.insert(Engine::CriO);
             return match crio::read(container, &metadata, &mut documents) {
-                crio::Read::Sandbox(pod) => {
+                crio::Read::Sandbox(pod, sandbox) => {
                     self.sandboxes.insert(pod.sandbox.clone(), pod);
+                    self.found.sandboxes.push(*sandbox);
                 }
                 crio::Read::Container(container, sandbox) => self.of_pod(*container, sandbox),
             };
@@ -228,17 +230,20 @@ impl Reader<'_> {
             if self.infra.contains(&container.id) || pod.sandbox == container.id {
                 pod.sandbox.clone_from(&container.id);
                 pod.sandbox_image.clone_from(&container.image);
+                (container.kind, container.pod) = (ContainerKind::Sandbox, Some(pod.id.clone()));
                 sandboxes.insert(container.id.clone());
                 continue;
             }
             container.pod.get_or_insert_with(|| pod.id.clone());
             pod.containers.push(container.id.clone());
         }
-        let Found { containers, pods: all, .. } = &mut self.found;
-        containers.retain(|container| !sandboxes.contains(&container.id));
-        containers.sort_by(|a, b| a.id.cmp(&b.id));
+        let Found { containers, sandboxes: others, pods: all, .. } = &mut self.found;
+        others.extend(containers.extract_if(.., |container| sandboxes.contains(&container.id)));
         // One container may be in two lists.
-        containers.dedup_by(|a, b| a.id == b.id);
+        for list in [containers, others] {
+            list.sort_by(|a, b| a.id.cmp(&b.id));
+            list.dedup_by(|a, b| a.id == b.id);
+        }
         all.extend(pods.into_values());
         all.iter_mut().for_each(|pod| {
             pod.containers.sort();

@@ -11,14 +11,14 @@ use super::{
     libpod::Spec,
     time::rfc3339,
 };
-use crate::store::{Container, Mount, Pod, PodRef, State};
+use crate::store::{Container, ContainerKind, Mount, Pod, PodRef, SANDBOX_NAME, State};
 
 const PREFIX: &str = "io.kubernetes.cri-o.";
 
 /// What a record is.
 pub(super) enum Read {
-    /// The sandbox of a pod.
-    Sandbox(Pod),
+    /// A pod, and its sandbox.
+    Sandbox(Pod, Box<Container>),
     /// A container, and the id of the sandbox that it runs in.
     Container(Box<Container>, String),
 }
@@ -72,10 +72,21 @@ pub(super) fn read(container: Container, metadata: &Metadata, documents: &mut Do
     };
     if is_sandbox {
         let pod = PodRef { name: or(pod.name, &metadata.metadata_name), ..pod };
-        let (sandbox, sandbox_image) = (container.id, container.image);
+        let (sandbox, sandbox_image) = (container.id.clone(), container.image.clone());
         let annotations = embedded(&own("Annotations"), "Annotations", documents);
-        let containers = Vec::new();
-        return Read::Sandbox(Pod { id: pod, sandbox, sandbox_image, labels, annotations, containers });
+        let mut container = Container {
+            kind: ContainerKind::Sandbox,
+            name: SANDBOX_NAME.to_owned(),
+            created: rfc3339(&own("Created")).or(container.created),
+            pod: Some(pod.clone()),
+            command: spec.process.args,
+            ..container
+        };
+        if let Some(status) = documents.json::<Status>("state.json", "the sandbox's state") {
+            settle(&mut container, &status, documents);
+        }
+        let pod = Pod { id: pod, sandbox, sandbox_image, labels, annotations, containers: Vec::new() };
+        return Read::Sandbox(pod, Box::new(container));
     }
     let cri = embedded::<CriMetadata>(&own("Metadata"), "Metadata", documents);
     let volumes = embedded::<Vec<Volume>>(&own("Volumes"), "Volumes", documents);
@@ -95,6 +106,7 @@ pub(super) fn read(container: Container, metadata: &Metadata, documents: &mut Do
         pod: (!pod.uid.is_empty() && !pod.name.is_empty()).then_some(pod),
         command: spec.process.args,
         restarts: Some(cri.attempt),
+        attempt: Some(cri.attempt),
         labels,
         mounts: mounts.collect(),
         ..container

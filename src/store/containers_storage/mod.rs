@@ -104,13 +104,13 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
     };
     let images::Images { all: images, documents, .. } = images;
     let is_podmans = found.engines.contains(&Engine::Podman);
-    let containers::Found { mut containers, pods, mapped, lost, .. } = found;
+    let containers::Found { mut containers, mut sandboxes, pods, mapped, lost, .. } = found;
     let mut images: Vec<Image> = images.into_values().collect();
-    for container in &mut containers {
+    for container in containers.iter_mut().chain(&mut sandboxes) {
         restore(&mut parts, &mut images, container, &lost, &mut gaps);
     }
     let loose = parts.iter().flat_map(|part| {
-        let own = containers.iter().filter_map(|container| container.snapshot.as_ref());
+        let own = containers.iter().chain(&sandboxes).filter_map(|container| container.snapshot.as_ref());
         part.loose(own.filter(|(driver, _)| driver == part.driver.name()).map(|(_, layer)| layer.as_str()))
     });
     let mut loose: Vec<LooseLayer> = loose.collect();
@@ -123,7 +123,7 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
     if images.is_empty() && gaps.is_empty() {
         gaps.extend(parts.iter().filter_map(|part| unlisted(&own, part.driver, containers.len())));
     }
-    let contents = Contents { images, containers, pods, loose, gaps };
+    let contents = Contents { images, containers, sandboxes, pods, loose, gaps };
     Ok(Some(ContainersStorage { engine, parts, documents, mapped, contents }))
 }
 
@@ -135,7 +135,9 @@ fn restore(
     lost: &BTreeMap<String, String>,
     gaps: &mut Vec<Gap>,
 ) {
-    let Some((record, (driver, layer))) = lost.get(&container.id).zip(container.snapshot.clone()) else { return };
+    let Some((record, (driver, layer))) = lost.get(&container.id).zip(container.snapshot.clone()) else {
+        return;
+    };
     let Some(part) = parts.iter_mut().find(|part| part.driver.name() == driver) else { return };
     match part.below(&layer) {
         Ok(layers) => {

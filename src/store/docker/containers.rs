@@ -54,7 +54,8 @@ pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], conte
         let of_image = container.image.as_ref().or(noted.as_ref());
         let at = of_image.and_then(|id| contents.images.binary_search_by(|image| image.id.cmp(id)).ok());
         let own = at.and_then(|at| contents.images.get(at));
-        let of_lent = || beside.iter().flat_map(|beside| beside.images).find(|image| Some(&image.id) == of_image);
+        let of_lent =
+            || beside.iter().flat_map(|beside| beside.images).find(|image| Some(&image.id) == of_image);
         let has_layers = own.or_else(of_lent).is_some_and(|image| !image.layers.is_empty());
         if !has_layers {
             match below(&container, graphs, beside, &mut chains) {
@@ -67,7 +68,7 @@ pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], conte
         }
         containers.extend(pods.take(container));
     }
-    contents.pods = pods.finish(&containers);
+    (contents.pods, contents.sandboxes) = pods.finish(&containers);
     contents.containers = containers;
 }
 
@@ -193,6 +194,7 @@ impl<'a> Reader<'a> {
             exit_code: ended.then_some(record.state.exit_code),
             finished,
             restarts: is_read.then_some(record.restart_count),
+            attempt: None,
             restart_policy: policy(&host),
             labels,
             mounts: mounts(&record, &host, self.files.place()),

@@ -168,9 +168,13 @@ impl Graph {
         let mut next = Some(top.clone());
         while let Some(chain_id) = next {
             if layers.len() >= limits::IMAGE_LAYERS {
-                return Err(FormatError::limit(format!("more than {} layers below {top}", limits::IMAGE_LAYERS)));
+                return Err(FormatError::limit(format!(
+                    "more than {} layers below {top}",
+                    limits::IMAGE_LAYERS
+                )));
             }
-            let found = self.layers.as_ref().map(|files| layerdb::layer(files, &chain_id)).transpose()?.flatten();
+            let found =
+                self.layers.as_ref().map(|files| layerdb::layer(files, &chain_id)).transpose()?.flatten();
             let record = found.ok_or_else(|| missing(format!("no record of layers {chain_id}")))?;
             layers.push(LayerRef { diff_id: record.diff_id, chain_id, blob: None });
             next = record.parent;

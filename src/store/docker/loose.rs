@@ -22,7 +22,9 @@ pub(super) fn of(
     }
     let mounts = graph.mounts()?;
     let is_lost = |id: &&String| containers.binary_search(id).is_err();
-    loose.extend(mounts.iter().filter(is_lost).map(|id| LooseLayer { id: format!("mounts/{id}"), size: None }));
+    loose.extend(
+        mounts.iter().filter(is_lost).map(|id| LooseLayer { id: format!("mounts/{id}"), size: None }),
+    );
     loose.extend(unrecorded(graph, &chains, &mounts)?);
     Ok(loose)
 }

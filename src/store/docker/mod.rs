@@ -69,9 +69,8 @@ pub fn open(root: &Root, access: &Access, beside: &[Beside<'_>]) -> Docker {
 fn loose(graphs: &[Graph], contents: &Contents) -> Vec<LooseLayer> {
     let layers = contents.images.iter().flat_map(|image| &image.layers);
     let used: BTreeSet<&Digest> = layers.map(|layer| &layer.chain_id).collect();
-    let containers = contents.containers.iter().map(|container| container.id.clone());
     let mut containers: Vec<String> =
-        containers.chain(contents.pods.iter().map(|pod| pod.sandbox.clone())).collect();
+        contents.all_containers().map(|container| container.id.clone()).collect();
     containers.sort();
     // What of them cannot be read is told where it is needed.
     let all = graphs.iter().filter_map(|graph| loose::of(graph, &used, &containers).ok());
@@ -113,7 +112,9 @@ impl Store for Docker {
 
     fn between(&self, layer: &LayerRef) -> Result<Vec<Unpacked>, FormatError> {
         let all = self.lent.iter().map(|lent| lent.between(layer));
-        all.into_iter().find(|found| !matches!(found, Ok(found) if found.is_empty())).unwrap_or(Ok(Vec::new()))
+        all.into_iter()
+            .find(|found| !matches!(found, Ok(found) if found.is_empty()))
+            .unwrap_or(Ok(Vec::new()))
     }
 
     fn is_bound(&self, layer: &LayerRef) -> bool {

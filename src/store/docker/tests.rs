@@ -271,7 +271,10 @@ fn a_lost_image_has_the_layers_that_its_container_lies_on() {
     made.tree.remove(&GuestPath::new(&config));
     let docker = made.open();
     let found = docker.contents.images.iter().find(|found| found.id == image.id).unwrap();
-    assert_eq!((&found.layers, found.is_lost, codes(&found.gaps)), (&image.layers, true, vec![Code::BlobMissing]));
+    assert_eq!(
+        (&found.layers, found.is_lost, codes(&found.gaps)),
+        (&image.layers, true, vec![Code::BlobMissing])
+    );
     assert_eq!(docker.contents.containers[0].image.as_ref(), Some(&image.id));
     assert!(image.layers.iter().all(|layer| docker.layer(layer).snapshot.is_some()));
     let whole = docker.contents.images.iter().find(|found| found.id == other.id).unwrap();

@@ -26,8 +26,8 @@ pub(super) enum Case {
 }
 
 use Case::{
-    EmptyAttributes, InitNotSaved, LinksNotCounted, ModeOfRoot, OtherCopyOfRootless, OtherPlatforms, Refused, TimesOfDirectories,
-    WholeSeconds,
+    EmptyAttributes, InitNotSaved, LinksNotCounted, ModeOfRoot, OtherCopyOfRootless, OtherPlatforms, Refused,
+    TimesOfDirectories, WholeSeconds,
 };
 
 /// Beginnings of names of disks, parts of their names, and what is different there.

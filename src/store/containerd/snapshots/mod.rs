@@ -90,40 +90,47 @@ impl Snapshots {
 
     /// An unpacked layer, `None` if it was not unpacked here.
     pub(super) fn committed(&self, chain: &Digest) -> Result<Option<Committed>, FormatError> {
-        let found = self.copy(chain)?;
-        Ok(found.map(|(_, unpacked, record)| (unpacked, record.size)))
-    }
-
-    /// The first copy of an unpacked layer that is there, and by which snapshotter.
-    fn copy(&self, chain: &Digest) -> Result<Option<(&str, Unpacked, &Record)>, FormatError> {
-        let Some(copies) = self.committed.get(chain) else { return Ok(None) };
-        let mut copies: Vec<(u8, &str, &str)> = copies
-            .iter()
-            .map(|(snapshotter, name)| {
-                let rank = self.by_name.get(snapshotter).map_or(u8::MAX, |known| known.layout.rank());
-                (rank, snapshotter.as_str(), name.as_str())
-            })
-            .collect();
-        copies.sort_unstable();
         let mut failure = None;
-        for (_, snapshotter, name) in copies {
+        for (snapshotter, name) in self.copies(chain) {
             match self.snapshot(snapshotter, name) {
-                Ok((unpacked, record)) => return Ok(Some((snapshotter, unpacked, record))),
+                Ok((unpacked, record)) => return Ok(Some((unpacked, record.size))),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
         failure.map_or(Ok(None), Err)
     }
 
+    /// The snapshotters and names of the copies of an unpacked layer, the one that is looked at first before others.
+    fn copies(&self, chain: &Digest) -> Vec<(&str, &str)> {
+        let copies = self.committed.get(chain).into_iter().flatten();
+        let mut copies: Vec<(u8, &str, &str)> = copies
+            .map(|(snapshotter, name)| {
+                let rank = self.by_name.get(snapshotter).map_or(u8::MAX, |known| known.layout.rank());
+                (rank, snapshotter.as_str(), name.as_str())
+            })
+            .collect();
+        copies.sort_unstable();
+        copies.into_iter().map(|(_, snapshotter, name)| (snapshotter, name)).collect()
+    }
+
+    /// The first of these copies that its snapshotter knows, whether its files are there or not.
+    fn recorded(&self, chain: &Digest) -> Option<(&str, &Record)> {
+        let mut copies = self.copies(chain).into_iter();
+        copies.find_map(|(snapshotter, name)| Some((snapshotter, self.record(snapshotter, name).ok()?)))
+    }
+
     /// The chains that an unpacked layer ends and lies on, base first; none if it is not there.
     pub(super) fn chains(&self, top: &Digest) -> Result<Vec<Digest>, FormatError> {
-        let Some((snapshotter, _, mut record)) = self.copy(top)? else { return Ok(Vec::new()) };
+        let Some((snapshotter, mut record)) = self.recorded(top) else { return Ok(Vec::new()) };
         let mut chains = vec![top.clone()];
         let mut steps = 0usize;
         while let Some(name) = record.parent.as_deref() {
             steps = steps.saturating_add(1);
             if steps > limits::IMAGE_LAYERS {
-                return Err(FormatError::limit(format!("more than {} layers below {top}", limits::IMAGE_LAYERS)));
+                return Err(FormatError::limit(format!(
+                    "more than {} layers below {top}",
+                    limits::IMAGE_LAYERS
+                )));
             }
             chains.extend(chain_of(name));
             record = self.record(snapshotter, name)?;
@@ -148,15 +155,16 @@ impl Snapshots {
                 None => false,
             };
             let mut used: BTreeSet<&str> = BTreeSet::new();
-            let mut todo: Vec<&str> = records.keys().map(String::as_str).filter(|name| is_root(name)).collect();
+            let mut todo: Vec<&str> =
+                records.keys().map(String::as_str).filter(|name| is_root(name)).collect();
             while let Some(name) = todo.pop() {
                 if used.insert(name) {
                     todo.extend(records.get(name).and_then(|record| record.parent.as_deref()));
                 }
             }
-            let rest = records.iter().filter(|(name, record)| {
-                record.kind == Kind::Committed && !used.contains(name.as_str())
-            });
+            let rest = records
+                .iter()
+                .filter(|(name, record)| record.kind == Kind::Committed && !used.contains(name.as_str()));
             loose.extend(rest.map(|(name, record)| {
                 let id = split(name).map_or(name.as_str(), |(_, key)| key).to_owned();
                 LooseLayer { id, size: record.size }
@@ -169,7 +177,7 @@ impl Snapshots {
     /// The snapshots between an unpacked layer and the one below it, base first. Without them, it must lie over the layer that
     /// it is over in its image.
     pub(super) fn between(&self, layer: &LayerRef) -> Result<Vec<Unpacked>, FormatError> {
-        let Some((snapshotter, _, record)) = self.copy(&layer.chain_id)? else { return Ok(Vec::new()) };
+        let Some((snapshotter, record)) = self.recorded(&layer.chain_id) else { return Ok(Vec::new()) };
         let (mut found, mut parent) = (Vec::new(), record.parent.as_deref());
         let mut below = None;
         while let Some(name) = parent {
@@ -187,7 +195,8 @@ impl Snapshots {
         }
         if !found.is_empty() && !layer.is_over(below.as_ref()) {
             let below = below.map_or_else(|| "nothing".to_owned(), |below| below.to_string());
-            let problem = format!("the layer {} of the chain {} lies over {below}", layer.diff_id, layer.chain_id);
+            let problem =
+                format!("the layer {} of the chain {} lies over {below}", layer.diff_id, layer.chain_id);
             return Err(FormatError::corrupt("snapshot", 0, problem));
         }
         found.reverse();

@@ -143,5 +143,13 @@ fn what_lies_between_layers_of_an_image_is_told_apart_from_what_belongs_to_nothi
     };
     assert_eq!(ids(&[&top], "run"), [chain(4)]);
     assert_eq!(ids(&[&top], ""), ["built".to_owned(), chain(4)]);
-    assert_eq!(ids(&[&below], "run"), ["c-init".to_owned(), chain(4), top.to_string()].map(String::from).into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        ids(&[&below], "run"),
+        ["c-init".to_owned(), chain(4), top.to_string()]
+            .map(String::from)
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
 }

@@ -166,7 +166,10 @@ fn links_lead_nowhere_out_of_the_store() {
     tree.link("overlay-containers/containers.json", "/etc/shadow");
     let store = open(&Root::new(tree.build()), &Setting::default()).unwrap().unwrap();
     // What leads to itself or to nothing is told.
-    assert_eq!(codes(&store.contents.gaps), [Code::CorruptStructure, Code::LimitReached, Code::CorruptStructure]);
+    assert_eq!(
+        codes(&store.contents.gaps),
+        [Code::CorruptStructure, Code::LimitReached, Code::CorruptStructure]
+    );
 }
 
 #[test]
@@ -180,7 +183,8 @@ fn names_are_whatever_somebody_wrote_and_ids_are_not() {
     made.images.push(json!({"id": "../y", "names": ["bad"], "layer": layer}));
     let store = made.open();
     // Podman's container, and no database of Podman's.
-    let lost = [Code::CorruptStructure, Code::CorruptStructure, Code::SnapshotMissing, Code::RuntimeStateUnreadable];
+    let lost =
+        [Code::CorruptStructure, Code::CorruptStructure, Code::SnapshotMissing, Code::RuntimeStateUnreadable];
     assert_eq!(codes(&store.contents.gaps), lost);
     assert_eq!(image(&store, "a\nb:\u{1b}[31m1").layers.len(), 1);
     let find = |id: &str| store.contents.containers.iter().find(|one| one.id == id).unwrap();
