@@ -11,14 +11,14 @@ use super::{
     cri::{
         self, CriConfig, CriContainer, CriMetadata, CriMount, CriSandbox, CriStatus, extension, unix_nanos,
     },
-    go_time, is_dockers,
+    go_time, is_dockers, nerdctl,
 };
 use crate::{
     Digest, Gap, bytes,
     database::bolt::Bucket,
     error::FormatError,
     gap::Scope,
-    store::{Container, ContainerKind, Contents, Image, Mount, Pod, PodRef, SANDBOX_NAME, lost},
+    store::{Container, ContainerKind, Contents, Image, Mount, Pod, PodRef, SANDBOX_NAME, lost::Lost},
 };
 
 /// The namespace of the CRI plugin.
@@ -103,15 +103,11 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
             containers.push((container, sandbox));
         }
     }
-    let mut known = Chains::default();
+    let (mut known, mut lost) = (Chains::default(), Lost::new(&contents.images));
     for (number, noted) in orphans {
         if let Some((container, _)) = containers.get_mut(number) {
-            let layers = known.below(containerd, &contents.images, container).unwrap_or_else(|error| {
-                let effect = "the layers that the container lies on are not known";
-                contents.gaps.push(Gap::from_error(&error, Scope::Container, &container.id, effect));
-                Vec::new()
-            });
-            lost::restore(&mut contents.images, container, noted, layers);
+            let below = |images: &[Image], one: &Container| known.below(containerd, images, one);
+            lost.restore(&mut contents.images, container, noted, below, &mut contents.gaps);
         }
     }
     let chains =
@@ -225,7 +221,7 @@ fn container(
     // The CRI plugin's own list is of what the pod asked for, the spec's has the runtime's as well.
     let mounts = if is_cri { mounts.into_iter().map(CriMount::mount).collect() } else { spec.binds() };
     let labels = if is_cri { own_labels } else { labels };
-    let container = Container {
+    let mut container = Container {
         id: id.to_owned(),
         name,
         namespace: namespace.to_owned(),
@@ -245,6 +241,9 @@ fn container(
         snapshot,
         ..Container::default()
     };
+    if nerdctl::is_one(&container.labels) {
+        nerdctl::complete(containerd, &mut container, lost);
+    }
     let sandbox = record.text("sandboxid").filter(|id| !id.is_empty()).unwrap_or(metadata.sandbox);
     (container, sandbox, noted)
 }

@@ -8,6 +8,7 @@ mod content;
 mod cri;
 mod images;
 mod lent;
+mod nerdctl;
 mod snapshots;
 
 pub(super) use chains::Chains;
@@ -27,6 +28,8 @@ const META_DB: &str = "io.containerd.metadata.v1.bolt/meta.db";
 /// A containerd root directory, opened.
 pub struct Containerd {
     root: Root,
+    /// What nerdctl has beside it.
+    nerdctl: Vec<Root>,
     /// Where the root directory is on the node, for messages.
     place: String,
     /// `v1` of `meta.db`: a bucket a namespace.
@@ -73,9 +76,15 @@ pub fn open(root: &Root, node: Option<&Root>) -> Result<Option<Containerd>, Form
             "some of its state may be missing",
         ));
     }
+    let nerdctl = node.map_or(Ok(Vec::new()), |node| nerdctl::directories(node, &place));
+    let nerdctl = nerdctl.unwrap_or_else(|error| {
+        let effect = "when containers of nerdctl's were started is not reported";
+        gaps.push(Gap::from_error(&error, Scope::Runtime, &place, effect));
+        Vec::new()
+    });
     let snapshots = Snapshots::open(&root, node, &place, &meta, &mut gaps);
     let content = ContentStore::new(root.clone());
-    Ok(Some(Containerd { root, place, meta, content, snapshots, user: None, gaps }))
+    Ok(Some(Containerd { root, nerdctl, place, meta, content, snapshots, user: None, gaps }))
 }
 
 impl Containerd {
@@ -157,8 +166,7 @@ impl Store for Containerd {
 
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
         let Some((snapshotter, key)) = &container.snapshot else { return Ok(Vec::new()) };
-        let layers = self.snapshots.active(&container.namespace, snapshotter, key)?;
-        Ok(layers.into_iter().map(|layer| self.seen(layer)).collect())
+        self.own_layers(&container.namespace, snapshotter, key)
     }
 
     fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError> {

@@ -24,7 +24,9 @@ use self::{
     layers::{Layers, Place},
     records::ContainerRecord,
 };
-use super::{Container, Contents, Image, LayerRef, LayerSources, LooseLayer, Store, Unpacked, oci};
+use super::{
+    Container, Contents, Image, LayerRef, LayerSources, LooseLayer, Store, Unpacked, lost::Lost, oci,
+};
 use crate::{
     Digest, FormatError, Gap, bytes,
     fs::{Owners, Root},
@@ -68,7 +70,7 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
     let mut parts = Vec::new();
     for driver in Driver::ALL {
         let mut is_used = has_records(&own, driver)?;
-        if is_used {
+        if is_used && driver.layers().is_some_and(|path| directories(&own, path) > 0) {
             gaps.extend(lost(&own, driver));
         }
         // The first place is the store's own, where its containers are.
@@ -106,8 +108,12 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
     let is_podmans = found.engines.contains(&Engine::Podman);
     let containers::Found { mut containers, mut sandboxes, pods, mapped, lost, .. } = found;
     let mut images: Vec<Image> = images.into_values().collect();
+    let mut restored = Lost::new(&images);
     for container in containers.iter_mut().chain(&mut sandboxes) {
-        restore(&mut parts, &mut images, container, &lost, &mut gaps);
+        let Some(record) = lost.get(&container.id) else { continue };
+        let noted = format!("sha256:{record}").parse().ok();
+        let below = |_: &[Image], one: &Container| below(&mut parts, one);
+        restored.restore(&mut images, container, noted, below, &mut gaps);
     }
     let loose = parts.iter().flat_map(|part| {
         let own = containers.iter().chain(&sandboxes).filter_map(|container| container.snapshot.as_ref());
@@ -127,35 +133,17 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
     Ok(Some(ContainersStorage { engine, parts, documents, mapped, contents }))
 }
 
-/// Gives a container whose image is lost the layers that it lies on; `lost` has the ids of the records of such images.
-fn restore(
-    parts: &mut [Layers],
-    images: &mut Vec<Image>,
-    container: &mut Container,
-    lost: &BTreeMap<String, String>,
-    gaps: &mut Vec<Gap>,
-) {
-    let Some((record, (driver, layer))) = lost.get(&container.id).zip(container.snapshot.clone()) else {
-        return;
-    };
-    let Some(part) = parts.iter_mut().find(|part| part.driver.name() == driver) else { return };
-    match part.below(&layer) {
-        Ok(layers) => {
-            let noted = format!("sha256:{record}").parse().ok();
-            super::lost::restore(images, container, noted, layers);
-        }
-        Err(error) => {
-            let effect = "the layers that the container lies on are not known";
-            gaps.push(Gap::from_error(&error, Scope::Container, &container.id, effect));
-        }
-    }
+/// The layers that a container lies on, base first.
+fn below(parts: &mut [Layers], container: &Container) -> Result<Vec<LayerRef>, FormatError> {
+    let Some((driver, layer)) = &container.snapshot else { return Ok(Vec::new()) };
+    let part = parts.iter_mut().find(|part| part.driver.name() == driver);
+    part.map_or(Ok(Vec::new()), |part| part.below(layer))
 }
 
 /// That layers lie in a driver's directory, more than containers have, although no list names an image.
 fn unlisted(place: &Place, driver: Driver, containers: usize) -> Option<Gap> {
     let path = driver.layers()?;
-    let (_, listing) = place.root.list(path.as_bytes()).ok().flatten()?;
-    let count = listing.entries.iter().filter(|entry| bytes::is_hex_id(&entry.name)).count();
+    let count = directories(place, path);
     (count > containers).then(|| {
         let detail = format!("{count} layers are in {path}, and no record of an image is there");
         let effect = "images that have these layers are not reported";
@@ -163,7 +151,14 @@ fn unlisted(place: &Place, driver: Driver, containers: usize) -> Option<Gap> {
     })
 }
 
-/// That a directory of lists is not there, which containers/storage makes with the others whenever it starts.
+/// How many layers lie in a driver's directory; what cannot be listed is told with the layers that are in it.
+fn directories(place: &Place, path: &str) -> usize {
+    let listing = place.root.list(path.as_bytes()).ok().flatten();
+    let entries = listing.map(|(_, listing)| listing.entries).unwrap_or_default();
+    entries.iter().filter(|entry| bytes::is_hex_id(&entry.name)).count()
+}
+
+/// That a directory of lists is not there although there are layers: containers/storage makes it before any of them.
 fn lost(place: &Place, driver: Driver) -> Vec<Gap> {
     const LISTS: [(&str, &str); 2] = [
         ("layers", "layers of images and containers are missing"),

@@ -19,7 +19,7 @@ use crate::{
     store::{
         Container, ContainerKind, Contents, Image, LayerRef, Mount, State,
         containerd::{Chains, Lent},
-        lost,
+        lost::Lost,
     },
 };
 
@@ -32,7 +32,7 @@ const HOST: &str = "hostconfig.json";
 pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], contents: &mut Contents) {
     let ids = ids(files, &mut contents.gaps);
     if !files.has(DIRECTORY) {
-        contents.gaps.extend(lost(files, graphs));
+        contents.gaps.extend(without_records(files, graphs));
     }
     let mut reader = Reader {
         files,
@@ -49,6 +49,7 @@ pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], conte
         all.push(reader.container(&id, &mut lost));
     }
     let mut chains: Vec<Chains> = beside.iter().map(|_| Chains::default()).collect();
+    let mut lost = Lost::new(&contents.images);
     let (mut containers, mut pods) = (Vec::new(), Pods::default());
     for (mut container, noted) in all {
         let of_image = container.image.as_ref().or(noted.as_ref());
@@ -58,13 +59,8 @@ pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], conte
             || beside.iter().flat_map(|beside| beside.images).find(|image| Some(&image.id) == of_image);
         let has_layers = own.or_else(of_lent).is_some_and(|image| !image.layers.is_empty());
         if !has_layers {
-            match below(&container, graphs, beside, &mut chains) {
-                Ok(layers) => lost::restore(&mut contents.images, &mut container, noted, layers),
-                Err(error) => {
-                    let effect = "the layers that the container lies on are not known";
-                    contents.gaps.push(Gap::from_error(&error, Scope::Container, &container.id, effect));
-                }
-            }
+            let below = |_: &[Image], one: &Container| below(one, graphs, beside, &mut chains);
+            lost.restore(&mut contents.images, &mut container, noted, below, &mut contents.gaps);
         }
         containers.extend(pods.take(container));
     }
@@ -91,7 +87,7 @@ fn below(
 }
 
 /// That containers have layers, and the directory of their records is not there, which Docker makes before any of them.
-fn lost(files: &Files, graphs: &[Graph]) -> Option<Gap> {
+fn without_records(files: &Files, graphs: &[Graph]) -> Option<Gap> {
     // What of these cannot be read is told elsewhere.
     let count: usize = graphs.iter().filter_map(|graph| graph.mounts().ok()).map(|ids| ids.len()).sum();
     let detail = format!("{count} containers have layers, and their records are not there");

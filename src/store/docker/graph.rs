@@ -1,6 +1,6 @@
 //! What one storage driver has: `image/DRIVER` and the driver's own directory.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Access,
@@ -27,6 +27,8 @@ pub(super) struct Graph {
     layers: Option<Files>,
     root: Files,
     access: Access,
+    /// Directories that are recorded for several layers or containers: each is one's at most.
+    shared: BTreeSet<String>,
 }
 
 /// Tells of layers of which no metadata is there: `image/DRIVER`, or its `imagedb`, which Docker makes with a driver's own
@@ -76,7 +78,9 @@ pub(super) fn all(root: &Files, access: &Access, gaps: &mut Vec<Gap>) -> Vec<Gra
         let Some(metadata) = root.below(&format!("image/{name}"))? else { return Ok(None) };
         let layers = metadata.below("layerdb")?;
         let (name, root, access) = (name.to_owned(), root.clone(), access.clone());
-        Ok(Some(Graph { name, metadata, layers, root, access }))
+        let mut graph = Graph { name, metadata, layers, root, access, shared: BTreeSet::new() };
+        graph.shared = graph.shared();
+        Ok(Some(graph))
     };
     let mut graphs = Vec::new();
     for name in names {
@@ -143,11 +147,44 @@ impl Graph {
         let mount = self.mount(container)?;
         let Mount { id, init, parent } =
             mount.ok_or_else(|| missing(format!("no record of the layer of container {container}")))?;
+        self.check(&id)?;
         let upper = self.tree(&id)?;
         let Some(init) = init else { return Ok(vec![self.unpacked(upper, parent.as_ref())?]) };
         let init = self.tree(&init)?;
         let upper = self.seen(upper, || Ok(Some(init.clone())))?;
         Ok(vec![self.unpacked(init, parent.as_ref())?, upper])
+    }
+
+    /// The directories that several records name.
+    fn shared(&self) -> BTreeSet<String> {
+        // What of the records cannot be read is told where they are needed.
+        let Some(files) = &self.layers else { return BTreeSet::new() };
+        let (chains, _) = files.directories("sha256", |_| false).unwrap_or_default();
+        let layers = chains.iter().filter_map(|chain| layerdb::directory(files, chain));
+        let mounts = self.mounts().unwrap_or_default();
+        let mounts = mounts.iter().filter_map(|id| layerdb::mount(files, id).ok()?);
+        let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+        for id in layers.chain(mounts.flat_map(|mount| [Some(mount.id), mount.init].into_iter().flatten())) {
+            if !seen.insert(id.clone()) {
+                shared.insert(id);
+            }
+        }
+        shared
+    }
+
+    /// That a directory is recorded for others, too.
+    fn check(&self, id: &str) -> Result<(), FormatError> {
+        if !self.shared.contains(id) {
+            return Ok(());
+        }
+        let problem = format!("the directory {id} is recorded for several layers or containers");
+        Err(FormatError::corrupt("layer record", 0, problem))
+    }
+
+    /// That the directory of a layer is recorded for others, too: its files may be those of another one.
+    pub(super) fn doubt(&self, layer: &LayerRef) -> Option<FormatError> {
+        let files = self.layers.as_ref().filter(|_| !self.shared.is_empty())?;
+        self.check(&layerdb::directory(files, &layer.chain_id.hex())?).err()
     }
 
     /// The records of its layers and of those of containers, if there are any.

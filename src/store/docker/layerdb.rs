@@ -50,6 +50,11 @@ pub(super) fn layer(files: &Files, chain: &Digest) -> Result<Option<Layer>, Form
     Ok(Some(Layer { diff_id: diff, cache_id, parent, size }))
 }
 
+/// The name of a layer's directory, if its record tells one; `chain` is in hexadecimal.
+pub(super) fn directory(files: &Files, chain: &str) -> Option<String> {
+    id(files, &format!("sha256/{chain}/cache-id"), LAYER).ok().flatten()
+}
+
 /// Why a layer is not to be had from a disk: Windows' base layers are not to be passed on, and stay where they were.
 pub(super) fn is_foreign(files: &Files, chain: &Digest) -> bool {
     #[derive(serde::Deserialize, Default)]

@@ -93,8 +93,13 @@ impl Store for Docker {
         for graph in &self.graphs {
             match graph.layer(layer) {
                 Ok(Some((unpacked, size))) => {
+                    let effect = "the files and packages of this layer may be those of another";
+                    let subject = layer.diff_id.to_string();
+                    let doubt = graph.doubt(layer);
+                    let doubt = doubt.map(|error| Gap::from_error(&error, Scope::Layer, subject, effect));
                     let (snapshot, snapshot_size) = (Some(unpacked), size);
-                    return LayerSources { snapshot, snapshot_size, ..LayerSources::default() };
+                    let gaps = doubt.into_iter().collect();
+                    return LayerSources { snapshot, snapshot_size, gaps, ..LayerSources::default() };
                 }
                 Ok(None) => {}
                 Err(error) => {

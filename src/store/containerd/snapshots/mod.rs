@@ -185,7 +185,7 @@ impl Snapshots {
             if below.is_some() {
                 break;
             }
-            if found.len() >= limits::CONTAINER_LAYERS {
+            if found.len() >= limits::BETWEEN_LAYERS {
                 let what = format!("more than {} snapshots below the layer {}", found.len(), layer.diff_id);
                 return Err(FormatError::limit(what));
             }

@@ -171,6 +171,27 @@ fn what_is_no_file_or_directory_in_the_place_of_one_is_told() {
 }
 
 #[test]
+fn a_directory_that_several_records_name_is_told() {
+    let found = layer_codes("overlay2", |made, image| {
+        let cache_id = cache_id(&image.layers[0].chain_id);
+        made.replace(&made.of_layer(&image.layers[1], "cache-id"), cache_id);
+    });
+    assert_eq!(found, [vec![Code::CorruptStructure], vec![Code::CorruptStructure], vec![]]);
+    for other in ["m", "init"] {
+        let mut made = Made::new("overlay2");
+        let image = made.image("a:1", &["one"]);
+        made.container(ID, &image, &json!({}));
+        made.container(&"b".repeat(64), &image, &json!({}));
+        let id =
+            if other == "m" { cache_id(&image.layers[0].chain_id) } else { format!("m{}", "b".repeat(64)) };
+        made.replace(&format!("image/overlay2/layerdb/mounts/{ID}/mount-id"), id);
+        let docker = made.open();
+        let [hostile, _] = docker.contents.containers.as_slice() else { panic!() };
+        assert_eq!(docker.writable_layers(hostile).err().unwrap().code(), Code::CorruptStructure);
+    }
+}
+
+#[test]
 fn the_lower_file_of_a_layer_is_not_read() {
     let found = layer_codes("overlay2", |made, image| {
         let place = Driver::Overlay2.place(&cache_id(&image.layers[1].chain_id));
