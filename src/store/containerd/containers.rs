@@ -69,7 +69,7 @@ impl Spec {
 pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
     let resolver = Resolver::new(&contents.images);
     let mut used: BTreeSet<(String, String, String)> = BTreeSet::new();
-    let mut orphans = Vec::new();
+    let (mut orphans, mut sandboxes) = (Vec::new(), Vec::new());
     let mut containers = Vec::new();
     let mut pods: BTreeMap<String, Pod> = BTreeMap::new();
     for (namespace, bucket) in containerd.namespaces() {
@@ -84,14 +84,16 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
             if namespace == CRI_NAMESPACE
                 && let Some(pod) = sandbox(&id, record, &resolver, &mut lost)
             {
-                let (container, ..) = container(containerd, &namespace, &id, record, &resolver, &mut lost);
-                contents.sandboxes.push(Container {
+                let (container, _, noted) =
+                    container(containerd, &namespace, &id, record, &resolver, &mut lost);
+                let container = Container {
                     kind: ContainerKind::Sandbox,
                     name: SANDBOX_NAME.to_owned(),
                     pod: Some(pod.id.clone()),
                     labels: BTreeMap::new(),
                     ..container
-                });
+                };
+                sandboxes.push((container, noted));
                 pods.insert(id.clone(), pod);
                 continue;
             }
@@ -104,11 +106,23 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
         }
     }
     let (mut known, mut lost) = (Chains::default(), Lost::new(&contents.images));
+    let mut restore = |container: &mut Container, noted: Option<Digest>| {
+        let below = |images: &[Image], one: &Container| known.below(containerd, images, one);
+        lost.restore(&mut contents.images, container, noted, below, &mut contents.gaps);
+    };
     for (number, noted) in orphans {
         if let Some((container, _)) = containers.get_mut(number) {
-            let below = |images: &[Image], one: &Container| known.below(containerd, images, one);
-            lost.restore(&mut contents.images, container, noted, below, &mut contents.gaps);
+            restore(container, noted);
         }
+    }
+    for (mut sandbox, noted) in sandboxes {
+        if sandbox.image.is_none() {
+            restore(&mut sandbox, noted);
+        }
+        if let Some(pod) = pods.get_mut(&sandbox.id) {
+            pod.sandbox_image = sandbox.image.clone().or(pod.sandbox_image.take());
+        }
+        contents.sandboxes.push(sandbox);
     }
     let chains =
         contents.images.iter().flat_map(|image| &image.layers).map(|layer| &layer.chain_id).collect();

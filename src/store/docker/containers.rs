@@ -1,5 +1,7 @@
 //! Containers: a directory each in `containers`, with `config.v2.json` and `hostconfig.json`.
 
+use std::collections::BTreeSet;
+
 use serde::de::DeserializeOwned;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -50,14 +52,15 @@ pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], conte
     }
     let mut chains: Vec<Chains> = beside.iter().map(|_| Chains::default()).collect();
     let mut lost = Lost::new(&contents.images);
+    let lent = beside.iter().flat_map(|beside| beside.images).filter(|image| !image.layers.is_empty());
+    let lent: BTreeSet<&Digest> = lent.map(|image| &image.id).collect();
     let (mut containers, mut pods) = (Vec::new(), Pods::default());
     for (mut container, noted) in all {
-        let of_image = container.image.as_ref().or(noted.as_ref());
-        let at = of_image.and_then(|id| contents.images.binary_search_by(|image| image.id.cmp(id)).ok());
-        let own = at.and_then(|at| contents.images.get(at));
-        let of_lent =
-            || beside.iter().flat_map(|beside| beside.images).find(|image| Some(&image.id) == of_image);
-        let has_layers = own.or_else(of_lent).is_some_and(|image| !image.layers.is_empty());
+        let is_own = |id: &Digest| {
+            let at = contents.images.binary_search_by(|image| image.id.cmp(id)).ok();
+            at.and_then(|at| contents.images.get(at)).is_some_and(|image| !image.layers.is_empty())
+        };
+        let has_layers = container.image.as_ref().is_some_and(|id| lent.contains(id) || is_own(id));
         if !has_layers {
             let below = |_: &[Image], one: &Container| below(one, graphs, beside, &mut chains);
             lost.restore(&mut contents.images, &mut container, noted, below, &mut contents.gaps);

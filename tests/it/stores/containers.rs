@@ -182,7 +182,10 @@ fn container(answers: &mut Answers<'_>, title: &str, found: &Facts, wanted: &Con
     let of_pod = |id: &String| truth.pods.iter().find(|pod| pod.id == *id).map(Pod::uid);
     same("pod", &found.pod, &wanted.pod.as_ref().filter(|id| !id.is_empty()).map(of_pod).map(Option::unwrap));
     let unit = wanted.labels.as_ref().and_then(|labels| labels.get("PODMAN_SYSTEMD_UNIT"));
-    same("unit", &found.unit, &unit);
+    // A service may start it by its name, of which the runtime knows nothing.
+    let service = Some(format!("container-{}.service", wanted.name))
+        .filter(|service| found.unit.as_ref() == Some(service));
+    same("unit", &found.unit, &unit.cloned().or(service));
     if let Some(mounts) = &wanted.mounts {
         let mounts = mounts.iter().map(|m| {
             let place = (m.source.clone(), m.destination.clone());
