@@ -108,6 +108,7 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
     let is_podmans = found.engines.contains(&Engine::Podman);
     let containers::Found { mut containers, mut sandboxes, pods, mapped, lost, .. } = found;
     let mut images: Vec<Image> = images.into_values().collect();
+    let is_unlisted = images.is_empty();
     let mut restored = Lost::new(&images);
     for container in containers.iter_mut().chain(&mut sandboxes) {
         let Some(record) = lost.get(&container.id) else { continue };
@@ -126,7 +127,7 @@ pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>,
         let effect = "states, commands and pods of these containers are not known";
         gaps.push(Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, &own.path, detail, effect));
     }
-    if images.is_empty() && gaps.is_empty() {
+    if is_unlisted && gaps.is_empty() {
         gaps.extend(parts.iter().filter_map(|part| unlisted(&own, part.driver, containers.len())));
     }
     let contents = Contents { images, containers, sandboxes, pods, loose, gaps };
