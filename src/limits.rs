@@ -368,6 +368,16 @@ pub const DATABASE_CACHE_BYTES: u64 = 64 << 20;
 pub const COMPONENT_DEPTH: usize = 32;
 /// Paths that a container changed and that a report lists; `diff` lists all.
 pub const CHANGED_PATHS: usize = 1000;
+/// Snapshots of the runtime's own between two layers of an image: Docker makes one.
+pub const BETWEEN_LAYERS: usize = 4;
+/// Layers of a store that are looked for below containers whose images are lost.
+pub const LOST_LAYERS: usize = 1 << 16;
+/// Quadlets, units and manifests of a node that are read for what they tell to run.
+pub const DECLARED_FILES: usize = 4096;
+/// DiffIDs noted beside blobs that are tried for layers of lost images; some thousand blobs for some hundred layers.
+pub const LAYER_GUESSES: usize = 1 << 20;
+/// Layers without an image that a report names; the others are counted.
+pub const LOOSE_LAYERS: usize = 1000;
 /// Directories of pods that the kubelet keeps, and of containers of one of them.
 pub const KUBELET_PODS: usize = 100_000;
 /// Members of an archive of images; real ones have a few for each layer.

@@ -40,7 +40,7 @@ fn owners(how: u8) -> Owners {
 pub fn containerd(data: &[u8]) {
     let (how, data) = how(data);
     let dir = top(tree(data));
-    let Ok(Some(store)) = containerd::open(&dir, Some(&Root::below(&dir))) else { return };
+    let Ok(Some(store)) = containerd::open(&Root::below(&dir), Some(&Root::below(&dir))) else { return };
     ask(&if how & 0x80 == 0 { store } else { store.of_user(owners(how)) });
 }
 
@@ -49,20 +49,21 @@ pub fn docker(data: &[u8]) {
     let (how, data) = how(data);
     let dir = top(tree(data));
     let root = Root::below(&dir);
-    let below = root.find(b"containerd/daemon").ok().flatten();
+    let below = root.find(b"containerd/daemon").ok().flatten().map(|below| root.within(&below));
     let lent: Option<Arc<Containerd>> =
         below.and_then(|below| containerd::open(&below, None).ok().flatten()).map(Arc::new);
     let images = lent.as_ref().map(|store| store.contents().images).unwrap_or_default();
     let beside: Vec<Beside<'_>> =
         lent.iter().map(|store| Beside { store: Arc::clone(store), images: &images }).collect();
-    ask(&docker::open(&dir, &Access { owners: owners(how), rootless: how & 1 == 1 }, &beside));
+    ask(&docker::open(&root, &Access { owners: owners(how), rootless: how & 1 == 1 }, &beside));
 }
 
 /// A root directory of containers/storage.
 pub fn containers_storage(data: &[u8]) {
     let (how, data) = how(data);
     let dir = top(tree(data));
-    let below = |path: &[u8]| Root::below(&dir).find(path).ok().flatten();
+    let root = Root::below(&dir);
+    let below = |path: &[u8]| root.find(path).ok().flatten().map(|dir| root.within(&dir));
     let setting = Setting {
         is_unprivileged: how & 1 == 1,
         owners: owners(how),
@@ -71,7 +72,7 @@ pub fn containers_storage(data: &[u8]) {
         static_dir: below(b"static"),
         has_crio: how & 4 == 4,
     };
-    if let Ok(Some(store)) = containers_storage::open(&dir, &setting) {
+    if let Ok(Some(store)) = containers_storage::open(&root, &setting) {
         ask(&store);
     }
 }

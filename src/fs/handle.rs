@@ -21,6 +21,11 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// Whether another path led to the same inode.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.fs, &other.fs) && self.ino == other.ino
+    }
+
     /// Its attributes.
     pub fn stat(&self) -> Result<Stat, FormatError> {
         self.fs.stat(self.ino)

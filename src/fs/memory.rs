@@ -154,6 +154,16 @@ impl Tree {
         }
     }
 
+    /// Gives what is at a path another one.
+    #[cfg(test)]
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        let (from, to) = (GuestPath::new(from), GuestPath::new(to));
+        let (Some(node), Some(parent)) = (self.find(&from), to.parent()) else { return };
+        self.remove(&from);
+        let dir = self.directory(&parent);
+        self.name(dir, to.name(), node);
+    }
+
     /// Whether something is at `path`.
     pub fn contains(&self, path: &GuestPath) -> bool {
         self.find(path).is_some()

@@ -74,6 +74,19 @@ pub enum FileKind {
 }
 
 impl FileKind {
+    /// What it is, in words.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Regular => "a regular file",
+            Self::Directory => "a directory",
+            Self::Symlink => "a symbolic link",
+            Self::CharDevice => "a character device",
+            Self::BlockDevice => "a block device",
+            Self::Fifo => "a named pipe",
+            Self::Socket => "a socket",
+        }
+    }
+
     /// The kind in the `S_IFMT` bits of a Unix mode.
     pub fn from_mode(mode: u32) -> Option<Self> {
         Some(match mode & 0o170_000 {

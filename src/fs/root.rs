@@ -21,25 +21,40 @@ pub struct Mount {
 pub struct Root {
     base: Mount,
     mounts: Arc<[Mount]>,
+    /// The directories from the root to the one where paths begin, for a tree that is seen from within; else none.
+    begin: Arc<[Handle]>,
 }
 
 impl Root {
     /// A whole file system.
     pub fn new(fs: Arc<dyn FileSystem>) -> Self {
         let ino = fs.root();
-        Self { base: Mount { at: GuestPath::ROOT, fs, ino }, mounts: Arc::default() }
+        Self { base: Mount { at: GuestPath::ROOT, fs, ino }, mounts: Arc::default(), begin: Arc::default() }
     }
 
     /// What lies below a directory. Mounts of the tree that it came from are not seen in it.
     pub fn below(dir: &Handle) -> Self {
         let base = Mount { at: GuestPath::ROOT, fs: Arc::clone(&dir.fs), ino: dir.ino };
-        Self { base, mounts: Arc::default() }
+        Self { base, mounts: Arc::default(), begin: Arc::default() }
+    }
+
+    /// This tree as seen from one of its directories: paths begin there and do not lead above it, but links and mounts
+    /// below it lead where they do on the whole tree. Of a directory of another tree, what lies below it.
+    #[must_use]
+    pub fn within(&self, dir: &Handle) -> Self {
+        let whole = Self { begin: Arc::default(), ..self.clone() };
+        match whole.way(dir.path.as_bytes(), false) {
+            Ok(Some(way)) if way.last().is_some_and(|last| last.is_same(dir)) => {
+                Self { begin: way.into(), ..whole }
+            }
+            _ => Self::below(dir),
+        }
     }
 
     /// The same tree with mounts on it; of two at one path, the later one is seen.
     #[must_use]
     pub fn with_mounts(self, mounts: Vec<Mount>) -> Self {
-        Self { base: self.base, mounts: mounts.into() }
+        Self { mounts: mounts.into(), ..self }
     }
 
     /// The mounts on this tree, the root's own excluded.
@@ -47,8 +62,11 @@ impl Root {
         &self.mounts
     }
 
-    /// The root directory itself.
+    /// The directory where paths begin: the root itself, unless the tree is seen from within.
     pub fn top(&self) -> Handle {
+        if let Some(begin) = self.begin.last() {
+            return begin.clone();
+        }
         let mount = self.mount_at(&GuestPath::ROOT).unwrap_or(&self.base);
         Handle { fs: Arc::clone(&mount.fs), ino: mount.ino, path: GuestPath::ROOT }
     }
@@ -83,6 +101,28 @@ impl Root {
         }
     }
 
+    /// As [`Self::read_within`], of a file that a program makes as a regular one: `None` only if nothing is there, and an error
+    /// for anything else in its place, also a link that leads nowhere.
+    pub fn read_regular(
+        &self,
+        path: &[u8],
+        structure: &'static str,
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, FormatError> {
+        let found = match self.find(path)? {
+            Some(file) => Some(file),
+            None => self.find_no_follow(path)?,
+        };
+        let Some(file) = found else { return Ok(None) };
+        match file.stat()?.kind {
+            FileKind::Regular => block::read_all(&file.open()?, structure, most).map(Some),
+            kind => {
+                let problem = format!("{}: {} in the place of a file", GuestPath::new(path), kind.noun());
+                Err(FormatError::corrupt(structure, 0, problem))
+            }
+        }
+    }
+
     /// A directory, where it really is, and what it holds; `None` if the path leads to none.
     pub fn list(&self, path: &[u8]) -> Result<Option<(Handle, Listing)>, FormatError> {
         match self.find(path)? {
@@ -96,13 +136,20 @@ impl Root {
     }
 
     fn resolve(&self, path: &[u8], follow_last: bool) -> Result<Option<Handle>, FormatError> {
-        // The directories from the root to where we are, so that `..` needs no entry of that name.
-        let mut above = vec![self.top()];
+        Ok(self.way(path, follow_last)?.and_then(|mut way| way.pop()))
+    }
+
+    /// The directories from the root to what a path leads to, and that.
+    fn way(&self, path: &[u8], follow_last: bool) -> Result<Option<Vec<Handle>>, FormatError> {
+        // They are kept so that `..` needs no entry of that name.
+        let mut above = if self.begin.is_empty() { vec![self.top()] } else { self.begin.to_vec() };
+        // Only links lead above the directory where paths begin.
+        let mut highest = above.len();
         let mut todo: Vec<Vec<u8>> = split(path);
         let mut links: usize = 0;
         while let Some(name) = todo.pop() {
             if name == b".." {
-                if above.len() > 1 {
+                if above.len() > highest {
                     above.pop();
                 }
                 continue;
@@ -129,6 +176,7 @@ impl Root {
                     )));
                 }
                 let target = found.fs.read_link(found.ino)?;
+                highest = 1;
                 if target.starts_with(b"/") {
                     above.truncate(1);
                 }
@@ -140,7 +188,7 @@ impl Root {
                 above.push(found);
             }
         }
-        Ok(above.pop())
+        Ok(Some(above))
     }
 }
 
@@ -181,6 +229,37 @@ mod tests {
         assert!(root.find(b"loop").is_err());
         let link = root.find_no_follow(b"loop").unwrap().unwrap();
         assert_eq!(link.stat().unwrap().kind, FileKind::Symlink);
+    }
+
+    #[test]
+    fn a_tree_seen_from_within_is_left_by_links_only() {
+        let mut data = Tree::default();
+        data.file("state", "x");
+        let data = data.build();
+        let ino = data.root();
+        let mut tree = Tree::default();
+        tree.file("srv/store/own", "");
+        tree.file("srv/store/data/hidden", "");
+        tree.file("srv/other/moved", "");
+        tree.link("srv/store/near", "../other");
+        tree.link("srv/store/far", "/srv/other");
+        tree.link("srv/store/up", "../../../..");
+        let root = Root::new(tree.build());
+        let root = root.with_mounts(vec![Mount { at: GuestPath::new("/srv/store/data"), fs: data, ino }]);
+        let within = root.within(&root.find(b"srv/store").unwrap().unwrap());
+        assert_eq!(within.top().path.to_string(), "/srv/store");
+        assert_eq!(path(&within, "own").as_deref(), Some("/srv/store/own"));
+        assert_eq!(path(&within, "/own").as_deref(), Some("/srv/store/own"));
+        assert_eq!(path(&within, "near/moved").as_deref(), Some("/srv/other/moved"));
+        assert_eq!(path(&within, "far/moved").as_deref(), Some("/srv/other/moved"));
+        assert_eq!(path(&within, "up").as_deref(), Some("/"));
+        assert_eq!((path(&within, "data/hidden"), path(&within, "data/state").is_some()), (None, true));
+        // What names of a store spell leads nowhere else.
+        assert_eq!((path(&within, "../other/moved"), path(&within, "../../srv")), (None, None));
+        let deeper = within.within(&within.find(b"far").unwrap().unwrap());
+        assert_eq!(path(&deeper, "moved").as_deref(), Some("/srv/other/moved"));
+        let foreign = Root::new(Tree::default().build()).top();
+        assert_eq!(path(&root.within(&foreign), "own"), None);
     }
 
     #[test]

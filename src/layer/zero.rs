@@ -22,7 +22,7 @@ impl Emptiness {
     /// then: without it, only a majority of empty files is telling.
     pub fn is_suspicious(&self, recorded: Option<u64>) -> bool {
         if self.empty == 0 {
-            return false;
+            return self.is_gone(recorded);
         }
         let majority = self.empty.saturating_mul(2) > self.files;
         match recorded {
@@ -37,6 +37,13 @@ impl Emptiness {
 }
 
 impl Emptiness {
+    /// Whether nothing at all is left of what was more than the blocks of an empty directory.
+    fn is_gone(&self, recorded: Option<u64>) -> bool {
+        /// The largest block of a file system.
+        const EMPTY_DIRECTORY: u64 = 64 << 10;
+        self.bytes == 0 && recorded.is_some_and(|recorded| recorded > EMPTY_DIRECTORY)
+    }
+
     fn add(&mut self, size: u64) {
         let whole = size.checked_next_multiple_of(4096).unwrap_or(u64::MAX);
         self.bytes = self.bytes.saturating_add(whole);

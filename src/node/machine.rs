@@ -339,7 +339,8 @@ impl Machine {
                     let storage = machine.map(|root| StorageOptions::read(root, user.as_ref()));
                     let (storage, rootless) = (storage.unwrap_or_default(), user.is_some());
                     let (volume, path) = (volume.cloned(), dir.path.clone());
-                    self.sites.push(Site { runtime, volume, path, dir, owners, rootless, storage });
+                    let root = root.within(&dir);
+                    self.sites.push(Site { runtime, volume, path, dir, root, owners, rootless, storage });
                 }
                 true
             }

@@ -5,6 +5,7 @@ mod bounds;
 mod commands;
 mod config;
 mod configfiles;
+mod declared;
 mod devices;
 mod environment;
 mod facts;
@@ -27,6 +28,7 @@ mod verdict;
 mod windows;
 
 pub use bounds::Bounds;
+pub use declared::{Declared, declared};
 pub use facts::{DiskFacts, NodeFacts};
 pub use machine::{Machine, MountPoint, NodeVolume, assemble};
 pub use others::{ImageArchive, Other, image_archives, others};

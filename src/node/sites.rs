@@ -34,6 +34,8 @@ pub struct Site {
     pub path: GuestPath,
     /// The directory.
     pub dir: Handle,
+    /// The tree that it is in, as seen from it.
+    pub root: Root,
     /// Whose the files are in containers.
     pub owners: Owners,
     /// Whether the runtime runs for a user without privileges.
@@ -112,7 +114,7 @@ pub(super) fn at(root: &Root, runtime: Runtime, path: &str) -> Result<Option<Han
     if !dir.is_dir()? {
         return Ok(None);
     }
-    let below = Root::below(&dir);
+    let below = root.within(&dir);
     for file in evidence(runtime) {
         if below.find(file.as_bytes())?.is_some() {
             return Ok(Some(dir));
@@ -126,7 +128,7 @@ pub(super) fn at(root: &Root, runtime: Runtime, path: &str) -> Result<Option<Han
 /// Whether a directory holds records of Docker's containers.
 fn has_containers(root: &Root) -> Result<bool, FormatError> {
     let Some((dir, listing)) = root.list(b"containers")? else { return Ok(false) };
-    let below = Root::below(&dir);
+    let below = root.within(&dir);
     let named = listing.entries.iter().filter(|entry| bytes::is_hex_id(&entry.name));
     for entry in named.take(limits::DOCKER_CONTAINERS) {
         if below.find(&[&entry.name, &b"/config.v2.json"[..]].concat())?.is_some() {

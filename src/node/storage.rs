@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{configfiles::Files, users::User};
 use crate::{
     error::FormatError,
-    fs::{GuestPath, Handle, Root},
+    fs::{GuestPath, Root},
     limits,
 };
 
@@ -69,9 +69,9 @@ pub struct StorageOptions {
     /// Whether overlays are mounted by a program (fuse-overlayfs).
     pub mount_program: bool,
     /// Further directories whose images are used.
-    pub image_stores: Vec<Handle>,
+    pub image_stores: Vec<Root>,
     /// Where Podman keeps its state, if that is configured.
-    pub static_dir: Option<Handle>,
+    pub static_dir: Option<Root>,
     /// Whether CRI-O ran on the machine, which the machine's own root directory serves then.
     pub has_crio: bool,
 }
@@ -96,8 +96,13 @@ impl StorageOptions {
         Self {
             mount_program: is_set(&options.mount_program) || is_set(&options.overlay.mount_program),
             // One that is not there is on no disk that was given, or never was made.
-            image_stores: stores.filter(|dir| matches!(dir.is_dir(), Ok(true))).collect(),
-            static_dir: static_dir.and_then(|path| root.find(path.as_bytes()).ok()?),
+            image_stores: stores
+                .filter(|dir| matches!(dir.is_dir(), Ok(true)))
+                .map(|dir| root.within(&dir))
+                .collect(),
+            static_dir: static_dir
+                .and_then(|path| root.find(path.as_bytes()).ok()?)
+                .map(|dir| root.within(&dir)),
             has_crio: has_crio && user.is_none(),
         }
     }
@@ -186,13 +191,13 @@ mod tests {
             ("home/u/.config/containers/containers.conf", "[engine]\nstatic_dir = \"$HOME/shared\"\n"),
         ]);
         let paths = |options: &StorageOptions| -> Vec<String> {
-            options.image_stores.iter().map(|dir| dir.path.to_string()).collect()
+            options.image_stores.iter().map(|dir| dir.top().path.to_string()).collect()
         };
         let options = StorageOptions::read(&all, None);
         assert_eq!(paths(&options), ["/srv/images"]);
         assert!(options.mount_program && options.has_crio);
         let static_dir =
-            |options: &StorageOptions| options.static_dir.as_ref().map(|dir| dir.path.to_string());
+            |options: &StorageOptions| options.static_dir.as_ref().map(|dir| dir.top().path.to_string());
         assert_eq!(static_dir(&options).as_deref(), Some("/srv/images"));
         let options = StorageOptions::read(&all, Users::read(&all).all.first());
         assert_eq!(paths(&options), ["/home/u/shared"]);

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::{
     error::FormatError,
-    fs::{GuestPath, IdRange, Owners, Root},
+    fs::{DirEntry, FileKind, GuestPath, IdRange, Owners, Root, Stat},
     limits,
 };
 
 /// The user to whom Docker lends ids if `userns-remap` names none.
 const DOCKERS: &str = "dockremap";
+/// Where homes are.
+const HOMES: &str = "home";
 /// How many ids a user has who is not told them.
 const USUAL_COUNT: u32 = 65_536;
 
@@ -47,6 +49,7 @@ impl Users {
         let text = read.text(root, "etc/passwd");
         let mut homes = BTreeSet::new();
         read.all = text.lines().filter_map(user).filter(|user| homes.insert(user.home.clone())).collect();
+        read.elsewhere(root, &mut homes);
         if read.all.len() > limits::USERS {
             let what = format!("{} users, more than {}", read.all.len(), limits::USERS);
             read.damage.push((GuestPath::new("etc/passwd"), FormatError::limit(what)));
@@ -55,6 +58,42 @@ impl Users {
         read.users = read.text(root, "etc/subuid").lines().filter_map(lent).collect();
         read.groups = read.text(root, "etc/subgid").lines().filter_map(lent).collect();
         read
+    }
+
+    /// Users whom a directory service knows (LDAP, Active Directory): their homes are where others' are, or a directory for
+    /// each domain deeper, and who owns a home is its user.
+    fn elsewhere(&mut self, root: &Root, known: &mut BTreeSet<GuestPath>) {
+        let mut domains = Vec::new();
+        for (path, stat) in self.directories(root, &GuestPath::new(HOMES)) {
+            match stat.uid {
+                0 => domains.push(path),
+                _ => {
+                    self.all.extend(Some(owner(&path, &stat)).filter(|user| known.insert(user.home.clone())))
+                }
+            }
+        }
+        for (path, stat) in
+            domains.iter().flat_map(|domain| self.directories(root, domain)).collect::<Vec<_>>()
+        {
+            let user =
+                Some(owner(&path, &stat)).filter(|user| user.uid != 0 && known.insert(user.home.clone()));
+            self.all.extend(user);
+        }
+    }
+
+    /// The directories in one, with their owners; of more than there may be users, the first.
+    fn directories(&mut self, root: &Root, dir: &GuestPath) -> Vec<(GuestPath, Stat)> {
+        let listed = root.list(dir.as_bytes()).unwrap_or_else(|error| {
+            self.damage.push((dir.clone(), error));
+            None
+        });
+        let Some((dir, listing)) = listed else { return Vec::new() };
+        self.damage.extend(listing.damage.into_iter().map(|error| (dir.path.clone(), error)));
+        let directories = listing.entries.into_iter().filter(|entry| entry.kind == FileKind::Directory);
+        // One more than is taken is told.
+        let directories = directories.take(limits::USERS.saturating_add(1));
+        let stat = |entry: DirEntry| Some((dir.path.join(&entry.name), dir.fs.stat(entry.ino).ok()?));
+        directories.filter_map(stat).collect()
     }
 
     fn text(&mut self, root: &Root, path: &str) -> String {
@@ -112,6 +151,12 @@ fn user(line: &str) -> Option<User> {
     Some(User { name: name.to_owned(), uid, gid, home: GuestPath::new(home) })
 }
 
+/// The user who owns a home.
+fn owner(home: &GuestPath, stat: &Stat) -> User {
+    let name = String::from_utf8_lossy(home.name()).into_owned();
+    User { name, uid: stat.uid, gid: stat.gid, home: home.clone() }
+}
+
 fn lent(line: &str) -> Option<Lent> {
     let mut fields = line.trim().split(':');
     let (owner, first, count) = (fields.next()?, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
@@ -121,7 +166,7 @@ fn lent(line: &str) -> Option<Lent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::memory::Tree;
+    use crate::fs::memory::{Entry, Tree};
 
     #[test]
     fn ids_are_lent_in_the_order_of_the_file() {
@@ -141,5 +186,23 @@ mod tests {
         assert_eq!([300_000, 365_535, 500_000].map(|id| owners.user(id)), [0, 65535, 65536]);
         // No line says so: as many as are usual.
         assert_eq!([300_000, 365_535, 365_536].map(|id| owners.group(id)), [0, 65535, 65534]);
+    }
+
+    #[test]
+    fn homes_of_users_whom_no_file_names_are_tried() {
+        let mut tree = Tree::default();
+        tree.file("etc/passwd", "u:x:1000:1001:U:/home/u:/bin/sh\n");
+        tree.file("etc/subuid", "far:100000:10\n");
+        for (home, uid) in
+            [("home/u", 1000), ("home/far", 70_001), ("home/corp", 0), ("home/corp/near", 70_002)]
+        {
+            let mut entry = Entry::new(FileKind::Directory);
+            (entry.stat.uid, entry.stat.gid) = (uid, uid);
+            tree.insert(&GuestPath::new(home), entry);
+        }
+        let users = Users::read(&Root::new(tree.build()));
+        let found: Vec<_> = users.all.iter().map(|user| (user.name.as_str(), user.uid)).collect();
+        assert_eq!(found, [("u", 1000), ("far", 70_001), ("near", 70_002)]);
+        assert_eq!([70_001, 100_009].map(|id| users.owners(&users.all[1]).user(id)), [0, 10]);
     }
 }

@@ -9,13 +9,13 @@ use super::{Finding, Package};
 use crate::inventory::PackageKind;
 
 /// A container.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {
     /// The runtime's id.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// What it is for: `ordinary`, or in a pod `init` or `ephemeral`.
+    /// What it is for: `ordinary`, or in a pod `init`, `ephemeral` or `sandbox`, which holds the pod's namespaces.
     pub kind: String,
     /// The id of its image, or the name by which the runtime knew an image that is not on the disk.
     pub image: String,
@@ -43,9 +43,12 @@ pub struct Container {
     /// With what it last ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exit_code: Option<i64>,
-    /// How often it was restarted.
+    /// How often it was restarted; of a pod's, how many attempts there were before this one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub restarts: Option<u64>,
+    /// Which attempt of the kubelet's at this container of the pod it is, from 0 on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attempt: Option<u64>,
     /// When it is to be started again, in the runtime's words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub restart_policy: Option<String>,

@@ -126,10 +126,35 @@ pub struct Node {
     /// read, as what of them was loaded is in the runtime.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub image_archives: Vec<ImageArchive>,
+    /// What its files tell it to run, whether that is on the disks or not: quadlets, services that start containers, static pods.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub declared: Vec<Declared>,
     /// Its own packages; `None` if they were not looked for.
     pub packages: Option<Vec<Package>>,
     /// Findings of its own packages; `None` if they were not matched.
     pub findings: Option<Vec<Finding>>,
+}
+
+/// A container or pod that a file of the node tells it to run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Declared {
+    /// `quadlet`, `unit` (a service that starts a container) or `static-pod`.
+    pub kind: String,
+    /// The file.
+    pub path: String,
+    /// The systemd unit that it is or makes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unit: Option<String>,
+    /// The name of the container or pod, empty if it is not told.
+    pub name: String,
+    /// A pod's namespace.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub namespace: String,
+    /// The images, as they are spelled there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub images: Vec<String>,
+    /// Ids of the containers on the disks that it made; none if it is not there.
+    pub containers: Vec<String>,
 }
 
 /// An archive of images on a node.
@@ -215,6 +240,20 @@ pub struct Runtime {
     pub path: String,
     /// Whether its images are in this report.
     pub status: Status,
+    /// Layers in it that belong to no image and no container of it, as of a builder's cache: named, not examined.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub loose_layers: Option<LooseLayers>,
+}
+
+/// Layers that nothing refers to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct LooseLayers {
+    /// How many.
+    pub count: u64,
+    /// Bytes of the files of those of which the runtime recorded it.
+    pub size: u64,
+    /// What the runtime calls them (the digests of their chains, or their directories), as many as a report lists.
+    pub ids: Vec<String>,
 }
 
 /// What an image is for.
@@ -297,7 +336,7 @@ pub enum LayerSource {
 /// A layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Layer {
-    /// The digest of its uncompressed tar.
+    /// The digest of its uncompressed tar; of the chain that it ends, where an image is lost and a container lies on its layers.
     pub diff_id: String,
     /// The digest of the blob that was pulled.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -44,7 +44,7 @@ pub(super) fn examine(
     };
     let all: Vec<(&OpenStore, &Container)> = stores
         .iter()
-        .flat_map(|store| store.contents.containers.iter().map(move |container| (store, container)))
+        .flat_map(|store| store.contents.all_containers().map(move |container| (store, container)))
         .filter(|(_, container)| is_wanted(container))
         .collect();
     progress.stage("containers", num::to_u64(all.len()));
@@ -86,6 +86,7 @@ pub(super) fn record(store: &OpenStore, container: &Container) -> report::Contai
         finished: container.finished.clone(),
         exit_code: container.exit_code,
         restarts: container.restarts,
+        attempt: container.attempt,
         restart_policy: container.restart_policy.clone(),
         command: container.command.clone(),
         labels: container.labels.clone(),
@@ -298,7 +299,9 @@ fn incomplete(image: &Image, layers: &Layers<'_>, container: &str) -> Option<Gap
         let analyzed = layers.get(layer).filter(|analyzed| !analyzed.is_complete())?;
         analyzed.gaps.iter().chain(&analyzed.facts.gaps).next()
     };
-    let cause = image.gaps.first().or_else(|| image.layers.iter().find_map(of_layer))?;
+    // Of a lost image, the layers are those that the container lies on.
+    let own = image.gaps.first().filter(|_| !image.is_lost);
+    let cause = own.or_else(|| image.layers.iter().find_map(of_layer))?;
     let detail = format!("its image {} is not complete: {}", image.id, cause.detail);
     let effect = "files and packages that are told as added or changed may be the image's own";
     Some(Gap::new(cause.code, Scope::Container, container, detail, effect))
@@ -340,6 +343,7 @@ fn kind(kind: ContainerKind) -> &'static str {
         ContainerKind::Ordinary => "ordinary",
         ContainerKind::Init => "init",
         ContainerKind::Ephemeral => "ephemeral",
+        ContainerKind::Sandbox => "sandbox",
     }
 }
 

@@ -130,6 +130,18 @@ impl<'a> Copies<'a> {
         Err(failure.unwrap_or_else(|| lost(&layer.diff_id)))
     }
 
+    /// What the store whose copy of a layer is shown mounts between it and the layer below.
+    pub(super) fn between(&self, layer: &LayerRef) -> Result<Vec<Handle>, FormatError> {
+        let over = |copy: &&Copy<'_>| copy.layer.chain_id == layer.chain_id;
+        for copy in self.shown(layer).into_iter().filter(over) {
+            let between = copy.store.between(layer)?;
+            if !between.is_empty() {
+                return between.iter().map(|unpacked| copy.changes(unpacked)).collect();
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// All files of a layer and of those below it, if a driver keeps them as one tree; if the sizes of files are looked at,
     /// only if they are not those of files whose data never reached the disk.
     pub(super) fn all_below(&self, layer: &LayerRef, sizes: bool) -> Option<Handle> {

@@ -46,7 +46,11 @@ pub(super) fn choose<'a>(stores: &'a [OpenStore], patterns: &[String]) -> Vec<&'
     let mut chosen: BTreeMap<&Digest, &Image> = BTreeMap::new();
     for image in stores.iter().flat_map(|store| &store.contents.images) {
         if patterns.is_empty() || patterns.iter().any(|pattern| fits(image, pattern)) {
-            chosen.entry(&image.id).or_insert(image);
+            let known = chosen.entry(&image.id).or_insert(image);
+            // One store may have lost what another knows.
+            if known.layers.is_empty() {
+                *known = image;
+            }
         }
     }
     chosen.into_values().collect()

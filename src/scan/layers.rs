@@ -108,9 +108,14 @@ impl<'a> Layers<'a> {
         image.layers.iter().map(|layer| Some(Arc::clone(&self.get(layer)?.facts))).collect()
     }
 
-    /// The trees of an image's layers, base first.
+    /// The trees of an image's layers and of what is mounted between them, base first.
     pub(super) fn trees(&self, image: &Image) -> Result<Vec<Handle>, FormatError> {
-        image.layers.iter().map(|layer| self.tree(layer)).collect()
+        let mut trees = Vec::new();
+        for layer in &image.layers {
+            trees.extend(self.copies.between(layer)?);
+            trees.push(self.tree(layer)?);
+        }
+        Ok(trees)
     }
 
     /// A layer's files, of the copy whose facts are known.
@@ -234,13 +239,14 @@ impl Copy<'_> {
                 let gap = Gap::new(Code::UnsupportedFeature, Scope::Layer, &subject, detail, effect);
                 gap.at(path.0.to_string())
             }));
-            if facts.empty == 0 {
+            let is_gone = facts.entries == 0 && layer::emptiness(&dir).is_suspicious(sources.snapshot_size);
+            if facts.empty == 0 && !is_gone {
                 return Analyzed::new(facts, LayerSource::Snapshot, gaps);
             }
             // A package file is empty: either it was so when it was packed, as the blob shows, or its data
             // never reached the disk. A blob that is not what its digest says shows nothing.
             let blob = sources.blob.as_ref().and_then(|blob| self.blob(blob, &mut gaps));
-            if let Some(blob) = blob.as_ref().filter(|blob| blob.is_complete())
+            if let Some(blob) = blob.as_ref().filter(|blob| blob.is_complete() && !is_gone)
                 && blob.facts.empty >= facts.empty
             {
                 return Analyzed::new(facts, LayerSource::Snapshot, gaps);
@@ -254,10 +260,11 @@ impl Copy<'_> {
             if facts.empty_databases == 0 && !lost.is_suspicious(sources.snapshot_size) {
                 return Analyzed::new(facts, LayerSource::Snapshot, gaps);
             }
-            let detail = format!(
-                "{} of {} files are empty, and the layer's blob cannot be read instead",
-                lost.empty, lost.files
-            );
+            let what = match is_gone {
+                true => "nothing is left of its files".to_owned(),
+                false => format!("{} of {} files are empty", lost.empty, lost.files),
+            };
+            let detail = format!("{what}, and the layer's blob cannot be read instead");
             let effect = "packages of this layer are missing";
             gaps.push(Gap::new(Code::ZeroLengthFiles, Scope::Layer, subject, detail, effect));
             return Analyzed::new(facts, LayerSource::Snapshot, gaps);
@@ -354,6 +361,7 @@ mod tests {
             history: Vec::new(),
             layers: vec![layer],
             pinned: false,
+            is_lost: false,
             gaps: Vec::new(),
         };
         let contents = Contents { images: vec![image], ..Contents::default() };
@@ -484,5 +492,41 @@ mod tests {
         let refused = layers.get(&stores[0].contents.images[0].layers[1]).unwrap();
         assert_eq!(refused.source, LayerSource::Missing);
         assert_eq!(refused.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::BlobDigestMismatch]);
+    }
+
+    /// A store with an unpacked layer that took so many bytes.
+    struct Sized(Handle, u64);
+
+    impl Store for Sized {
+        fn runtime(&self) -> &'static str {
+            "test"
+        }
+        fn contents(&self) -> Contents {
+            Contents::default()
+        }
+        fn layer(&self, _: &LayerRef) -> LayerSources {
+            let (snapshot, snapshot_size) = (Some(Unpacked::overlay(self.0.clone())), Some(self.1));
+            LayerSources { snapshot, snapshot_size, ..LayerSources::default() }
+        }
+        fn writable_layers(&self, _: &Container) -> Result<Vec<Unpacked>, FormatError> {
+            Ok(Vec::new())
+        }
+        fn document(&self, _: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn a_layer_of_which_nothing_is_left_is_told() {
+        for (size, codes) in [(4096, vec![]), (10 << 20, vec![Code::ZeroLengthFiles])] {
+            let mut open = store(None);
+            open.store = Arc::new(Sized(Root::new(Tree::default().build()).top(), size));
+            let stores = [open];
+            let copies = Copies::new(&stores, Sameness::Attributes);
+            let images = stores.iter().flat_map(|store| &store.contents.images);
+            let layers = Layers::analyze(images, &copies, None, &Silent);
+            let gaps: Vec<_> = layers.all().flat_map(|layer| &layer.gaps).map(|gap| gap.code).collect();
+            assert_eq!(gaps, codes, "{size}");
+        }
     }
 }

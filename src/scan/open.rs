@@ -17,7 +17,7 @@ use crate::{
     fs::{self, Root},
     gap::{Code, Scope},
     limits,
-    node::{self, Machine, NodeVolume},
+    node::{self, Declared, Machine, NodeVolume},
     report,
     store::{
         self, Contents, KubeletPod, Store,
@@ -88,6 +88,8 @@ pub struct OpenedNode {
     pub runtimes: Vec<report::Runtime>,
     /// The stores that were read.
     pub stores: Vec<OpenStore>,
+    /// What files of the node tell it to run.
+    pub declared: Vec<Declared>,
     /// The pods that the kubelet's directories tell of, by UID.
     pub kubelet: BTreeMap<String, KubeletPod>,
     /// What could not be read.
@@ -145,10 +147,28 @@ pub fn open(inputs: &Inputs) -> Result<OpenedNode, OpenError> {
         Gap::from_error(error, Scope::Runtime, "kubelet", effect)
     }));
     gaps.extend(pods::virtual_machines(&stores));
+    let (declared, lost) = machine.root.as_ref().map(node::declared).unwrap_or_default();
+    gaps.extend(lost.iter().map(|(path, error)| {
+        let effect = "containers and pods that it tells to run may not be named";
+        Gap::from_error(error, Scope::Volume, "node", effect).at(path.to_string())
+    }));
     for store in &mut stores {
         pods::complete(&mut store.contents.containers, &kubelet);
+        pods::set_units(&mut store.contents.containers, store.store.runtime(), &declared);
     }
-    Ok(OpenedNode { disks, volumes, file_systems, machine, runtimes, stores, kubelet, gaps, unread, counter })
+    Ok(OpenedNode {
+        disks,
+        volumes,
+        file_systems,
+        machine,
+        runtimes,
+        stores,
+        declared,
+        kubelet,
+        gaps,
+        unread,
+        counter,
+    })
 }
 
 pub(super) struct Opening<'a> {

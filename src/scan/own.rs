@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Gap,
-    fs::{GuestPath, Handle},
+    Gap, bytes,
+    fs::{DirEntry, FileKind, GuestPath, Handle},
     gap::{Code, Scope},
     image::{self, Located},
     layer::{self, Walk},
@@ -108,14 +108,30 @@ fn state_of(site: &Site) -> Vec<GuestPath> {
         Runtime::Docker => DOCKERS.contains(&name),
         Runtime::ContainersStorage => [b"overlay".as_slice(), b"vfs", b"btrfs", b"volumes"].contains(&name),
     };
-    let dirs = [(&site.path, &site.dir)].into_iter();
-    let dirs = dirs.chain(site.storage.image_stores.iter().map(|store| (&store.path, store)));
-    let own = dirs.flat_map(|(path, dir)| {
-        // Damage is told by the store.
-        let names = dir.read_dir().map(|listing| listing.entries).unwrap_or_default();
-        names.into_iter().filter(|entry| is_own(&entry.name)).map(|entry| path.join(&entry.name))
-    });
-    own.collect()
+    let mut own = Vec::new();
+    for root in [&site.root].into_iter().chain(&site.storage.image_stores) {
+        let dir = root.top();
+        for entry in names(&dir).into_iter().filter(|entry| is_own(&entry.name)) {
+            if entry.kind == FileKind::Symlink {
+                own.extend(root.find(&entry.name).ok().flatten().into_iter().flat_map(|dir| layers_in(&dir)));
+            }
+            own.push(dir.path.join(&entry.name));
+        }
+    }
+    own
+}
+
+/// What a directory holds; damage is told by the store.
+fn names(dir: &Handle) -> Vec<DirEntry> {
+    dir.read_dir().map(|listing| listing.entries).unwrap_or_default()
+}
+
+/// The directories of layers in one that a link of a runtime's leads to, which may be any directory of the node.
+fn layers_in(dir: &Handle) -> Vec<GuestPath> {
+    const OF_DRIVERS: [&[u8]; 5] = [b"snapshots", b"active", b"view", b"subvolumes", b"dir"];
+    let is_id = |name: &[u8]| name.get(..64).is_some_and(bytes::is_hex_id);
+    let is_layers = |entry: &DirEntry| OF_DRIVERS.contains(&entry.name.as_slice()) || is_id(&entry.name);
+    names(dir).iter().filter(|entry| is_layers(entry)).map(|entry| dir.path.join(&entry.name)).collect()
 }
 
 #[cfg(test)]
@@ -186,5 +202,19 @@ mod tests {
         state(&mut root, "srv/");
         let own = Own::examine(&assemble(&[volume("disk0", 0, "aaaa", root)], &[]));
         assert_eq!(own.packages.len(), 1);
+    }
+
+    #[test]
+    fn what_images_have_is_not_the_nodes_where_a_link_leads_to_it() {
+        let package = "{\"name\": \"a\", \"version\": \"1.0.0\"}";
+        let mut tree = Tree::default();
+        tree.file("etc/os-release", "ID=debian\n");
+        tree.file("var/lib/docker/image/overlay2/repositories.json", "{}");
+        tree.link("var/lib/docker/overlay2", "../../../srv");
+        tree.file(&format!("srv/{}/diff/srv/node_modules/a/package.json", "a".repeat(64)), package);
+        tree.file("srv/node_modules/own/package.json", "{\"name\": \"own\", \"version\": \"1.0.0\"}");
+        let own = Own::examine(&assemble(&[volume("disk0", 0, "aaaa", tree)], &[]));
+        let names: Vec<&str> = own.packages.iter().map(|located| located.package.name.as_str()).collect();
+        assert_eq!(names, ["own"]);
     }
 }

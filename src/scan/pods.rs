@@ -6,8 +6,9 @@ use super::OpenStore;
 use crate::{
     Gap,
     gap::{Code, Scope},
+    node::Declared,
     report,
-    store::{Container, ContainerKind, KubeletPod, Pod, State},
+    store::{Container, ContainerKind, KubeletContainer, KubeletPod, Pod, PodRef, State},
 };
 
 /// The pods of all stores, and those of which only the kubelet's directories are left.
@@ -32,11 +33,74 @@ pub(super) fn records(stores: &[OpenStore], kubelet: &BTreeMap<String, KubeletPo
             namespace: pod.id.namespace.clone(),
             name: pod.id.name.clone(),
             uid: pod.id.uid.clone(),
+            containers: pod.containers.iter().map(|(name, known)| id_of(pod, name, known)).collect(),
             ..report::Pod::default()
         })
         .collect();
     pods.extend(left);
     pods
+}
+
+/// The containers of pods that no store knows: their names, and how often they were started again.
+pub(super) fn of_kubelet(
+    stores: &[OpenStore],
+    kubelet: &BTreeMap<String, KubeletPod>,
+) -> Vec<report::Container> {
+    let known = stores.iter().flat_map(|store| &store.contents.pods);
+    let known: BTreeSet<&str> = known.map(|pod| pod.id.uid.as_str()).collect();
+    let left = kubelet.values().filter(|pod| !known.contains(pod.id.uid.as_str()));
+    let of_pod = left.flat_map(|pod| pod.containers.iter().map(move |(name, known)| (pod, name, known)));
+    let record = |(pod, name, known): (&KubeletPod, &String, &KubeletContainer)| report::Container {
+        id: id_of(pod, name, known),
+        name: name.clone(),
+        kind: "ordinary".to_owned(),
+        state: "unknown".to_owned(),
+        pod: Some(pod.id.uid.clone()),
+        restarts: known.restarts,
+        ..report::Container::default()
+    };
+    of_pod.map(record).collect()
+}
+
+/// The id of a container that only the kubelet's directories tell of: the runtime's, or one of the pod's UID and its name.
+fn id_of(pod: &KubeletPod, name: &str, known: &KubeletContainer) -> String {
+    known.id.clone().unwrap_or_else(|| format!("{}/{name}", pod.id.uid))
+}
+
+/// Notes which service starts a container, where the container itself does not tell.
+pub(super) fn set_units(containers: &mut [Container], runtime: &str, declared: &[Declared]) {
+    if !["podman", "docker"].contains(&runtime) {
+        return;
+    }
+    let units = declared.iter().filter(|one| one.kind != "static-pod" && !one.name.is_empty());
+    let units: BTreeMap<&str, &Option<String>> = units.map(|one| (one.name.as_str(), &one.unit)).collect();
+    for container in containers.iter_mut().filter(|container| container.unit.is_none()) {
+        container.unit = units.get(container.name.as_str()).and_then(|unit| (*unit).clone());
+    }
+}
+
+/// What a file tells to run, and which containers came of it: those of its unit, or of the static pod, which the kubelet
+/// gives the node's name as a suffix.
+pub(super) fn declared(one: &Declared, stores: &[OpenStore]) -> report::Declared {
+    let is_of_pod = |pod: &PodRef| {
+        let namespace = if one.namespace.is_empty() { "default" } else { &one.namespace };
+        pod.namespace == namespace
+            && pod.name.strip_prefix(&one.name).is_some_and(|rest| rest.starts_with('-'))
+    };
+    let is_it = |container: &&Container| match one.kind {
+        "static-pod" => container.pod.as_ref().is_some_and(is_of_pod),
+        _ => one.unit.is_some() && container.unit == one.unit,
+    };
+    let all = stores.iter().flat_map(|store| &store.contents.containers);
+    report::Declared {
+        kind: one.kind.to_owned(),
+        path: one.path.to_string(),
+        unit: one.unit.clone(),
+        name: one.name.clone(),
+        namespace: one.namespace.clone(),
+        images: one.images.clone(),
+        containers: all.filter(is_it).map(|container| container.id.clone()).collect(),
+    }
 }
 
 /// Virtual machines of KubeVirt, whose disks no container's files are: each a gap.
@@ -57,9 +121,10 @@ pub(super) fn virtual_machines(stores: &[OpenStore]) -> Vec<Gap> {
 /// containers are its init containers.
 pub(super) fn complete(containers: &mut [Container], kubelet: &BTreeMap<String, KubeletPod>) {
     for container in containers.iter_mut() {
-        let attempts =
+        let known =
             container.pod.as_ref().and_then(|pod| kubelet.get(&pod.uid)?.containers.get(&container.name));
-        container.restarts = container.restarts.max(attempts.copied());
+        // The logs are those of the last attempt, of which this may be an earlier one.
+        container.restarts = container.restarts.or(known.and_then(|known| known.restarts));
     }
     let mut by_pod: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (number, container) in containers.iter().enumerate() {

@@ -198,8 +198,8 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
         report.images.push(record);
     }
     for store in &node.stores {
-        let containers = &store.contents.containers;
-        report.containers.extend(containers.iter().map(|container| containers::record(store, container)));
+        let containers = store.contents.all_containers();
+        report.containers.extend(containers.map(|container| containers::record(store, container)));
     }
     report.stats = stats(&node, &report, &layers, 0, (false, true));
     finish(&mut report);
@@ -240,11 +240,12 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
             hostname: machine.hostname.clone(),
             runtimes: node.runtimes.clone(),
             image_archives,
+            declared: node.declared.iter().map(|one| pods::declared(one, &node.stores)).collect(),
             packages: None,
             findings: None,
         },
         images: Vec::new(),
-        containers: Vec::new(),
+        containers: pods::of_kubelet(&node.stores, &node.kubelet),
         pods: pods::records(&node.stores, &node.kubelet),
         gaps: node.gaps.iter().cloned().chain(others).collect(),
         stats: Stats::default(),

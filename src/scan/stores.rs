@@ -7,8 +7,9 @@ use crate::{
     FormatError, Gap,
     fs::Root,
     gap::{Code, Scope},
+    limits,
     node::{Machine, NodeVolume, Runtime, Site, StorageOptions},
-    report,
+    num, report,
     store::{
         Container, Contents, Store,
         archive::Archive,
@@ -40,6 +41,7 @@ pub(super) fn open(
             volume: site.volume.clone(),
             path: site.path.to_string(),
             status: report::Status::Failed,
+            loose_layers: None,
         };
         let subject = format!("{name}:{}", site.path);
         let effect = "its images and containers are not reported";
@@ -48,6 +50,7 @@ pub(super) fn open(
                 let contents = store.contents();
                 let partial = !contents.gaps.is_empty();
                 record.status = if partial { report::Status::Partial } else { report::Status::Complete };
+                record.loose_layers = loose(&contents);
                 gaps.extend(contents.gaps.iter().cloned());
                 let on = |volume: &&NodeVolume| Arc::ptr_eq(&volume.opened.fs, &site.dir.fs);
                 let volume = volumes.iter().find(on).map(|volume| volume.volume.id.clone());
@@ -67,6 +70,14 @@ pub(super) fn open(
     (runtimes, opened.finish())
 }
 
+/// What a report says of the layers of a store that belong to nothing.
+fn loose(contents: &Contents) -> Option<report::LooseLayers> {
+    let all = &contents.loose;
+    let size = all.iter().filter_map(|layer| layer.size).fold(0, u64::saturating_add);
+    let ids = all.iter().take(limits::LOOSE_LAYERS).map(|layer| layer.id.clone()).collect();
+    (!all.is_empty()).then(|| report::LooseLayers { count: num::to_u64(all.len()), size, ids })
+}
+
 /// The stores that were opened so far.
 #[derive(Default)]
 struct Opened {
@@ -83,7 +94,7 @@ impl Opened {
         };
         match site.runtime {
             Runtime::Containerd => {
-                let store = containerd::open(&site.dir, node)?.ok_or_else(|| nothing("no meta.db"))?;
+                let store = containerd::open(&site.root, node)?.ok_or_else(|| nothing("no meta.db"))?;
                 let store = if site.rootless { store.of_user(site.owners.clone()) } else { store };
                 let store = Arc::new(store);
                 self.containerds.push((Arc::clone(&store), self.stores.len()));
@@ -96,7 +107,7 @@ impl Opened {
                 };
                 let beside: Vec<Beside<'_>> = self.containerds.iter().map(beside).collect();
                 let access = Access { owners: site.owners.clone(), rootless: site.rootless };
-                Ok(Arc::new(docker::open(&site.dir, &access, &beside)))
+                Ok(Arc::new(docker::open(&site.root, &access, &beside)))
             }
             Runtime::ContainersStorage => {
                 let StorageOptions { mount_program, image_stores, static_dir, has_crio } =
@@ -104,7 +115,7 @@ impl Opened {
                 let (is_unprivileged, owners) = (site.rootless, site.owners.clone());
                 let setting =
                     Setting { is_unprivileged, owners, mount_program, image_stores, static_dir, has_crio };
-                let store = containers_storage::open(&site.dir, &setting)?;
+                let store = containers_storage::open(&site.root, &setting)?;
                 Ok(Arc::new(store.ok_or_else(|| nothing("no records"))?))
             }
         }
@@ -142,7 +153,7 @@ pub(super) fn add_archives(
         let status =
             if contents.gaps.is_empty() { report::Status::Complete } else { report::Status::Partial };
         let name = archive.runtime().to_owned();
-        runtimes.push(report::Runtime { name, volume: None, path, status });
+        runtimes.push(report::Runtime { name, volume: None, path, status, loose_layers: None });
         gaps.extend(contents.gaps.iter().cloned());
         stores.push(OpenStore { store: Arc::new(archive), contents, volume: None });
     }

@@ -91,7 +91,12 @@ fn tree(node: &OpenedNode, place: &Where, Trees { sizes, layer }: Trees<'_>) -> 
     let own = own.and_then(|own| node.stores.iter().position(|store| std::ptr::eq(store, own)));
     let copies = Copies::new(&node.stores, Sameness::Content).of_store(own);
     let trees = |image: &Image| -> Result<Vec<Handle>, FormatError> {
-        image.layers.iter().map(|of| layer(&copies, of)).collect()
+        let mut trees = Vec::new();
+        for of in &image.layers {
+            trees.extend(copies.between(of)?);
+            trees.push(layer(&copies, of)?);
+        }
+        Ok(trees)
     };
     match place {
         Where::Node => {
@@ -264,7 +269,7 @@ pub(super) fn find_container<'a>(
     node: &'a OpenedNode,
     id: &str,
 ) -> Result<(&'a OpenStore, &'a Container), ViewError> {
-    let all = node.stores.iter().flat_map(|store| store.contents.containers.iter().map(move |c| (store, c)));
+    let all = node.stores.iter().flat_map(|store| store.contents.all_containers().map(move |c| (store, c)));
     let in_pod = |container: &Container| {
         let whole =
             container.pod.as_ref().map(|pod| format!("{}/{}/{}", pod.namespace, pod.name, container.name));

@@ -33,6 +33,9 @@ pub struct PodRef {
     pub uid: String,
 }
 
+/// The name of a pod's sandbox among the pod's containers, as the kubelet has it.
+pub(crate) const SANDBOX_NAME: &str = "POD";
+
 /// What a container is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -44,6 +47,8 @@ pub enum ContainerKind {
     Init,
     /// An ephemeral container, put into a pod to debug it.
     Ephemeral,
+    /// The container that holds a pod's namespaces (`pause`, Podman's infra container).
+    Sandbox,
 }
 
 /// A directory or file of the node, or a volume, that a container sees. It is named, not followed.
@@ -99,8 +104,10 @@ pub struct Container {
     pub finished: Option<String>,
     /// With what it last ended.
     pub exit_code: Option<i64>,
-    /// How often it was restarted.
+    /// How often it was restarted; of a pod's, how many attempts there were before this one.
     pub restarts: Option<u64>,
+    /// Which attempt of the kubelet's at this container of the pod it is, from 0 on.
+    pub attempt: Option<u64>,
     /// When it is to be started again, in the runtime's words (`always`, `on-failure:3`).
     pub restart_policy: Option<String>,
     /// Its labels, without those that it has from its image as far as the runtime tells them apart.

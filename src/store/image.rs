@@ -13,7 +13,8 @@ use crate::{
 /// An image: one configuration with its layers, under all names by which the node knew it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// The digest of its configuration; of the manifest or index that could not be resolved, if it could not.
+    /// The digest of its configuration; of the manifest or index that could not be resolved, if it could not; of the chain of
+    /// its layers, if a container lies on them and nothing else is left of it.
     pub id: Digest,
     /// Digests of its manifest and of the indexes that lead to it.
     pub manifests: BTreeSet<Digest>,
@@ -31,6 +32,8 @@ pub struct Image {
     pub layers: Vec<LayerRef>,
     /// Whether the runtime is told to keep it, as the image of the sandboxes of pods is (`pause`).
     pub pinned: bool,
+    /// Whether its documents are gone, and its layers are those that a container lies on.
+    pub is_lost: bool,
     /// What of it could not be read.
     pub gaps: Vec<Gap>,
 }
@@ -38,7 +41,8 @@ pub struct Image {
 /// A layer of an image, and how its store finds it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LayerRef {
-    /// The digest of the uncompressed tar: what the layer *is*, wherever it lies.
+    /// The digest of the uncompressed tar: what the layer *is*, wherever it lies. Of a layer of which nothing but its place in
+    /// a chain is known, the chain's digest.
     pub diff_id: Digest,
     /// The digest of this layer and all below it: where an unpacked copy of it lies.
     pub chain_id: Digest,
@@ -77,12 +81,18 @@ impl Image {
             history: Vec::new(),
             layers: Vec::new(),
             pinned: false,
+            is_lost: false,
             gaps: Vec::new(),
         }
     }
 }
 
 impl LayerRef {
+    /// Whether a layer of this digest over such a chain is it, as far as its DiffID is known.
+    pub(super) fn is_over(&self, below: Option<&Digest>) -> bool {
+        self.diff_id == self.chain_id || self.diff_id.chain(below) == self.chain_id
+    }
+
     /// The layers of the image `id`, whose configuration names them; `blob` tells the blob of one, by its number and DiffID.
     pub(crate) fn all(
         id: &Digest,

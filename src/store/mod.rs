@@ -10,13 +10,17 @@ pub mod containers_storage;
 pub mod docker;
 mod image;
 mod kubelet;
+mod loose;
+mod lost;
 pub mod oci;
 mod resolve;
 mod unpacked;
 
+pub(crate) use container::SANDBOX_NAME;
 pub use container::{Compose, Container, ContainerKind, Mount, Pod, PodRef, State};
 pub use image::{Image, LayerRef};
-pub use kubelet::{KubeletPod, pods as kubelet_pods};
+pub use kubelet::{KubeletContainer, KubeletPod, pods as kubelet_pods};
+pub use loose::LooseLayer;
 pub use unpacked::{Form, Unpacked};
 
 pub use crate::fs::{IdRange, Owners};
@@ -29,10 +33,21 @@ pub struct Contents {
     pub images: Vec<Image>,
     /// The containers, without the sandboxes of pods.
     pub containers: Vec<Container>,
+    /// The containers that only hold the namespaces of pods.
+    pub sandboxes: Vec<Container>,
     /// The pods.
     pub pods: Vec<Pod>,
+    /// Layers that belong to no image and no container.
+    pub loose: Vec<LooseLayer>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+}
+
+impl Contents {
+    /// The containers and the sandboxes.
+    pub fn all_containers(&self) -> impl Iterator<Item = &Container> {
+        self.containers.iter().chain(&self.sandboxes)
+    }
 }
 
 /// Where the files of a layer are to be had. Managed Kubernetes throws unpacked blobs away, and a snapshot
@@ -89,6 +104,12 @@ pub trait Store: Send + Sync {
     /// changed of those: over others, the same layer removes other files.
     fn is_bound(&self, layer: &LayerRef) -> bool {
         self.layer(layer).snapshot.is_some_and(|unpacked| matches!(unpacked.form, Form::Whole(Some(_))))
+    }
+
+    /// What the runtime mounts between a layer of an image and the one below it, base first, although the image has no such
+    /// layer: Docker leaves its `-init` snapshots under what it commits into a containerd.
+    fn between(&self, _layer: &LayerRef) -> Result<Vec<Unpacked>, FormatError> {
+        Ok(Vec::new())
     }
 
     /// The layers that the runtime put over the image for a container, base first: the last is the one that the

@@ -119,6 +119,12 @@ pub struct History {
 }
 
 impl Descriptor {
+    /// One of which nothing but the digest is known.
+    pub(super) fn of(digest: Digest) -> Self {
+        let (media_type, annotations) = (String::new(), BTreeMap::new());
+        Self { digest, media_type, size: 0, platform: None, annotations }
+    }
+
     /// Whether it leads to a build attestation rather than to an image (BuildKit's convention).
     pub fn is_attestation(&self) -> bool {
         self.annotations.contains_key("vnd.docker.reference.type")

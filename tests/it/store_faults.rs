@@ -82,13 +82,13 @@ fn stores(source: &Source, name: &str, path: &str) -> Result<Vec<Opened>, String
         return Err(note.detail());
     }
     let root = Root::new(volume.fs);
-    let dir = root.find(path.as_bytes()).map_err(told)?.ok_or("no directory")?;
+    let dir = root.within(&root.find(path.as_bytes()).map_err(told)?.ok_or("no directory")?);
     if name.starts_with("podman") {
         let setting = Setting { is_unprivileged: name.contains("rootless"), ..Setting::default() };
         let store = containers_storage::open(&dir, &setting).map_err(told)?;
         return Ok(vec![opened(store.ok_or("no records")?)]);
     }
-    let below = Root::below(&dir).find(b"containerd/daemon").map_err(told)?.ok_or("no containerd")?;
+    let below = dir.within(&dir.find(b"containerd/daemon").map_err(told)?.ok_or("no containerd")?);
     let lent = containerd::open(&below, Some(&root)).map_err(told)?.ok_or("no containerd")?;
     let contents = lent.contents();
     let lent = Arc::new(lent);
@@ -100,7 +100,8 @@ fn stores(source: &Source, name: &str, path: &str) -> Result<Vec<Opened>, String
 
 impl Found {
     fn ask(&mut self, store: &dyn Store, contents: Contents) {
-        let Contents { images, containers, pods, gaps } = contents;
+        // Of a layer that nobody has, a size that cannot be read is no loss.
+        let Contents { images, containers, sandboxes, pods, gaps, loose: _ } = contents;
         self.told.extend(gaps);
         for mut image in images {
             self.told.append(&mut image.gaps);
@@ -149,7 +150,7 @@ impl Found {
             }
             self.things.insert(format!("image {id}"), format!("{image:?}"));
         }
-        for container in containers {
+        for container in containers.into_iter().chain(sandboxes) {
             match store.writable_layers(&container) {
                 Ok(layers) => {
                     let forms = layers.iter().map(|layer| (layer.dir.ino, layer.owners.clone()));

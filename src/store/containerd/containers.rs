@@ -5,78 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Containerd, any, go_time};
+use super::{
+    Containerd, any,
+    chains::Chains,
+    cri::{
+        self, CriConfig, CriContainer, CriMetadata, CriMount, CriSandbox, CriStatus, extension, unix_nanos,
+    },
+    go_time, is_dockers, nerdctl,
+};
 use crate::{
-    Digest, Gap,
+    Digest, Gap, bytes,
     database::bolt::Bucket,
     error::FormatError,
     gap::Scope,
-    store::{Container, Contents, Image, Mount, Pod, PodRef, State},
+    store::{Container, ContainerKind, Contents, Image, Mount, Pod, PodRef, SANDBOX_NAME, lost::Lost},
 };
 
 /// The namespace of the CRI plugin.
 const CRI_NAMESPACE: &str = "k8s.io";
-const CRI: &str = "io.containerd.grpc.v1.cri";
-
-/// The envelope of the CRI plugin's extensions.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Versioned<T> {
-    metadata: T,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct CriContainer {
-    #[serde(rename = "SandboxID")]
-    sandbox: String,
-    config: CriConfig,
-    image_ref: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct CriSandbox {
-    config: CriConfig,
-}
-
-/// `ContainerConfig` and `PodSandboxConfig` of the CRI API, as far as they are alike.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CriConfig {
-    metadata: CriMetadata,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-    mounts: Vec<CriMount>,
-}
-
-/// `Mount` of the CRI API.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CriMount {
-    container_path: String,
-    host_path: String,
-    readonly: bool,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CriMetadata {
-    name: String,
-    namespace: String,
-    uid: String,
-    attempt: u64,
-}
-
-/// The CRI plugin's `status` file.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct CriStatus {
-    created_at: i64,
-    started_at: i64,
-    finished_at: i64,
-    exit_code: i64,
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -102,18 +48,6 @@ struct Process {
     args: Vec<String>,
 }
 
-impl CriMount {
-    fn mount(self) -> Mount {
-        Mount {
-            kind: "bind".to_owned(),
-            name: None,
-            source: self.host_path,
-            destination: self.container_path,
-            read_only: self.readonly,
-        }
-    }
-}
-
 impl Spec {
     /// The mounts of what lies on the node.
     fn binds(&self) -> Vec<Mount> {
@@ -134,6 +68,8 @@ impl Spec {
 /// Adds the containers and pods of every namespace to `contents`, whose images are known already.
 pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
     let resolver = Resolver::new(&contents.images);
+    let mut used: BTreeSet<(String, String, String)> = BTreeSet::new();
+    let (mut orphans, mut sandboxes) = (Vec::new(), Vec::new());
     let mut containers = Vec::new();
     let mut pods: BTreeMap<String, Pod> = BTreeMap::new();
     for (namespace, bucket) in containerd.namespaces() {
@@ -142,16 +78,63 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
             let mut lost = |error: FormatError, effect: &str| {
                 contents.gaps.push(Gap::from_error(&error, Scope::Container, &id, effect));
             };
+            let snapshot = record.text("snapshotter").zip(record.text("snapshotKey"));
+            used.extend(snapshot.map(|(snapshotter, key)| (namespace.clone(), snapshotter, key)));
             // Elsewhere the label may be anybody's; there the CRI plugin sets it itself.
             if namespace == CRI_NAMESPACE
                 && let Some(pod) = sandbox(&id, record, &resolver, &mut lost)
             {
+                let (container, _, noted) =
+                    container(containerd, &namespace, &id, record, &resolver, &mut lost);
+                let container = Container {
+                    kind: ContainerKind::Sandbox,
+                    name: SANDBOX_NAME.to_owned(),
+                    pod: Some(pod.id.clone()),
+                    labels: BTreeMap::new(),
+                    ..container
+                };
+                sandboxes.push((container, noted));
                 pods.insert(id.clone(), pod);
                 continue;
             }
-            containers.push(container(containerd, &namespace, &id, record, &resolver, &mut lost));
+            let (container, sandbox, noted) =
+                container(containerd, &namespace, &id, record, &resolver, &mut lost);
+            if container.image.is_none() {
+                orphans.push((containers.len(), noted));
+            }
+            containers.push((container, sandbox));
         }
     }
+    let (mut known, mut lost) = (Chains::default(), Lost::new(&contents.images));
+    let mut restore = |container: &mut Container, noted: Option<Digest>| {
+        let below = |images: &[Image], one: &Container| known.below(containerd, images, one);
+        lost.restore(&mut contents.images, container, noted, below, &mut contents.gaps);
+    };
+    for (number, noted) in orphans {
+        if let Some((container, _)) = containers.get_mut(number) {
+            restore(container, noted);
+        }
+    }
+    for (mut sandbox, noted) in sandboxes {
+        if sandbox.image.is_none() {
+            restore(&mut sandbox, noted);
+        }
+        if let Some(pod) = pods.get_mut(&sandbox.id) {
+            pod.sandbox_image = sandbox.image.clone().or(pod.sandbox_image.take());
+        }
+        contents.sandboxes.push(sandbox);
+    }
+    let chains =
+        contents.images.iter().flat_map(|image| &image.layers).map(|layer| &layer.chain_id).collect();
+    // Of Docker's containers, those that do not run are only in its own records.
+    let is_used = |namespace: &str, snapshotter: &str, key: &str| {
+        let is_id = || bytes::is_hex_id(key.as_bytes());
+        is_dockers(namespace) && is_id()
+            || used.contains(&(namespace.to_owned(), snapshotter.to_owned(), key.to_owned()))
+    };
+    contents.loose = containerd.snapshots.loose(&chains, &is_used);
+    let of_cri = containers.iter().filter(|(_, sandbox)| !sandbox.is_empty()).count();
+    contents.gaps.extend(cri::lost(containerd, of_cri, pods.len()));
     for (container, sandbox) in &mut containers {
         if let Some(pod) = pods.get_mut(sandbox) {
             pod.containers.push(container.id.clone());
@@ -160,6 +143,7 @@ pub(super) fn read(containerd: &Containerd, contents: &mut Contents) {
     }
     contents.containers = containers.into_iter().map(|(container, _)| container).collect();
     contents.containers.sort_by(|a, b| a.id.cmp(&b.id));
+    contents.sandboxes.sort_by(|a, b| a.id.cmp(&b.id));
     contents.pods = pods.into_values().collect();
     contents.pods.sort();
 }
@@ -201,7 +185,7 @@ fn sandbox(
     })
 }
 
-/// A container and the id of the sandbox that it runs in (empty outside a pod).
+/// A container, the id of the sandbox that it runs in (empty outside a pod), and what is noted as the id of its image.
 fn container(
     containerd: &Containerd,
     namespace: &str,
@@ -209,7 +193,7 @@ fn container(
     record: &Bucket,
     resolver: &Resolver,
     lost: &mut impl FnMut(FormatError, &str),
-) -> (Container, String) {
+) -> (Container, String, Option<Digest>) {
     let metadata: CriContainer = match extension(record, "io.cri-containerd.container.metadata") {
         Ok(metadata) => metadata.unwrap_or_default(),
         Err(error) => {
@@ -223,12 +207,15 @@ fn container(
         None
     });
     let spec = spec.unwrap_or_default();
-    let status = status(containerd, id).unwrap_or_else(|error| {
+    let labels = record.bucket("labels").map(Bucket::texts).unwrap_or_default();
+    let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
+    let is_cri = !metadata.config.metadata.name.is_empty();
+    let has_status = is_cri || namespace == CRI_NAMESPACE && label("io.cri-containerd.kind") == "container";
+    let status = if has_status { cri::status(containerd, id) } else { Ok(CriStatus::default()) };
+    let status = status.unwrap_or_else(|error| {
         lost(error, "the container's state is not reported");
         CriStatus::default()
     });
-    let labels = record.bucket("labels").map(Bucket::texts).unwrap_or_default();
-    let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
     let pod = PodRef {
         namespace: label("io.kubernetes.pod.namespace"),
         name: label("io.kubernetes.pod.name"),
@@ -239,16 +226,16 @@ fn container(
     let snapshot = snapshot.filter(|(snapshotter, key)| !snapshotter.is_empty() && !key.is_empty());
     let named = resolver.find(&metadata.image_ref).or_else(|| resolver.find(&image_name));
     let chain = snapshot.as_ref().and_then(|(by, key)| containerd.snapshots.chain(namespace, by, key));
-    let image = resolver.on_chain(named, chain.as_ref());
+    let image = resolver.on_chain(named.clone(), chain.as_ref());
+    let noted = named.or_else(|| metadata.image_ref.parse().ok());
     let CriConfig { metadata: CriMetadata { name, attempt, .. }, labels: own_labels, mounts, .. } =
         metadata.config;
-    let is_cri = !name.is_empty();
     let names = [name, label("io.kubernetes.container.name"), label("nerdctl/name")];
     let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned());
     // The CRI plugin's own list is of what the pod asked for, the spec's has the runtime's as well.
     let mounts = if is_cri { mounts.into_iter().map(CriMount::mount).collect() } else { spec.binds() };
     let labels = if is_cri { own_labels } else { labels };
-    let container = Container {
+    let mut container = Container {
         id: id.to_owned(),
         name,
         namespace: namespace.to_owned(),
@@ -259,6 +246,7 @@ fn container(
         finished: unix_nanos(status.finished_at),
         exit_code: (status.finished_at > 0).then_some(status.exit_code),
         restarts: is_cri.then_some(attempt),
+        attempt: is_cri.then_some(attempt),
         mounts,
         created: record.value("createdat").and_then(go_time),
         pod: (!pod.uid.is_empty()).then_some(pod),
@@ -267,41 +255,11 @@ fn container(
         snapshot,
         ..Container::default()
     };
-    let sandbox = record.text("sandboxid").filter(|id| !id.is_empty()).unwrap_or(metadata.sandbox);
-    (container, sandbox)
-}
-
-fn extension<T: for<'de> Deserialize<'de>>(
-    record: &Bucket,
-    name: &'static str,
-) -> Result<Option<T>, FormatError> {
-    let Some(any) = record.bucket("extensions").and_then(|all| all.value(name)) else { return Ok(None) };
-    any::json::<Versioned<T>>(any, name).map(|versioned| Some(versioned.metadata))
-}
-
-fn status(containerd: &Containerd, id: &str) -> Result<CriStatus, FormatError> {
-    const NAME: &str = "CRI container status";
-    let path = format!("{CRI}/containers/{id}/status");
-    let Some(bytes) = containerd.root.read(path.as_bytes(), NAME)? else { return Ok(CriStatus::default()) };
-    serde_json::from_slice(&bytes)
-        .map_err(|error| FormatError::malformed(NAME, format!("{path} of {}: {error}", containerd.place)))
-}
-
-impl CriStatus {
-    fn state(&self) -> State {
-        match self {
-            Self { finished_at: 1.., .. } => State::Exited,
-            Self { started_at: 1.., .. } => State::Running,
-            Self { created_at: 1.., .. } => State::Created,
-            _ => State::Unknown,
-        }
+    if nerdctl::is_one(&container.labels) {
+        nerdctl::complete(containerd, &mut container, lost);
     }
-}
-
-/// A time in nanoseconds since 1970 as RFC 3339, `None` if it was never set.
-fn unix_nanos(nanos: i64) -> Option<String> {
-    let time = time::OffsetDateTime::from_unix_timestamp_nanos(nanos.into()).ok().filter(|_| nanos > 0)?;
-    time.format(&time::format_description::well_known::Rfc3339).ok()
+    let sandbox = record.text("sandboxid").filter(|id| !id.is_empty()).unwrap_or(metadata.sandbox);
+    (container, sandbox, noted)
 }
 
 /// Finds an image by any name that a runtime records for it.

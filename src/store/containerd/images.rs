@@ -115,7 +115,10 @@ mod tests {
             let snapshots = super::super::Snapshots::open(&root, None, "/", &meta, &mut gaps);
             let content = super::super::ContentStore::new(root.clone());
             let place = "/".to_owned();
-            read(&Containerd { root, place, meta, content, snapshots, user: None, gaps }, &mut Vec::new())
+            read(
+                &Containerd { root, nerdctl: Vec::new(), place, meta, content, snapshots, user: None, gaps },
+                &mut Vec::new(),
+            )
         }
     }
 

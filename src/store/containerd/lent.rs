@@ -90,7 +90,16 @@ mod tests {
         let root = Root::new(Tree::default().build());
         let snapshots = Snapshots::open(&root, None, "/", &meta, &mut Vec::new());
         let content = ContentStore::new(root.clone());
-        Containerd { root, place: "/".to_owned(), meta, content, snapshots, user: None, gaps: Vec::new() }
+        Containerd {
+            root,
+            nerdctl: Vec::new(),
+            place: "/".to_owned(),
+            meta,
+            content,
+            snapshots,
+            user: None,
+            gaps: Vec::new(),
+        }
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //! layers). The layout is that of containerd's `docs/ops.md` and of disks written by it.
 
 mod any;
+mod chains;
 mod containers;
 mod content;
+mod cri;
 mod images;
 mod lent;
+mod nerdctl;
 mod snapshots;
 
+pub(super) use chains::Chains;
 pub use lent::{Lent, is_dockers};
 
 use self::{content::ContentStore, snapshots::Snapshots};
@@ -15,7 +19,7 @@ use super::{Blob, Container, Contents, Form, LayerRef, LayerSources, Owners, Sto
 use crate::{
     Digest, FormatError, Gap,
     database::bolt::{self, Bucket},
-    fs::{Handle, Root},
+    fs::Root,
     gap::{Code, Scope},
 };
 
@@ -24,6 +28,8 @@ const META_DB: &str = "io.containerd.metadata.v1.bolt/meta.db";
 /// A containerd root directory, opened.
 pub struct Containerd {
     root: Root,
+    /// What nerdctl has beside it.
+    nerdctl: Vec<Root>,
     /// Where the root directory is on the node, for messages.
     place: String,
     /// `v1` of `meta.db`: a bucket a namespace.
@@ -35,11 +41,12 @@ pub struct Containerd {
     gaps: Vec<Gap>,
 }
 
-/// Opens the root directory of a containerd (`/var/lib/containerd`), `None` if it holds no `meta.db`. Snapshotters that
-/// are programs of their own keep their state elsewhere on the node, whose root is given if there is one.
-pub fn open(dir: &Handle, node: Option<&Root>) -> Result<Option<Containerd>, FormatError> {
-    let root = Root::below(dir);
-    let place = dir.path.to_string();
+/// Opens the root directory of a containerd (`/var/lib/containerd`), where the tree that is given begins; `None` if it holds
+/// no `meta.db`. Snapshotters that are programs of their own keep their state elsewhere on the node, whose root is given if
+/// there is one.
+pub fn open(root: &Root, node: Option<&Root>) -> Result<Option<Containerd>, FormatError> {
+    let root = root.clone();
+    let place = root.top().path.to_string();
     let Some(file) = root.find(META_DB.as_bytes())? else { return Ok(None) };
     let mut database = bolt::read(file.open()?)?;
     if database.root.bucket("v1").is_none() && !database.damage.is_empty() {
@@ -69,9 +76,15 @@ pub fn open(dir: &Handle, node: Option<&Root>) -> Result<Option<Containerd>, For
             "some of its state may be missing",
         ));
     }
+    let nerdctl = node.map_or(Ok(Vec::new()), |node| nerdctl::directories(node, &place));
+    let nerdctl = nerdctl.unwrap_or_else(|error| {
+        let effect = "when containers of nerdctl's were started is not reported";
+        gaps.push(Gap::from_error(&error, Scope::Runtime, &place, effect));
+        Vec::new()
+    });
     let snapshots = Snapshots::open(&root, node, &place, &meta, &mut gaps);
     let content = ContentStore::new(root.clone());
-    Ok(Some(Containerd { root, place, meta, content, snapshots, user: None, gaps }))
+    Ok(Some(Containerd { root, nerdctl, place, meta, content, snapshots, user: None, gaps }))
 }
 
 impl Containerd {
@@ -146,10 +159,14 @@ impl Store for Containerd {
         self.snapshots.is_whole(&layer.chain_id)
     }
 
+    fn between(&self, layer: &LayerRef) -> Result<Vec<Unpacked>, FormatError> {
+        let layers = self.snapshots.between(layer)?;
+        Ok(layers.into_iter().map(|layer| self.seen(layer)).collect())
+    }
+
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {
         let Some((snapshotter, key)) = &container.snapshot else { return Ok(Vec::new()) };
-        let layers = self.snapshots.active(&container.namespace, snapshotter, key)?;
-        Ok(layers.into_iter().map(|layer| self.seen(layer)).collect())
+        self.own_layers(&container.namespace, snapshotter, key)
     }
 
     fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FormatError> {
@@ -177,7 +194,7 @@ fn uvarint(bytes: &[u8]) -> Option<u64> {
 }
 
 /// A Go `time.Time` as its `MarshalBinary` writes it: a version, seconds since year 1, nanoseconds, minutes
-/// of the zone. As RFC 3339 in UTC, whole seconds.
+/// of the zone. As RFC 3339 in UTC.
 fn go_time(bytes: &[u8]) -> Option<String> {
     const YEAR_1_TO_1970: i64 = 62_135_596_800;
     let (version, rest) = bytes.split_first()?;
@@ -185,7 +202,8 @@ fn go_time(bytes: &[u8]) -> Option<String> {
         return None;
     }
     let seconds = i64::from_be_bytes(*rest.first_chunk()?).checked_sub(YEAR_1_TO_1970)?;
-    let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+    let nanos = u32::from_be_bytes(*rest.get(8..)?.first_chunk()?);
+    let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?.replace_nanosecond(nanos).ok()?;
     // The zero time means "not set".
     (time.year() > 1).then(|| time.format(&time::format_description::well_known::Rfc3339).ok()).flatten()
 }
@@ -201,7 +219,10 @@ mod tests {
         assert_eq!(uvarint(&[0x96, 0x01]), Some(150));
         assert_eq!(uvarint(&[0x80; 11]), None);
         let seconds: i64 = 62_135_596_800 + 1_692_887_520;
-        let bytes = [&[1][..], &seconds.to_be_bytes(), &[0, 0, 0, 0, 0xff, 0xff]].concat();
-        assert_eq!(go_time(&bytes).as_deref(), Some("2023-08-24T14:32:00Z"));
+        let bytes =
+            |nanos: u32| [&[1][..], &seconds.to_be_bytes(), &nanos.to_be_bytes(), &[0xff, 0xff]].concat();
+        assert_eq!(go_time(&bytes(0)).as_deref(), Some("2023-08-24T14:32:00Z"));
+        assert_eq!(go_time(&bytes(1_020)).as_deref(), Some("2023-08-24T14:32:00.00000102Z"));
+        assert_eq!(go_time(&bytes(u32::MAX)), None);
     }
 }

@@ -85,11 +85,15 @@ pub(super) fn parse<T: DeserializeOwned>(
         .map_err(|error| FormatError::malformed(name, format!("{}: {error}", shown(key))))
 }
 
-/// A regular file of the store, `None` if the path leads to none.
+/// A regular file of the store, `None` if nothing is there; engines make nothing else in the place of one.
 pub(super) fn open(root: &Root, path: &str) -> Result<Option<Source>, FormatError> {
-    match root.find_no_follow(path.as_bytes())? {
-        Some(file) if file.stat()?.kind == FileKind::Regular => Ok(Some(file.open()?)),
-        _ => Ok(None),
+    let Some(file) = root.find_no_follow(path.as_bytes())? else { return Ok(None) };
+    match file.stat()?.kind {
+        FileKind::Regular => file.open().map(Some),
+        kind => {
+            let problem = format!("{}: {} in the place of a file", shown(path), kind.noun());
+            Err(FormatError::corrupt("file of containers/storage", 0, problem))
+        }
     }
 }
 

@@ -17,16 +17,19 @@ use crate::{
     Gap,
     block::{self, ReadAt},
     error::FormatError,
-    gap::Scope,
+    gap::{Code, Scope},
     limits,
-    store::{Container, Pod, PodRef, State},
+    store::{Container, ContainerKind, Pod, PodRef, State},
 };
 
 /// The containers and pods of a store.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) containers: Vec<Container>,
+    pub(super) sandboxes: Vec<Container>,
     pub(super) pods: Vec<Pod>,
+    /// The records of images that containers are of and that are lost.
+    pub(super) lost: BTreeMap<String, String>,
     /// The records of those that have owners of their own.
     pub(super) mapped: BTreeMap<String, ContainerRecord>,
     /// Who made them.
@@ -124,6 +127,9 @@ impl Reader<'_> {
                 .then(|| (layers.driver.name().to_owned(), record.layer.clone())),
             ..Container::default()
         };
+        if container.image.is_none() && !record.image.is_empty() {
+            self.found.lost.insert(record.id.clone(), record.image.clone());
+        }
         if !(record.uidmap.is_empty() && record.gidmap.is_empty()) {
             self.found.mapped.insert(record.id.clone(), record.clone());
         }
@@ -134,8 +140,9 @@ impl Reader<'_> {
         if !metadata.pod_id.is_empty() {
             self.found.engines.insert(Engine::CriO);
             return match crio::read(container, &metadata, &mut documents) {
-                crio::Read::Sandbox(pod) => {
+                crio::Read::Sandbox(pod, sandbox) => {
                     self.sandboxes.insert(pod.sandbox.clone(), pod);
+                    self.found.sandboxes.push(*sandbox);
                 }
                 crio::Read::Container(container, sandbox) => self.of_pod(*container, sandbox),
             };
@@ -223,17 +230,20 @@ impl Reader<'_> {
             if self.infra.contains(&container.id) || pod.sandbox == container.id {
                 pod.sandbox.clone_from(&container.id);
                 pod.sandbox_image.clone_from(&container.image);
+                (container.kind, container.pod) = (ContainerKind::Sandbox, Some(pod.id.clone()));
                 sandboxes.insert(container.id.clone());
                 continue;
             }
             container.pod.get_or_insert_with(|| pod.id.clone());
             pod.containers.push(container.id.clone());
         }
-        let Found { containers, pods: all, .. } = &mut self.found;
-        containers.retain(|container| !sandboxes.contains(&container.id));
-        containers.sort_by(|a, b| a.id.cmp(&b.id));
+        let Found { containers, sandboxes: others, pods: all, .. } = &mut self.found;
+        others.extend(containers.extract_if(.., |container| sandboxes.contains(&container.id)));
         // One container may be in two lists.
-        containers.dedup_by(|a, b| a.id == b.id);
+        for list in [containers, others] {
+            list.sort_by(|a, b| a.id.cmp(&b.id));
+            list.dedup_by(|a, b| a.id == b.id);
+        }
         all.extend(pods.into_values());
         all.iter_mut().for_each(|pod| {
             pod.containers.sort();
@@ -268,6 +278,16 @@ impl Documents<'_> {
     pub(super) fn json<T: DeserializeOwned>(&mut self, file: &str, what: &str) -> Option<T> {
         let bytes = self.bytes(file, what)?;
         parse(&bytes, file, "container document").map_err(|error| self.lost(&error, file, what)).ok()
+    }
+
+    /// As [`Self::json`], of a document that the engine always writes.
+    pub(super) fn needed<T: DeserializeOwned>(&mut self, file: &str, what: &str) -> Option<T> {
+        let path = format!("{}/{file}", self.userdata);
+        if matches!(self.place.root.find_no_follow(path.as_bytes()), Ok(None)) {
+            let code = Code::RuntimeStateUnreadable;
+            self.lost(&FormatError::Unsupported { code, what: "it is not there".to_owned() }, file, what);
+        }
+        self.json(file, what)
     }
 
     /// The bytes of one.

@@ -11,14 +11,14 @@ use super::{
     libpod::Spec,
     time::rfc3339,
 };
-use crate::store::{Container, Mount, Pod, PodRef, State};
+use crate::store::{Container, ContainerKind, Mount, Pod, PodRef, SANDBOX_NAME, State};
 
 const PREFIX: &str = "io.kubernetes.cri-o.";
 
 /// What a record is.
 pub(super) enum Read {
-    /// The sandbox of a pod.
-    Sandbox(Pod),
+    /// A pod, and its sandbox.
+    Sandbox(Pod, Box<Container>),
     /// A container, and the id of the sandbox that it runs in.
     Container(Box<Container>, String),
 }
@@ -53,7 +53,8 @@ struct Volume {
 
 /// Completes what the record of a container tells.
 pub(super) fn read(container: Container, metadata: &Metadata, documents: &mut Documents<'_>) -> Read {
-    let spec: Spec = documents.json("config.json", "the container's command and labels").unwrap_or_default();
+    let spec: Spec =
+        documents.needed("config.json", "the container's command and labels").unwrap_or_default();
     let annotation = |name: &str| spec.annotations.get(name).cloned().unwrap_or_default();
     let own = |name: &str| annotation(&format!("{PREFIX}{name}"));
     let or = |value: String, other: &str| if value.is_empty() { other.to_owned() } else { value };
@@ -71,10 +72,21 @@ pub(super) fn read(container: Container, metadata: &Metadata, documents: &mut Do
     };
     if is_sandbox {
         let pod = PodRef { name: or(pod.name, &metadata.metadata_name), ..pod };
-        let (sandbox, sandbox_image) = (container.id, container.image);
+        let (sandbox, sandbox_image) = (container.id.clone(), container.image.clone());
         let annotations = embedded(&own("Annotations"), "Annotations", documents);
-        let containers = Vec::new();
-        return Read::Sandbox(Pod { id: pod, sandbox, sandbox_image, labels, annotations, containers });
+        let mut container = Container {
+            kind: ContainerKind::Sandbox,
+            name: SANDBOX_NAME.to_owned(),
+            created: rfc3339(&own("Created")).or(container.created),
+            pod: Some(pod.clone()),
+            command: spec.process.args,
+            ..container
+        };
+        if let Some(status) = documents.json::<Status>("state.json", "the sandbox's state") {
+            settle(&mut container, &status, documents);
+        }
+        let pod = Pod { id: pod, sandbox, sandbox_image, labels, annotations, containers: Vec::new() };
+        return Read::Sandbox(pod, Box::new(container));
     }
     let cri = embedded::<CriMetadata>(&own("Metadata"), "Metadata", documents);
     let volumes = embedded::<Vec<Volume>>(&own("Volumes"), "Volumes", documents);
@@ -85,7 +97,7 @@ pub(super) fn read(container: Container, metadata: &Metadata, documents: &mut Do
         destination: volume.container_path,
         read_only: volume.readonly,
     });
-    let status: Option<Status> = documents.json("state.json", "the container's state");
+    let status: Option<Status> = documents.needed("state.json", "the container's state");
     let names = [cri.name, annotation("io.kubernetes.container.name"), metadata.metadata_name.clone()];
     let mut container = Container {
         name: names.into_iter().find(|name| !name.is_empty()).unwrap_or(container.name),
@@ -94,6 +106,7 @@ pub(super) fn read(container: Container, metadata: &Metadata, documents: &mut Do
         pod: (!pod.uid.is_empty() && !pod.name.is_empty()).then_some(pod),
         command: spec.process.args,
         restarts: Some(cri.attempt),
+        attempt: Some(cri.attempt),
         labels,
         mounts: mounts.collect(),
         ..container

@@ -10,12 +10,12 @@ use super::{
     records::{self, ContainerRecord, LayerRecord, Record, is_plain, shown},
 };
 use crate::{
-    Digest, Gap,
+    Digest, Gap, bytes,
     error::FormatError,
     fs::{Owners, Root},
     gap::{Code, Scope},
     limits,
-    store::{Form, TarSplit, Unpacked},
+    store::{Form, LayerRef, LooseLayer, TarSplit, Unpacked},
 };
 
 /// A directory that holds records and layers: the store's own, or an additional image store.
@@ -35,6 +35,8 @@ pub(super) struct Layers {
     records: BTreeMap<String, Layer>,
     /// Chain id → the layers that it stands for. Several may: copies with other owners, or of several manifests.
     chains: BTreeMap<Digest, Vec<String>>,
+    /// The layers that are in a chain of an image.
+    of_images: BTreeSet<String>,
 }
 
 struct Layer {
@@ -53,6 +55,7 @@ impl Layers {
             owners: setting.owners.clone(),
             records: BTreeMap::new(),
             chains: BTreeMap::new(),
+            of_images: BTreeSet::new(),
         };
         for (number, place) in places.iter().enumerate() {
             let effect = "layers that only it names are missing";
@@ -115,6 +118,49 @@ impl Layers {
         (found, None)
     }
 
+    /// The layers below one, base first, for a container whose image is lost. They stand for what they are.
+    pub(super) fn below(&mut self, layer: &str) -> Result<Vec<LayerRef>, FormatError> {
+        let (records, broken) = self.descent(layer);
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        let mut layers: Vec<(String, LayerRef)> = Vec::new();
+        for record in records.into_iter().skip(1).rev() {
+            let below = layers.last().map(|(_, below)| &below.chain_id);
+            let diff_id: Option<Digest> = record.diff_digest.parse().ok();
+            // One that no tar made has its id only.
+            let chain_id = diff_id.as_ref().map(|diff_id| diff_id.chain(below));
+            let chain_id = chain_id.unwrap_or_else(|| Digest::of(record.id.as_bytes()));
+            let diff_id = diff_id.unwrap_or_else(|| chain_id.clone());
+            layers.push((record.id.clone(), LayerRef { diff_id, chain_id, blob: None }));
+        }
+        layers.iter().for_each(|(id, layer)| self.stands_for(id, &layer.chain_id));
+        Ok(layers.into_iter().map(|(_, layer)| layer).collect())
+    }
+
+    /// The layers of the store itself on which no image and no container lies; `containers` are those that containers write.
+    /// Directories of layers without a record are some, too.
+    pub(super) fn loose<'a>(&'a self, containers: impl Iterator<Item = &'a str>) -> Vec<LooseLayer> {
+        let mut used: BTreeSet<&str> = BTreeSet::new();
+        let mut todo: Vec<&str> = self.of_images.iter().map(String::as_str).chain(containers).collect();
+        while let Some(id) = todo.pop() {
+            if used.insert(id) {
+                todo.extend(self.record(id).map(|record| record.parent.as_str()).filter(|id| !id.is_empty()));
+            }
+        }
+        let own = self.records.iter().filter(|(id, layer)| layer.place == 0 && !used.contains(id.as_str()));
+        let size = |layer: &Layer| Some(layer.record.diff_size).filter(|size| *size > 0);
+        let loose = own.map(|(id, layer)| LooseLayer { id: id.clone(), size: size(layer) });
+        let place = self.driver.layers().zip(self.places.first());
+        // What cannot be listed is told with the layers that are in it.
+        let listing = place.and_then(|(path, place)| place.root.list(path.as_bytes()).ok().flatten());
+        let entries = listing.map(|(_, listing)| listing.entries).unwrap_or_default();
+        let names = entries.into_iter().filter(|entry| bytes::is_hex_id(&entry.name));
+        let names = names.map(|entry| String::from_utf8_lossy(&entry.name).into_owned());
+        let unknown = names.filter(|name| !self.records.contains_key(name) && !used.contains(name.as_str()));
+        loose.chain(unknown.map(|id| LooseLayer { id, size: None })).collect()
+    }
+
     /// A layer's record.
     pub(super) fn record(&self, id: &str) -> Option<&LayerRecord> {
         self.records.get(id).map(|layer| &layer.record)
@@ -122,6 +168,7 @@ impl Layers {
 
     /// Notes that a layer is what a chain of DiffIDs stands for.
     pub(super) fn stands_for(&mut self, id: &str, chain: &Digest) {
+        self.of_images.insert(id.to_owned());
         let known = self.chains.entry(chain.clone()).or_default();
         if known.len() < limits::LAYER_COPIES && known.iter().all(|other| other != id) {
             known.push(id.to_owned());

@@ -24,10 +24,12 @@ use self::{
     layers::{Layers, Place},
     records::ContainerRecord,
 };
-use super::{Container, Contents, LayerRef, LayerSources, Store, TarSplit, Unpacked, oci};
+use super::{
+    Container, Contents, Image, LayerRef, LayerSources, LooseLayer, Store, TarSplit, Unpacked, lost::Lost, oci,
+};
 use crate::{
     Digest, FormatError, Gap, bytes,
-    fs::{Handle, Owners, Root},
+    fs::{Owners, Root},
     gap::{Code, Scope},
 };
 
@@ -41,9 +43,9 @@ pub struct Setting {
     /// Whether overlays are mounted by a program (fuse-overlayfs).
     pub mount_program: bool,
     /// Further directories whose images are used.
-    pub image_stores: Vec<Handle>,
+    pub image_stores: Vec<Root>,
     /// Where Podman keeps its state, if not in the store.
-    pub static_dir: Option<Handle>,
+    pub static_dir: Option<Root>,
     /// Whether CRI-O ran on the node.
     pub has_crio: bool,
 }
@@ -59,15 +61,18 @@ pub struct ContainersStorage {
     contents: Contents,
 }
 
-/// Opens a root directory (`/var/lib/containers/storage`), `None` if it holds no records.
-pub fn open(dir: &Handle, setting: &Setting) -> Result<Option<ContainersStorage>, FormatError> {
-    let place = |dir: &Handle| Place { root: Root::below(dir), path: dir.path.to_string() };
-    let own = place(dir);
+/// Opens a root directory (`/var/lib/containers/storage`), where the tree that is given begins; `None` if it holds no records.
+pub fn open(root: &Root, setting: &Setting) -> Result<Option<ContainersStorage>, FormatError> {
+    let place = |root: &Root| Place { root: root.clone(), path: root.top().path.to_string() };
+    let own = place(root);
     let others: Vec<Place> = setting.image_stores.iter().map(place).collect();
     let mut gaps = Vec::new();
     let mut parts = Vec::new();
     for driver in Driver::ALL {
         let mut is_used = has_records(&own, driver)?;
+        if is_used && driver.layers().is_some_and(|path| directories(&own, path) > 0) {
+            gaps.extend(lost(&own, driver));
+        }
         // The first place is the store's own, where its containers are.
         let mut used = vec![own.clone()];
         for other in &others {
@@ -101,29 +106,78 @@ pub fn open(dir: &Handle, setting: &Setting) -> Result<Option<ContainersStorage>
     };
     let images::Images { all: images, documents, .. } = images;
     let is_podmans = found.engines.contains(&Engine::Podman);
-    let containers::Found { containers, pods, mapped, .. } = found;
+    let containers::Found { mut containers, mut sandboxes, pods, mapped, lost, .. } = found;
+    let mut images: Vec<Image> = images.into_values().collect();
+    let is_unlisted = images.is_empty();
+    let mut restored = Lost::new(&images);
+    for container in containers.iter_mut().chain(&mut sandboxes) {
+        let Some(record) = lost.get(&container.id) else { continue };
+        let noted = format!("sha256:{record}").parse().ok();
+        let below = |_: &[Image], one: &Container| below(&mut parts, one);
+        restored.restore(&mut images, container, noted, below, &mut gaps);
+    }
+    let loose = parts.iter().flat_map(|part| {
+        let own = containers.iter().chain(&sandboxes).filter_map(|container| container.snapshot.as_ref());
+        part.loose(own.filter(|(driver, _)| driver == part.driver.name()).map(|(_, layer)| layer.as_str()))
+    });
+    let mut loose: Vec<LooseLayer> = loose.collect();
+    loose.sort();
     if is_podmans && !has_podman {
         let detail = "containers of Podman's are there, and its database is not";
         let effect = "states, commands and pods of these containers are not known";
         gaps.push(Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, &own.path, detail, effect));
     }
-    if images.is_empty() && gaps.is_empty() {
+    if is_unlisted && gaps.is_empty() {
         gaps.extend(parts.iter().filter_map(|part| unlisted(&own, part.driver, containers.len())));
     }
-    let contents = Contents { images: images.into_values().collect(), containers, pods, gaps };
+    let contents = Contents { images, containers, sandboxes, pods, loose, gaps };
     Ok(Some(ContainersStorage { engine, parts, documents, mapped, contents }))
+}
+
+/// The layers that a container lies on, base first.
+fn below(parts: &mut [Layers], container: &Container) -> Result<Vec<LayerRef>, FormatError> {
+    let Some((driver, layer)) = &container.snapshot else { return Ok(Vec::new()) };
+    let part = parts.iter_mut().find(|part| part.driver.name() == driver);
+    part.map_or(Ok(Vec::new()), |part| part.below(layer))
 }
 
 /// That layers lie in a driver's directory, more than containers have, although no list names an image.
 fn unlisted(place: &Place, driver: Driver, containers: usize) -> Option<Gap> {
     let path = driver.layers()?;
-    let (_, listing) = place.root.list(path.as_bytes()).ok().flatten()?;
-    let count = listing.entries.iter().filter(|entry| bytes::is_hex_id(&entry.name)).count();
+    let count = directories(place, path);
     (count > containers).then(|| {
         let detail = format!("{count} layers are in {path}, and no record of an image is there");
         let effect = "images that have these layers are not reported";
         Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, &place.path, detail, effect)
     })
+}
+
+/// How many layers lie in a driver's directory; what cannot be listed is told with the layers that are in it.
+fn directories(place: &Place, path: &str) -> usize {
+    let listing = place.root.list(path.as_bytes()).ok().flatten();
+    let entries = listing.map(|(_, listing)| listing.entries).unwrap_or_default();
+    entries.iter().filter(|entry| bytes::is_hex_id(&entry.name)).count()
+}
+
+/// That a directory of lists is not there although there are layers: containers/storage makes it before any of them.
+fn lost(place: &Place, driver: Driver) -> Vec<Gap> {
+    const LISTS: [(&str, &str); 2] = [
+        ("layers", "layers of images and containers are missing"),
+        ("containers", "containers are missing, or what the store itself knows of them"),
+    ];
+    let of = |(kind, effect): (&str, &'static str)| {
+        let path = format!("{}-{kind}", driver.name());
+        let error = match place.root.list(path.as_bytes()) {
+            Ok(Some(_)) => return None,
+            Ok(None) => {
+                let what = format!("{path}, which the store has for its {kind}, is no directory");
+                FormatError::Unsupported { code: Code::RuntimeStateUnreadable, what }
+            }
+            Err(error) => error,
+        };
+        Some(Gap::from_error(&error, Scope::Runtime, &place.path, effect).at(path))
+    };
+    LISTS.into_iter().filter_map(of).collect()
 }
 
 /// Whether a place has a list of a driver.

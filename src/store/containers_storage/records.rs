@@ -30,6 +30,8 @@ pub(super) struct LayerRecord {
     pub(super) compressed_diff_digest: String,
     /// The bytes of that blob.
     pub(super) compressed_size: u64,
+    /// The bytes of the tar, as far as they were counted.
+    pub(super) diff_size: u64,
     /// `incomplete` is in it while the layer is being made.
     #[serde(deserialize_with = "nullable")]
     pub(super) flags: BTreeMap<String, Value>,
@@ -122,7 +124,7 @@ pub(super) fn list<T: Record>(
     path: &str,
     name: &'static str,
 ) -> Result<Option<Listed<T>>, FormatError> {
-    let Some(bytes) = root.read_within(path.as_bytes(), name, limits::STORAGE_LIST_BYTES)? else {
+    let Some(bytes) = root.read_regular(path.as_bytes(), name, limits::STORAGE_LIST_BYTES)? else {
         return Ok(None);
     };
     let mut reader = Reader { name, path, count: 0, records: BTreeMap::new(), damage: Vec::new() };

@@ -1,5 +1,7 @@
 //! Containers: a directory each in `containers`, with `config.v2.json` and `hostconfig.json`.
 
+use std::collections::BTreeSet;
+
 use serde::de::DeserializeOwned;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -12,14 +14,18 @@ use super::{
     pods::Pods,
 };
 use crate::{
-    Digest, Gap,
+    Digest, Gap, bytes,
     error::FormatError,
-    fs::FileKind,
-    gap::Scope,
+    gap::{Code, Scope},
     limits, num,
-    store::{Container, ContainerKind, Contents, Image, Mount, State, containerd::Lent},
+    store::{
+        Container, ContainerKind, Contents, Image, LayerRef, Mount, State,
+        containerd::{Chains, Lent},
+        lost::Lost,
+    },
 };
 
+const DIRECTORY: &str = "containers";
 const CONTAINER: &str = "container record";
 const CONFIG: &str = "config.v2.json";
 const HOST: &str = "hostconfig.json";
@@ -29,6 +35,9 @@ const HOST_EFFECT: &str = "the container's restart policy and temporary mounts a
 /// Adds the containers and pods to `contents`, whose images are known already.
 pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], contents: &mut Contents) {
     let ids = ids(files, &mut contents.gaps);
+    if !files.has(DIRECTORY) {
+        contents.gaps.extend(without_records(files, graphs));
+    }
     let mut reader = Reader {
         files,
         graphs,
@@ -36,34 +45,75 @@ pub(super) fn read(files: &Files, graphs: &[Graph], beside: &[Beside<'_>], conte
         known: Known::new(&contents.images, beside),
         left: limits::DOCKER_CONTAINER_BYTES,
     };
-    let (mut containers, mut pods) = (Vec::new(), Pods::default());
+    let mut all = Vec::new();
     for id in ids {
         let mut lost = |error: &FormatError, effect: &str| {
             contents.gaps.push(Gap::from_error(error, Scope::Container, &id, effect));
         };
-        let container = reader.container(&id, &mut lost);
+        all.push(reader.container(&id, &mut lost));
+    }
+    let mut chains: Vec<Chains> = beside.iter().map(|_| Chains::default()).collect();
+    let mut lost = Lost::new(&contents.images);
+    let lent = beside.iter().flat_map(|beside| beside.images).filter(|image| !image.layers.is_empty());
+    let lent: BTreeSet<&Digest> = lent.map(|image| &image.id).collect();
+    let (mut containers, mut pods) = (Vec::new(), Pods::default());
+    for (mut container, noted) in all {
+        let is_own = |id: &Digest| {
+            let at = contents.images.binary_search_by(|image| image.id.cmp(id)).ok();
+            at.and_then(|at| contents.images.get(at)).is_some_and(|image| !image.layers.is_empty())
+        };
+        let has_layers = container.image.as_ref().is_some_and(|id| lent.contains(id) || is_own(id));
+        if !has_layers {
+            let below = |_: &[Image], one: &Container| below(one, graphs, beside, &mut chains);
+            lost.restore(&mut contents.images, &mut container, noted, below, &mut contents.gaps);
+        }
         containers.extend(pods.take(container));
     }
-    contents.pods = pods.finish(&containers);
+    (contents.pods, contents.sandboxes) = pods.finish(&containers);
     contents.containers = containers;
+}
+
+/// The layers that a container lies on, base first, as far as they are known.
+fn below(
+    container: &Container,
+    graphs: &[Graph],
+    beside: &[Beside<'_>],
+    chains: &mut [Chains],
+) -> Result<Vec<LayerRef>, FormatError> {
+    let Some((driver, key)) = &container.snapshot else { return Ok(Vec::new()) };
+    if container.namespace.is_empty() {
+        let Some(graph) = graphs.iter().find(|graph| graph.name == *driver) else { return Ok(Vec::new()) };
+        let parent = graph.mount(&container.id)?.and_then(|mount| mount.parent);
+        return parent.map_or(Ok(Vec::new()), |top| graph.below(&top));
+    }
+    let holds = |beside: &Beside<'_>| beside.store.has_snapshot(&container.namespace, driver, key);
+    let of = beside.iter().zip(chains).find(|(beside, _)| holds(beside));
+    of.map_or(Ok(Vec::new()), |(beside, chains)| chains.below(&beside.store, beside.images, container))
+}
+
+/// That containers have layers, and the directory of their records is not there, which Docker makes before any of them.
+fn without_records(files: &Files, graphs: &[Graph]) -> Option<Gap> {
+    // What of these cannot be read is told elsewhere.
+    let count: usize = graphs.iter().filter_map(|graph| graph.mounts().ok()).map(|ids| ids.len()).sum();
+    let detail = format!("{count} containers have layers, and their records are not there");
+    let effect = "these containers are not reported";
+    (count > 0).then(|| {
+        Gap::new(Code::RuntimeStateUnreadable, Scope::Runtime, files.place(), detail, effect).at(DIRECTORY)
+    })
 }
 
 /// The ids of the containers, sorted.
 fn ids(files: &Files, gaps: &mut Vec<Gap>) -> Vec<String> {
-    const DIRECTORY: &str = "containers";
     let effect = "containers that only this part of the directory names are not reported";
     let mut lost = |error: &FormatError, effect: &str| {
         gaps.push(Gap::from_error(error, Scope::Runtime, files.place(), effect).at(DIRECTORY));
     };
-    let listing = files.list(DIRECTORY).unwrap_or_else(|error| {
+    let (names, damage) = files.directories(DIRECTORY, bytes::is_hex_id).unwrap_or_else(|error| {
         lost(&error, effect);
         Default::default()
     });
-    listing.damage.iter().for_each(|error| lost(error, effect));
-    let directories = listing.entries.iter().filter(|entry| entry.kind == FileKind::Directory);
-    let (mut ids, others): (Vec<String>, Vec<String>) = directories
-        .map(|entry| String::from_utf8_lossy(&entry.name).into_owned())
-        .partition(|name| is_id(name));
+    damage.iter().for_each(|error| lost(error, effect));
+    let (mut ids, others): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| is_id(name));
     for name in others.iter().take(limits::DAMAGED_RECORDS) {
         let problem =
             format!("{DIRECTORY}/{:?} is no container's id", name.chars().take(100).collect::<String>());
@@ -92,8 +142,12 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A container; of one whose record cannot be read, what else is known of it.
-    fn container(&mut self, id: &str, lost: &mut impl FnMut(&FormatError, &str)) -> Container {
+    /// A container, and what is noted as the id of its image; of one whose record cannot be read, what else is known of it.
+    fn container(
+        &mut self,
+        id: &str,
+        lost: &mut impl FnMut(&FormatError, &str),
+    ) -> (Container, Option<Digest>) {
         let record = self.record(id).unwrap_or_else(|error| {
             lost(&error, "the container's name, command, state, labels and mounts are not reported");
             None
@@ -131,7 +185,7 @@ impl<'a> Reader<'a> {
         let (finished, state) = (time(&record.state.finished_at), state(&record.state));
         let ended = finished.is_some() && state == State::Exited;
         let name = record.name.trim_start_matches('/');
-        Container {
+        let container = Container {
             id: id.to_owned(),
             name: if name.is_empty() { id.to_owned() } else { name.to_owned() },
             namespace: place.namespace,
@@ -150,12 +204,14 @@ impl<'a> Reader<'a> {
             exit_code: ended.then_some(record.state.exit_code),
             finished,
             restarts: is_read.then_some(record.restart_count),
+            attempt: None,
             restart_policy: policy(&host),
             labels,
             mounts: mounts(&record, &host, self.files.place()),
             unit: None,
             snapshot: place.snapshot,
-        }
+        };
+        (container, record.image.parse().ok())
     }
 
     /// `config.v2.json`, which says itself whose it is.

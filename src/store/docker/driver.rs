@@ -5,6 +5,11 @@ use crate::{error::FormatError, gap::Code};
 /// Those of all times that are not read.
 pub(super) const NOT_READ: [&str; 6] = ["zfs", "aufs", "devicemapper", "overlay", "windowsfilter", "lcow"];
 
+/// Whether it is a driver's name.
+pub(super) fn is_one(name: &[u8]) -> bool {
+    str::from_utf8(name).is_ok_and(|name| NOT_READ.contains(&name) || Driver::named(name).is_ok())
+}
+
 /// That a driver is not read.
 pub(super) fn not_read(name: &str) -> FormatError {
     FormatError::Unsupported {
@@ -38,13 +43,21 @@ impl Driver {
         }
     }
 
+    /// The directory of all layers.
+    pub(super) const fn layers(self) -> &'static str {
+        match self {
+            Self::Overlay2 => "overlay2",
+            Self::FuseOverlay => "fuse-overlayfs",
+            Self::Vfs => "vfs/dir",
+            Self::Btrfs => "btrfs/subvolumes",
+        }
+    }
+
     /// Where the files of a layer are in the data root.
     pub(super) fn place(self, id: &str) -> String {
         match self {
-            Self::Overlay2 => format!("overlay2/{id}/diff"),
-            Self::FuseOverlay => format!("fuse-overlayfs/{id}/diff"),
-            Self::Vfs => format!("vfs/dir/{id}"),
-            Self::Btrfs => format!("btrfs/subvolumes/{id}"),
+            Self::Overlay2 | Self::FuseOverlay => format!("{}/{id}/diff", self.layers()),
+            Self::Vfs | Self::Btrfs => format!("{}/{id}", self.layers()),
         }
     }
 

@@ -1,5 +1,5 @@
-//! The files of a Docker data root: JSON, and small texts of one word. Docker writes regular files only, so a link in the
-//! place of one is none; links above it stay within the root.
+//! The files of a Docker data root: JSON, and small texts of one word. Docker writes regular files only, so anything else in
+//! the place of one is an error; directories may be links, as administrators make them, and lead where they do on the node.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,8 +20,9 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn new(dir: &Handle) -> Self {
-        Self { root: Root::below(dir), place: dir.path.to_string() }
+    /// Of a data root as the node sees it.
+    pub(super) fn new(root: &Root) -> Self {
+        Self { root: root.clone(), place: root.top().path.to_string() }
     }
 
     /// Where the directory is on the node.
@@ -33,7 +34,7 @@ impl Files {
     pub(super) fn below(&self, path: &str) -> Result<Option<Self>, FormatError> {
         let found = self.root.find(path.as_bytes())?;
         let Some(dir) = found.filter(|dir| dir.is_dir().unwrap_or(true)) else { return Ok(None) };
-        Ok(Some(Self { root: Root::below(&dir), place: format!("{}/{path}", self.place) }))
+        Ok(Some(Self { root: self.root.within(&dir), place: format!("{}/{path}", self.place) }))
     }
 
     /// A directory of layers' files: no link, which a driver never makes.
@@ -47,24 +48,68 @@ impl Files {
 
     /// What a directory holds; nothing if it is not there.
     pub(super) fn list(&self, path: &str) -> Result<Listing, FormatError> {
-        Ok(self.root.list(path.as_bytes())?.map(|(_, listing)| listing).unwrap_or_default())
+        if let Some((_, listing)) = self.root.list(path.as_bytes())? {
+            return Ok(listing);
+        }
+        match self.root.find_no_follow(path.as_bytes())? {
+            Some(other) => Err(self.misplaced(path, other.stat()?.kind)),
+            None => Ok(Listing::default()),
+        }
     }
 
-    /// A file's bytes, `None` if no regular file is there.
+    /// Whether anything is at a path, also what leads nowhere.
+    pub(super) fn has(&self, path: &str) -> bool {
+        !matches!(self.root.find_no_follow(path.as_bytes()), Ok(None))
+    }
+
+    /// That something else is where a directory belongs.
+    fn misplaced(&self, path: &str, kind: FileKind) -> FormatError {
+        let leads = if kind == FileKind::Symlink { " that leads to none" } else { "" };
+        self.corrupt("directory", path, &format!("{}{leads} in the place of a directory", kind.noun()))
+    }
+
+    /// The names of the directories in a directory, also of those that links lead to; and what else has a name that
+    /// `fits`, or could not be listed.
+    pub(super) fn directories(
+        &self,
+        path: &str,
+        fits: impl Fn(&[u8]) -> bool,
+    ) -> Result<(Vec<String>, Vec<FormatError>), FormatError> {
+        let Listing { entries, mut damage, .. } = self.list(path)?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = String::from_utf8_lossy(&entry.name).into_owned();
+            let found = match entry.kind {
+                FileKind::Directory => Ok(true),
+                FileKind::Symlink => self.below(&format!("{path}/{name}")).map(|found| found.is_some()),
+                _ => Ok(false),
+            };
+            match found {
+                Ok(true) => names.push(name),
+                Ok(false) if !fits(&entry.name) => {}
+                Ok(false) => damage.push(self.misplaced(&format!("{path}/{name}"), entry.kind)),
+                Err(error) => damage.push(error),
+            }
+        }
+        Ok((names, damage))
+    }
+
+    /// A file's bytes, `None` if nothing is there.
     pub(super) fn bytes(
         &self,
         path: &str,
         structure: &'static str,
         most: u64,
     ) -> Result<Option<Vec<u8>>, FormatError> {
-        self.open(path)?.map(|file| block::read_all(&file, structure, most)).transpose()
+        self.open(path, structure)?.map(|file| block::read_all(&file, structure, most)).transpose()
     }
 
-    /// A file, `None` if no regular file is there.
-    pub(super) fn open(&self, path: &str) -> Result<Option<Source>, FormatError> {
-        match self.root.find_no_follow(path.as_bytes())? {
-            Some(file) if file.stat()?.kind == FileKind::Regular => file.open().map(Some),
-            _ => Ok(None),
+    /// A file, `None` if nothing is there.
+    pub(super) fn open(&self, path: &str, structure: &'static str) -> Result<Option<Source>, FormatError> {
+        let Some(file) = self.root.find_no_follow(path.as_bytes())? else { return Ok(None) };
+        match file.stat()?.kind {
+            FileKind::Regular => file.open().map(Some),
+            kind => Err(self.corrupt(structure, path, &format!("{} in the place of a file", kind.noun()))),
         }
     }
 

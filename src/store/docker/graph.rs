@@ -1,10 +1,10 @@
 //! What one storage driver has: `image/DRIVER` and the driver's own directory.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Access,
-    driver::Driver,
+    driver::{self, Driver},
     files::Files,
     layerdb::{self, Layer, Mount},
     missing,
@@ -14,7 +14,7 @@ use crate::{
     block::{Memory, Source},
     bytes,
     error::FormatError,
-    fs::{FileKind, Handle},
+    fs::{DirEntry, Handle},
     gap::{Code, Scope},
     limits,
     store::{Form, LayerRef, TarSplit, Unpacked, oci},
@@ -31,6 +31,8 @@ pub(super) struct Graph {
     layers: Option<Files>,
     root: Files,
     access: Access,
+    /// Directories that are recorded for several layers or containers: each is one's at most.
+    shared: BTreeSet<String>,
 }
 
 /// Tells of layers of which no metadata is there: `image/DRIVER`, or its `imagedb`, which Docker makes with a driver's own
@@ -65,13 +67,11 @@ pub(super) fn all(root: &Files, access: &Access, gaps: &mut Vec<Gap>) -> Vec<Gra
         let effect = "images and layers of a storage driver are not reported";
         gaps.push(Gap::from_error(error, Scope::Runtime, root.place(), effect).at("image"));
     };
-    let listing = root.list("image").unwrap_or_else(|error| {
+    let (mut names, damage) = root.directories("image", driver::is_one).unwrap_or_else(|error| {
         lost(&error);
         Default::default()
     });
-    listing.damage.iter().for_each(&mut lost);
-    let directories = listing.entries.iter().filter(|entry| entry.kind == FileKind::Directory);
-    let mut names: Vec<&str> = directories.filter_map(|entry| str::from_utf8(&entry.name).ok()).collect();
+    damage.iter().for_each(&mut lost);
     names.sort_unstable();
     if names.len() > limits::DOCKER_DRIVERS {
         let (count, bound) = (names.len(), limits::DOCKER_DRIVERS);
@@ -82,11 +82,13 @@ pub(super) fn all(root: &Files, access: &Access, gaps: &mut Vec<Gap>) -> Vec<Gra
         let Some(metadata) = root.below(&format!("image/{name}"))? else { return Ok(None) };
         let layers = metadata.below("layerdb")?;
         let (name, root, access) = (name.to_owned(), root.clone(), access.clone());
-        Ok(Some(Graph { name, metadata, layers, root, access }))
+        let mut graph = Graph { name, metadata, layers, root, access, shared: BTreeSet::new() };
+        graph.shared = graph.shared();
+        Ok(Some(graph))
     };
     let mut graphs = Vec::new();
     for name in names {
-        match open(name) {
+        match open(&name) {
             Ok(graph) => graphs.extend(graph),
             Err(error) => lost(&error),
         }
@@ -143,7 +145,8 @@ impl Graph {
     /// What a layer's tar is put together again of, `None` if this driver does not have the layer or nothing of its tar.
     pub(super) fn tar_split(&self, layer: &LayerRef) -> Result<Option<TarSplit>, FormatError> {
         let Some((files, record)) = self.record(layer)? else { return Ok(None) };
-        let list = files.open(&format!("sha256/{}/tar-split.json.gz", layer.chain_id.hex()))?;
+        let list = format!("sha256/{}/tar-split.json.gz", layer.chain_id.hex());
+        let list = files.open(&list, "tar-split list")?;
         list.map(|list| Ok(TarSplit { list, dir: self.tree(&record.cache_id)? })).transpose()
     }
 
@@ -163,11 +166,87 @@ impl Graph {
         let mount = self.mount(container)?;
         let Mount { id, init, parent } =
             mount.ok_or_else(|| missing(format!("no record of the layer of container {container}")))?;
+        self.check(&id)?;
         let upper = self.tree(&id)?;
         let Some(init) = init else { return Ok(vec![self.unpacked(upper, parent.as_ref())?]) };
         let init = self.tree(&init)?;
         let upper = self.seen(upper, || Ok(Some(init.clone())))?;
         Ok(vec![self.unpacked(init, parent.as_ref())?, upper])
+    }
+
+    /// The directories that several records name.
+    fn shared(&self) -> BTreeSet<String> {
+        // What of the records cannot be read is told where they are needed.
+        let Some(files) = &self.layers else { return BTreeSet::new() };
+        let (chains, _) = files.directories("sha256", |_| false).unwrap_or_default();
+        let layers = chains.iter().filter_map(|chain| layerdb::directory(files, chain));
+        let mounts = self.mounts().unwrap_or_default();
+        let mounts = mounts.iter().filter_map(|id| layerdb::mount(files, id).ok()?);
+        let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+        for id in layers.chain(mounts.flat_map(|mount| [Some(mount.id), mount.init].into_iter().flatten())) {
+            if !seen.insert(id.clone()) {
+                shared.insert(id);
+            }
+        }
+        shared
+    }
+
+    /// That a directory is recorded for others, too.
+    fn check(&self, id: &str) -> Result<(), FormatError> {
+        if !self.shared.contains(id) {
+            return Ok(());
+        }
+        let problem = format!("the directory {id} is recorded for several layers or containers");
+        Err(FormatError::corrupt("layer record", 0, problem))
+    }
+
+    /// That the directory of a layer is recorded for others, too: its files may be those of another one.
+    pub(super) fn doubt(&self, layer: &LayerRef) -> Option<FormatError> {
+        let files = self.layers.as_ref().filter(|_| !self.shared.is_empty())?;
+        self.check(&layerdb::directory(files, &layer.chain_id.hex())?).err()
+    }
+
+    /// The records of its layers and of those of containers, if there are any.
+    pub(super) fn layers(&self) -> Option<&Files> {
+        self.layers.as_ref()
+    }
+
+    /// The directory of all layers, and what is in it; nothing of a driver that is not read.
+    pub(super) fn directories(&self) -> Result<Option<(&'static str, Vec<DirEntry>)>, FormatError> {
+        let Ok(driver) = self.driver() else { return Ok(None) };
+        let listing = self.root.list(driver.layers())?;
+        Ok(Some((driver.layers(), listing.entries)))
+    }
+
+    /// The layers of a chain, base first.
+    pub(super) fn below(&self, top: &Digest) -> Result<Vec<LayerRef>, FormatError> {
+        let mut layers = Vec::new();
+        let mut next = Some(top.clone());
+        while let Some(chain_id) = next {
+            if layers.len() >= limits::IMAGE_LAYERS {
+                return Err(FormatError::limit(format!(
+                    "more than {} layers below {top}",
+                    limits::IMAGE_LAYERS
+                )));
+            }
+            let found =
+                self.layers.as_ref().map(|files| layerdb::layer(files, &chain_id)).transpose()?.flatten();
+            let record = found.ok_or_else(|| missing(format!("no record of layers {chain_id}")))?;
+            layers.push(LayerRef { diff_id: record.diff_id, chain_id, blob: None });
+            next = record.parent;
+        }
+        layers.reverse();
+        Ok(layers)
+    }
+
+    /// The containers of whose layers there are records.
+    pub(super) fn mounts(&self) -> Result<Vec<String>, FormatError> {
+        let files = self.layers.as_ref();
+        let found =
+            files.map_or_else(|| Ok(Default::default()), |files| files.directories("mounts", |_| false));
+        let (mut ids, damage) = found?;
+        ids.retain(|id| bytes::is_hex_id(id.as_bytes()));
+        damage.into_iter().next().map_or(Ok(ids), Err)
     }
 
     /// The record of a container's layers.

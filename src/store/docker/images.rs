@@ -181,8 +181,7 @@ impl Reader<'_> {
         let pulled = self.pulled.get(diff_id)?;
         let is_own = |pulled: &&Pulled| names.iter().any(|name| is_of(name, &pulled.source_repository));
         let digest = pulled.iter().find(is_own).or(pulled.last())?.digest.parse().ok()?;
-        let (media_type, annotations) = (String::new(), BTreeMap::new());
-        Some(Descriptor { digest, media_type, size: 0, platform: None, annotations })
+        Some(Descriptor::of(digest))
     }
 
     /// Adds an image to those of other drivers: one that can be read goes before one that cannot.

@@ -9,6 +9,7 @@ const MOUNT: &str = "record of a container's layer";
 
 /// A layer as it is recorded.
 pub(super) struct Layer {
+    pub(super) diff_id: Digest,
     /// The name of its directory.
     pub(super) cache_id: String,
     /// The chain id of what lies below.
@@ -42,7 +43,7 @@ pub(super) fn layer(files: &Files, chain: &Digest) -> Result<Option<Layer>, Form
     }
     let cache_id = id(files, &at("cache-id"), LAYER)?;
     let cache_id = cache_id.ok_or_else(|| files.corrupt(LAYER, &at("cache-id"), "is not there"))?;
-    Ok(Some(Layer { cache_id, parent }))
+    Ok(Some(Layer { diff_id: diff, cache_id, parent }))
 }
 
 /// The bytes of a layer's files, if they are recorded.
@@ -50,6 +51,11 @@ pub(super) fn size(files: &Files, chain: &Digest) -> Result<Option<u64>, FormatE
     let path = format!("sha256/{}/size", chain.hex());
     let Some(size) = files.word(&path, LAYER)? else { return Ok(None) };
     size.parse().map(Some).map_err(|_| files.corrupt(LAYER, &path, &format!("{size:?}")))
+}
+
+/// The name of a layer's directory, if its record tells one; `chain` is in hexadecimal.
+pub(super) fn directory(files: &Files, chain: &str) -> Option<String> {
+    id(files, &format!("sha256/{chain}/cache-id"), LAYER).ok().flatten()
 }
 
 /// Why a layer is not to be had from a disk: Windows' base layers are not to be passed on, and stay where they were.

@@ -11,18 +11,19 @@ mod graph;
 mod images;
 mod known;
 mod layerdb;
+mod loose;
 mod pods;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use self::{files::Files, graph::Graph};
 use super::{
-    Container, Contents, Form, Image, LayerRef, LayerSources, Owners, Store, TarSplit, Unpacked,
+    Container, Contents, Form, Image, LayerRef, LayerSources, LooseLayer, Owners, Store, TarSplit, Unpacked,
     containerd::Containerd,
 };
 use crate::{
     Digest, FormatError, Gap,
-    fs::Handle,
+    fs::Root,
     gap::{Code, Scope},
 };
 
@@ -51,16 +52,31 @@ pub struct Beside<'a> {
     pub images: &'a [Image],
 }
 
-/// Opens a data root (`/var/lib/docker`). What of it cannot be read is in its contents' gaps.
-pub fn open(dir: &Handle, access: &Access, beside: &[Beside<'_>]) -> Docker {
-    let files = Files::new(dir);
+/// Opens a data root (`/var/lib/docker`), where the tree that is given begins. What of it cannot be read is in its contents' gaps.
+pub fn open(root: &Root, access: &Access, beside: &[Beside<'_>]) -> Docker {
+    let files = Files::new(root);
     let mut contents = Contents::default();
     let graphs = graph::all(&files, access, &mut contents.gaps);
     graphs.iter().for_each(|graph| graph.tell_unread(files.place(), &mut contents.gaps));
     graph::tell_lost(&files, &graphs, &mut contents.gaps);
     contents.images = images::read(&graphs, &mut contents.gaps);
     containers::read(&files, &graphs, beside, &mut contents);
+    contents.loose = loose(&graphs, &contents);
     Docker { graphs, lent: beside.iter().map(|beside| Arc::clone(&beside.store)).collect(), contents }
+}
+
+/// Layers of all drivers that nothing refers to.
+fn loose(graphs: &[Graph], contents: &Contents) -> Vec<LooseLayer> {
+    let layers = contents.images.iter().flat_map(|image| &image.layers);
+    let used: BTreeSet<&Digest> = layers.map(|layer| &layer.chain_id).collect();
+    let mut containers: Vec<String> =
+        contents.all_containers().map(|container| container.id.clone()).collect();
+    containers.sort();
+    // What of them cannot be read is told where it is needed.
+    let all = graphs.iter().filter_map(|graph| loose::of(graph, &used, &containers).ok());
+    let mut loose: Vec<LooseLayer> = all.flatten().collect();
+    loose.sort();
+    loose
 }
 
 impl Store for Docker {
@@ -78,12 +94,17 @@ impl Store for Docker {
             match graph.layer(layer) {
                 Ok(Some((unpacked, size))) => {
                     let mut found = LayerSources { snapshot: Some(unpacked), ..LayerSources::default() };
+                    let mut gap = |error: &FormatError, effect| {
+                        let subject = layer.diff_id.to_string();
+                        found.gaps.push(Gap::from_error(error, Scope::Layer, subject, effect));
+                    };
+                    if let Some(doubt) = graph.doubt(layer) {
+                        gap(&doubt, "the files and packages of this layer may be those of another");
+                    }
                     match size {
                         Ok(size) => found.snapshot_size = size,
                         Err(error) => {
-                            let effect = "files of this layer may be empty that are not so in the image";
-                            let subject = layer.diff_id.to_string();
-                            found.gaps.push(Gap::from_error(&error, Scope::Layer, subject, effect));
+                            gap(&error, "files of this layer may be empty that are not so in the image");
                         }
                     }
                     return found;
@@ -96,7 +117,17 @@ impl Store for Docker {
                 }
             }
         }
-        sources
+        // Of an image that its containerd has lost.
+        let lent = self.lent.iter().map(|lent| lent.layer(layer));
+        let is_there = |sources: &LayerSources| sources.snapshot.is_some() || sources.blob.is_some();
+        lent.into_iter().find(is_there).unwrap_or(sources)
+    }
+
+    fn between(&self, layer: &LayerRef) -> Result<Vec<Unpacked>, FormatError> {
+        let all = self.lent.iter().map(|lent| lent.between(layer));
+        all.into_iter()
+            .find(|found| !matches!(found, Ok(found) if found.is_empty()))
+            .unwrap_or(Ok(Vec::new()))
     }
 
     fn tar_split(&self, layer: &LayerRef) -> Result<Option<TarSplit>, FormatError> {
@@ -114,6 +145,7 @@ impl Store for Docker {
     fn is_bound(&self, layer: &LayerRef) -> bool {
         let is_whole = |unpacked: Unpacked| matches!(unpacked.form, Form::Whole(Some(_)));
         self.graphs.iter().any(Graph::is_whole) && self.layer(layer).snapshot.is_some_and(is_whole)
+            || self.lent.iter().any(|lent| lent.is_bound(layer))
     }
 
     fn writable_layers(&self, container: &Container) -> Result<Vec<Unpacked>, FormatError> {

@@ -98,7 +98,7 @@ impl Made {
         if !self.tree.contains(&GuestPath::new(&path)) {
             self.tree.file(&path, names.to_string());
         }
-        super::open(&Root::new(self.tree.build()).top(), &Access::default(), &[])
+        super::open(&Root::new(self.tree.build()), &Access::default(), &[])
     }
 
     fn replace(&mut self, path: &str, text: impl Into<Vec<u8>>) {
@@ -259,4 +259,42 @@ fn pods_are_known_by_the_labels_of_their_containers() {
         ..Pod::default()
     };
     assert_eq!(pods, [expected]);
+}
+
+#[test]
+fn a_lost_image_has_the_layers_that_its_container_lies_on() {
+    let mut made = Made::new("overlay2");
+    let image = made.image("a:1", &["one", "two"]);
+    let other = made.image("b:1", &["one"]);
+    made.container(ID, &image, &json!({}));
+    let config = format!("image/overlay2/imagedb/content/sha256/{}", image.id.hex());
+    made.tree.remove(&GuestPath::new(&config));
+    let docker = made.open();
+    let found = docker.contents.images.iter().find(|found| found.id == image.id).unwrap();
+    assert_eq!(
+        (&found.layers, found.is_lost, codes(&found.gaps)),
+        (&image.layers, true, vec![Code::BlobMissing])
+    );
+    assert_eq!(docker.contents.containers[0].image.as_ref(), Some(&image.id));
+    assert!(image.layers.iter().all(|layer| docker.layer(layer).snapshot.is_some()));
+    let whole = docker.contents.images.iter().find(|found| found.id == other.id).unwrap();
+    assert!(!whole.is_lost && docker.contents.gaps.is_empty() && docker.contents.loose.is_empty());
+}
+
+#[test]
+fn layers_of_nothing_are_named() {
+    let mut made = Made::new("overlay2");
+    let image = made.image("a:1", &["one", "two"]);
+    made.container(ID, &image, &json!({}));
+    made.tree.remove(&GuestPath::new(format!("image/overlay2/imagedb/content/sha256/{}", image.id.hex())));
+    made.tree.remove(&GuestPath::new(format!("containers/{ID}")));
+    made.tree.file("containers/x", "");
+    made.files("built", "layer");
+    made.names.clear();
+    let loose = made.open().contents.loose;
+    let mut ids: Vec<String> = image.layers.iter().map(|layer| layer.chain_id.to_string()).collect();
+    ids.extend([format!("mounts/{ID}"), "overlay2/built".to_owned()]);
+    ids.sort();
+    assert_eq!(loose.iter().map(|layer| layer.id.clone()).collect::<Vec<_>>(), ids);
+    assert_eq!(loose.iter().filter_map(|layer| layer.size).sum::<u64>(), 14);
 }

@@ -15,6 +15,7 @@ type Mount = (String, Option<String>, String, String, bool);
 /// What is told of a container, by a store or in a report.
 pub(super) struct Facts {
     id: String,
+    kind: String,
     name: String,
     image: String,
     image_name: String,
@@ -37,6 +38,7 @@ impl From<&report::Container> for Facts {
         });
         Self {
             id: c.id.clone(),
+            kind: c.kind.clone(),
             name: c.name.clone(),
             image: c.image.clone(),
             image_name: c.image_name.clone(),
@@ -61,6 +63,7 @@ impl From<&store::Container> for Facts {
         });
         Self {
             id: c.id.clone(),
+            kind: format!("{:?}", c.kind).to_lowercase(),
             name: c.name.clone(),
             image: c.image.as_ref().map_or_else(|| c.image_name.clone(), ToString::to_string),
             image_name: c.image_name.clone(),
@@ -98,12 +101,14 @@ pub(super) fn judge_store(contents: &store::Contents, truth: &Truth, answers: &m
         let names = (pod.id.namespace.clone(), pod.id.name.clone());
         (pod.id.uid.clone(), names.0, names.1, pod.sandbox.clone(), labels, containers)
     });
-    let facts: Vec<Facts> = contents.containers.iter().map(Facts::from).collect();
+    let facts: Vec<Facts> = contents.all_containers().map(Facts::from).collect();
     compare(&facts, pods.collect(), std::slice::from_ref(truth), answers);
 }
 
 fn compare(found: &[Facts], pods: BTreeSet<PodFacts>, truths: &[Truth], answers: &mut Answers<'_>) {
     let first = truths[0].title();
+    let (sandboxes, found): (Vec<&Facts>, Vec<&Facts>) =
+        found.iter().partition(|facts| facts.kind == "sandbox");
     let ids: BTreeSet<&str> = found.iter().map(|facts| facts.id.as_str()).collect();
     let wanted_ids = truths.iter().flat_map(Truth::containers).map(|container| container.id.as_str());
     answers.same(&first, "containers", &ids, &wanted_ids.collect());
@@ -118,6 +123,9 @@ fn compare(found: &[Facts], pods: BTreeSet<PodFacts>, truths: &[Truth], answers:
         }
         answers.count(&title, "pods", truth.pods.len());
     }
+    let of_sandboxes: BTreeSet<&str> = sandboxes.iter().map(|facts| facts.id.as_str()).collect();
+    let wanted = truths.iter().flat_map(|truth| &truth.pods).map(Pod::sandbox).filter(|id| !id.is_empty());
+    answers.same(&first, "sandboxes", &of_sandboxes, &wanted.collect());
     answers.same(&first, "pods", pods, truths.iter().flat_map(|truth| &truth.pods).map(pod).collect());
 }
 
@@ -157,12 +165,7 @@ fn container(answers: &mut Answers<'_>, title: &str, found: &Facts, wanted: &Con
     let times = [&wanted.created, &wanted.started, &wanted.finished];
     for (found, wanted) in found.times.iter().zip(times) {
         if let Some(wanted) = wanted {
-            let mut wanted = text(wanted);
-            // What is read of a containerd's own records has whole seconds.
-            if found.as_ref().is_some_and(|time| !time.contains('.')) && truth.runtime == "containerd" {
-                wanted = wanted.and_then(|time| Some(format!("{}Z", time.split('.').next()?)));
-            }
-            same("time", found, &wanted);
+            same("time", found, &text(wanted));
         }
     }
     if let Some(labels) = &wanted.labels {
@@ -179,7 +182,10 @@ fn container(answers: &mut Answers<'_>, title: &str, found: &Facts, wanted: &Con
     let of_pod = |id: &String| truth.pods.iter().find(|pod| pod.id == *id).map(Pod::uid);
     same("pod", &found.pod, &wanted.pod.as_ref().filter(|id| !id.is_empty()).map(of_pod).map(Option::unwrap));
     let unit = wanted.labels.as_ref().and_then(|labels| labels.get("PODMAN_SYSTEMD_UNIT"));
-    same("unit", &found.unit, &unit);
+    // A service may start it by its name, of which the runtime knows nothing.
+    let service = Some(format!("container-{}.service", wanted.name))
+        .filter(|service| found.unit.as_ref() == Some(service));
+    same("unit", &found.unit, &unit.cloned().or(service));
     if let Some(mounts) = &wanted.mounts {
         let mounts = mounts.iter().map(|m| {
             let place = (m.source.clone(), m.destination.clone());

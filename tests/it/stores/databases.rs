@@ -23,7 +23,7 @@ fn podmans_databases_tell_what_podman_lists() {
         let mut files = memory::Tree::default();
         files.file(place, zstd::decode_all(&bytes[..]).unwrap());
         let setting = containers_storage::Setting::default();
-        let store = containers_storage::open(&Root::new(files.build()).top(), &setting).unwrap().unwrap();
+        let store = containers_storage::open(&Root::new(files.build()), &setting).unwrap().unwrap();
         let contents = store.contents();
         assert_eq!((store.runtime(), &contents.gaps), ("podman", &Vec::new()));
         containers::judge_store(&contents, &listed, &mut tally.of(file));

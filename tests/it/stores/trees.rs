@@ -90,7 +90,7 @@ impl<'a> Judge<'a> {
     fn comparable(&self, line: &str, of_kernel: Option<&Owners>) -> Option<String> {
         let is = |case| special::is(self.disk, case);
         let mut fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
-        if is(Case::InitLayers) && INIT.contains(&fields[0].as_str()) {
+        if is(Case::InitNotSaved) && INIT.contains(&fields[0].as_str()) {
             return None;
         }
         if fields[1] == "d" {

@@ -73,7 +73,7 @@ pub(super) fn base(root: &Root, node: Option<&Root>, name: &str) -> Result<Optio
         if root.find(format!("{place}/metadata.db").as_bytes())?.is_some()
             && let Some(dir) = root.find(place.as_bytes())?
         {
-            return Ok(Some(Root::below(&dir)));
+            return Ok(Some(root.within(&dir)));
         }
     }
     Ok(None)

@@ -6,11 +6,11 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::{
     kind::{Layout, base, layout, missing},
-    record::Record,
+    record::{Kind, Record},
 };
 use crate::{
     Digest, Gap,
@@ -19,7 +19,7 @@ use crate::{
     fs::Root,
     gap::{Code, Scope},
     limits,
-    store::Unpacked,
+    store::{LayerRef, LooseLayer, Unpacked},
 };
 
 /// A layer that was unpacked, and the bytes of disk that it took, if they were recorded.
@@ -90,23 +90,117 @@ impl Snapshots {
 
     /// An unpacked layer, `None` if it was not unpacked here.
     pub(super) fn committed(&self, chain: &Digest) -> Result<Option<Committed>, FormatError> {
-        let Some(copies) = self.committed.get(chain) else { return Ok(None) };
-        let mut copies: Vec<(u8, &str, &str)> = copies
-            .iter()
-            .map(|(snapshotter, name)| {
-                let rank = self.by_name.get(snapshotter).map_or(u8::MAX, |known| known.layout.rank());
-                (rank, snapshotter.as_str(), name.as_str())
-            })
-            .collect();
-        copies.sort_unstable();
         let mut failure = None;
-        for (_, snapshotter, name) in copies {
+        for (snapshotter, name) in self.copies(chain) {
             match self.snapshot(snapshotter, name) {
                 Ok((unpacked, record)) => return Ok(Some((unpacked, record.size))),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
         failure.map_or(Ok(None), Err)
+    }
+
+    /// The snapshotters and names of the copies of an unpacked layer, the one that is looked at first before others.
+    fn copies(&self, chain: &Digest) -> Vec<(&str, &str)> {
+        let copies = self.committed.get(chain).into_iter().flatten();
+        let mut copies: Vec<(u8, &str, &str)> = copies
+            .map(|(snapshotter, name)| {
+                let rank = self.by_name.get(snapshotter).map_or(u8::MAX, |known| known.layout.rank());
+                (rank, snapshotter.as_str(), name.as_str())
+            })
+            .collect();
+        copies.sort_unstable();
+        copies.into_iter().map(|(_, snapshotter, name)| (snapshotter, name)).collect()
+    }
+
+    /// The first of these copies that its snapshotter knows, whether its files are there or not.
+    fn recorded(&self, chain: &Digest) -> Option<(&str, &Record)> {
+        let mut copies = self.copies(chain).into_iter();
+        copies.find_map(|(snapshotter, name)| Some((snapshotter, self.record(snapshotter, name).ok()?)))
+    }
+
+    /// The chains that an unpacked layer ends and lies on, base first; none if it is not there.
+    pub(super) fn chains(&self, top: &Digest) -> Result<Vec<Digest>, FormatError> {
+        let Some((snapshotter, mut record)) = self.recorded(top) else { return Ok(Vec::new()) };
+        let mut chains = vec![top.clone()];
+        let mut steps = 0usize;
+        while let Some(name) = record.parent.as_deref() {
+            steps = steps.saturating_add(1);
+            if steps > limits::IMAGE_LAYERS {
+                return Err(FormatError::limit(format!(
+                    "more than {} layers below {top}",
+                    limits::IMAGE_LAYERS
+                )));
+            }
+            chains.extend(chain_of(name));
+            record = self.record(snapshotter, name)?;
+        }
+        chains.reverse();
+        Ok(chains)
+    }
+
+    /// The committed snapshots on which no image and no container lies: `images` are the chains of images, `is_used` tells of
+    /// a namespace, snapshotter and key whether a container writes that snapshot.
+    pub(super) fn loose(
+        &self,
+        images: &BTreeSet<&Digest>,
+        is_used: &dyn Fn(&str, &str, &str) -> bool,
+    ) -> Vec<LooseLayer> {
+        let mut loose = Vec::new();
+        for (snapshotter, known) in &self.by_name {
+            let Some((_, records)) = &known.state else { continue };
+            let is_root = |name: &str| match split(name) {
+                Some((_, key)) if key.parse::<Digest>().is_ok_and(|chain| images.contains(&chain)) => true,
+                Some((namespace, key)) => is_used(namespace, snapshotter, key),
+                None => false,
+            };
+            let mut used: BTreeSet<&str> = BTreeSet::new();
+            let mut todo: Vec<&str> =
+                records.keys().map(String::as_str).filter(|name| is_root(name)).collect();
+            while let Some(name) = todo.pop() {
+                if used.insert(name) {
+                    todo.extend(records.get(name).and_then(|record| record.parent.as_deref()));
+                }
+            }
+            let rest = records
+                .iter()
+                .filter(|(name, record)| record.kind == Kind::Committed && !used.contains(name.as_str()));
+            loose.extend(rest.map(|(name, record)| {
+                let id = split(name).map_or(name.as_str(), |(_, key)| key).to_owned();
+                LooseLayer { id, size: record.size }
+            }));
+        }
+        loose.sort();
+        loose
+    }
+
+    /// The snapshots between an unpacked layer and the one below it, base first. Without them, it must lie over the layer that
+    /// it is over in its image.
+    pub(super) fn between(&self, layer: &LayerRef) -> Result<Vec<Unpacked>, FormatError> {
+        let Some((snapshotter, record)) = self.recorded(&layer.chain_id) else { return Ok(Vec::new()) };
+        let (mut found, mut parent) = (Vec::new(), record.parent.as_deref());
+        let mut below = None;
+        while let Some(name) = parent {
+            below = chain_of(name);
+            if below.is_some() {
+                break;
+            }
+            if found.len() >= limits::BETWEEN_LAYERS {
+                let what = format!("more than {} snapshots below the layer {}", found.len(), layer.diff_id);
+                return Err(FormatError::limit(what));
+            }
+            let (unpacked, record) = self.snapshot(snapshotter, name)?;
+            found.push(unpacked);
+            parent = record.parent.as_deref();
+        }
+        if !found.is_empty() && !layer.is_over(below.as_ref()) {
+            let below = below.map_or_else(|| "nothing".to_owned(), |below| below.to_string());
+            let problem =
+                format!("the layer {} of the chain {} lies over {below}", layer.diff_id, layer.chain_id);
+            return Err(FormatError::corrupt("snapshot", 0, problem));
+        }
+        found.reverse();
+        Ok(found)
     }
 
     /// Whether a layer was unpacked by any snapshotter.
@@ -174,22 +268,39 @@ impl Snapshots {
     }
 
     fn snapshot(&self, snapshotter: &str, name: &str) -> Result<(Unpacked, &Record), FormatError> {
+        let (layout, base, records) = self.state(snapshotter)?;
+        let record = self.record(snapshotter, name)?;
+        let below = record.parent.as_ref().and_then(|parent| records.get(parent));
+        Ok((layout.unpacked(snapshotter, base, record, below)?, record))
+    }
+
+    fn record(&self, snapshotter: &str, name: &str) -> Result<&Record, FormatError> {
+        let (_, _, records) = self.state(snapshotter)?;
+        records.get(name).ok_or_else(|| missing(format!("{name:?} has no directory in metadata.db")))
+    }
+
+    /// How a snapshotter keeps its snapshots, and those.
+    fn state(&self, snapshotter: &str) -> Result<(Layout, &Root, &BTreeMap<String, Record>), FormatError> {
         let known = self.by_name.get(snapshotter);
         let layout = known.map_or(Layout::Other, |known| known.layout);
-        let state = known.and_then(|known| known.state.as_ref());
         let unknown = || match layout {
             Layout::Lazy | Layout::Other => layout.refused(snapshotter, "the files are kept by"),
             _ => missing(format!("metadata.db of the snapshotter {snapshotter:?} could not be read")),
         };
-        let (base, records) = state.ok_or_else(unknown)?;
-        let record =
-            records.get(name).ok_or_else(|| missing(format!("{name:?} has no directory in metadata.db")))?;
-        let below = match &record.parent {
-            None => None,
-            Some(parent) => records.get(parent),
-        };
-        Ok((layout.unpacked(snapshotter, base, record, below)?, record))
+        let (base, records) = known.and_then(|known| known.state.as_ref()).ok_or_else(unknown)?;
+        Ok((layout, base, records))
     }
+}
+
+/// The namespace and key of a snapshot's name, `NAMESPACE/NUMBER/KEY`.
+fn split(name: &str) -> Option<(&str, &str)> {
+    let (namespace, rest) = name.split_once('/')?;
+    Some((namespace, rest.split_once('/')?.1))
+}
+
+/// The chain of layers that a snapshot of this name ends, if it is a layer's.
+fn chain_of(name: &str) -> Option<Digest> {
+    split(name)?.1.parse().ok()
 }
 
 /// The state of a snapshotter, `None` with a gap if it cannot be read; without one if it is not read at all, as each

@@ -110,3 +110,46 @@ fn a_layer_that_is_fetched_on_demand_is_told_and_one_that_was_fetched_is_read() 
     let error = snapshots.committed(&chain(2).parse().unwrap()).err().unwrap();
     assert_eq!(error.code(), Code::LazySnapshotter);
 }
+
+#[test]
+fn what_lies_between_layers_of_an_image_is_told_apart_from_what_belongs_to_nothing() {
+    let mut tree = Tree::default();
+    for id in 1..7 {
+        tree.file(&format!("snapshots/{id}/fs/of-{id}"), "");
+    }
+    let (below, diff_id) = (Digest::of(b"below"), Digest::of(b"layer"));
+    let top = diff_id.chain(Some(&below));
+    let (base, over) = (format!("moby/1/{below}"), format!("moby/3/{top}"));
+    let (left, cache) = (format!("moby/4/{}", chain(4)), "moby/5/built");
+    let records = vec![
+        (base.as_str(), record(1, record::Kind::Committed, None)),
+        ("moby/2/c-init", record(2, record::Kind::Committed, Some(&base))),
+        (over.as_str(), record(3, record::Kind::Committed, Some("moby/2/c-init"))),
+        (left.as_str(), record(4, record::Kind::Committed, Some(&base))),
+        (cache, record(5, record::Kind::Committed, None)),
+        ("moby/6/run", record(6, record::Kind::Active, Some(cache))),
+    ];
+    let snapshots = opened("overlayfs", tree, records);
+    let layer = LayerRef { diff_id: diff_id.clone(), chain_id: top.clone(), blob: None };
+    let between = snapshots.between(&layer).unwrap();
+    assert_eq!(between.iter().map(|one| one.dir.path.to_string()).collect::<Vec<_>>(), ["/snapshots/2/fs"]);
+    assert_eq!(snapshots.chains(&top).unwrap(), [below.clone(), top.clone()]);
+    let elsewhere = LayerRef { diff_id: Digest::of(b"other"), ..layer };
+    assert_eq!(snapshots.between(&elsewhere).err().unwrap().code(), Code::CorruptStructure);
+    let ids = |images: &[&Digest], container: &str| -> Vec<String> {
+        let images = images.iter().copied().collect();
+        let loose = snapshots.loose(&images, &|_, _, key| key == container);
+        loose.into_iter().map(|layer| layer.id).collect()
+    };
+    assert_eq!(ids(&[&top], "run"), [chain(4)]);
+    assert_eq!(ids(&[&top], ""), ["built".to_owned(), chain(4)]);
+    assert_eq!(
+        ids(&[&below], "run"),
+        ["c-init".to_owned(), chain(4), top.to_string()]
+            .map(String::from)
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
+}

@@ -14,6 +14,9 @@ fn crio(files: &[(&str, &str)]) -> ContainersStorage {
     metadata["metadata-name"] = json!("p");
     made.container("sandbox", &web, &metadata);
     let container = made.container("k8s_c", &web, &crio_metadata(&id("sandbox")));
+    let path = made.beside(&id("sandbox"), "config.json");
+    made.tree
+        .file(&path, json!({"annotations": {"io.kubernetes.cri-o.ContainerType": "sandbox"}}).to_string());
     for (file, text) in files {
         let path = made.beside(&container, file);
         made.tree.file(&path, *text);
@@ -76,14 +79,15 @@ fn what_of_cri_os_documents_is_lost_is_told_and_the_record_stands_in() {
     let mut broken = spec();
     broken["annotations"]["io.kubernetes.cri-o.Labels"] = json!("{");
     let text = broken.to_string();
+    let (corrupt, gone) = (Code::CorruptStructure, Code::RuntimeStateUnreadable);
     for (files, lost) in [
-        (vec![("config.json", "{\"process\":"), ("state.json", "[")], 2),
-        (vec![("config.json", text.as_str())], 1),
-        (vec![], 0),
+        (vec![("config.json", "{\"process\":"), ("state.json", "[")], vec![corrupt; 2]),
+        (vec![("config.json", text.as_str())], vec![corrupt, gone]),
+        (vec![], vec![gone; 2]),
     ] {
         let store = crio(&files);
         let container = &store.contents.containers[0];
-        assert_eq!(codes(&store.contents.gaps), vec![Code::CorruptStructure; lost]);
+        assert_eq!(codes(&store.contents.gaps), lost);
         assert_eq!(container.pod.as_ref().map(|pod| pod.uid.as_str()), Some("u"));
         assert_eq!(container.image_name, "web:1");
         assert_eq!(store.contents.pods.len(), 1);

@@ -76,7 +76,7 @@ fn images_and_layers_of_additional_image_stores_are_the_stores_own() {
     let (mut own, mut other) = (Made::new("overlay"), Made::new("overlay"));
     let base = other.image("base:1", &["base"]);
     own.container("c", &base, &json!({"image-name": "base:1"}));
-    let image_stores = vec![Root::new(other.tree().build()).top()];
+    let image_stores = vec![Root::new(other.tree().build())];
     let store = own.open_as(&Setting { image_stores, ..Setting::default() });
     // But for Podman's own database, which is not there.
     let gaps: Vec<Code> = store.contents.gaps.iter().map(|gap| gap.code).collect();
@@ -127,4 +127,21 @@ fn a_copy_of_the_top_layer_with_other_owners_stands_in_for_it() {
     let found = image(&store, "web:1");
     assert_eq!(files(&store, found), names(&["base", "mapped"]));
     assert_eq!(store.layer(&found.layers[1]).snapshot.unwrap().owners.user(200_001), 1);
+}
+
+#[test]
+fn a_lost_image_has_the_layers_that_its_container_lies_on_and_others_are_named() {
+    let mut made = Made::new("overlay");
+    let (web, other) = (made.image("web:1", &["base", "web"]), made.image("other:1", &["base", "other"]));
+    made.container("c", &web, &json!({}));
+    made.images.clear();
+    let store = made.open();
+    let [lost] = store.contents.images.as_slice() else { panic!("{:?}", store.contents.images) };
+    assert_eq!((&lost.id, lost.is_lost, codes(&lost.gaps)), (&web.id, true, vec![Code::BlobMissing]));
+    assert_eq!(files(&store, lost), names(&["base", "web"]));
+    assert_eq!(store.contents.containers[0].image.as_ref(), Some(&web.id));
+    let loose: Vec<&str> = store.contents.loose.iter().map(|layer| layer.id.as_str()).collect();
+    assert_eq!(loose, [other.layers[1].as_str()]);
+    // Others may be lost without a container.
+    assert_eq!(codes(&store.contents.gaps), [Code::RuntimeStateUnreadable]);
 }

@@ -126,7 +126,7 @@ impl Made {
     }
 
     fn open_as(self, setting: &Setting) -> ContainersStorage {
-        open(&Root::new(self.tree().build()).top(), setting).unwrap().unwrap()
+        open(&Root::new(self.tree().build()), setting).unwrap().unwrap()
     }
 }
 

@@ -1,7 +1,10 @@
 //! What others may write into a data root, and what is lost by it.
 
 use super::*;
-use crate::limits;
+use crate::{
+    fs::{FileKind, memory::Entry},
+    limits,
+};
 
 /// What is told of the layers of an image after a change.
 fn layer_codes(driver: &'static str, change: impl Fn(&mut Made, &MadeImage)) -> Vec<Vec<Code>> {
@@ -84,8 +87,108 @@ fn links_in_the_place_of_files_are_not_followed() {
     let docker = made.open();
     assert_eq!(codes(&docker.layer(&image.layers[0]).gaps), [Code::SnapshotMissing]);
     let linked = docker.contents.images.iter().find(|image| image.id == Digest::of(b"linked")).unwrap();
-    assert_eq!(codes(&linked.gaps), [Code::BlobMissing]);
+    assert_eq!(codes(&linked.gaps), [Code::CorruptStructure]);
     assert_eq!(codes(&docker.contents.gaps), [Code::CorruptStructure]);
+}
+
+#[test]
+fn directories_that_are_links_are_followed_on_the_node() {
+    let made = || {
+        let mut made = Made::new("overlay2");
+        let image = made.image("a:1", &["one", "two"]);
+        made.container(ID, &image, &json!({}));
+        made.tree.file("image/overlay2/repositories.json", json!({"Repositories": {}}).to_string());
+        for name in ["containers", "image", "overlay2"] {
+            made.tree.rename(name, &format!("var/lib/docker/{name}"));
+        }
+        made.tree
+    };
+    let found = |tree: Tree| {
+        let node = Root::new(tree.build());
+        let root = node.within(&node.find(b"var/lib/docker").unwrap().unwrap());
+        let docker = crate::store::docker::open(&root, &Access::default(), &[]);
+        let layers = docker.contents.images.iter().flat_map(|image| &image.layers);
+        let layers = layers.filter(|layer| docker.layer(layer).snapshot.is_some()).count();
+        let own = docker.contents.containers.iter().filter_map(|one| docker.writable_layers(one).ok());
+        (
+            docker.contents.images.len(),
+            layers,
+            own.map(|own| own.len()).sum::<usize>(),
+            codes(&docker.contents.gaps),
+        )
+    };
+    let container = format!("containers/{ID}");
+    for moved in ["containers", &container, "image", "image/overlay2", "image/overlay2/layerdb", "overlay2"] {
+        for target in ["/srv/moved", "../../../srv/moved"] {
+            let up = "../".repeat(moved.split('/').count() - 1);
+            let target = if target.starts_with('/') { target.to_owned() } else { format!("{up}{target}") };
+            let (mut tree, place) = (made(), format!("var/lib/docker/{moved}"));
+            tree.rename(&place, "srv/moved");
+            tree.link(&place, &target);
+            assert_eq!(found(tree), (1, 2, 2, vec![]), "{moved} -> {target}");
+        }
+        // What leads nowhere is told, by the store or by what it has lost.
+        let (mut tree, place) = (made(), format!("var/lib/docker/{moved}"));
+        tree.remove(&GuestPath::new(&place));
+        tree.link(&place, "/srv/elsewhere");
+        let lost = found(tree);
+        assert!(lost.1 < 2 || !lost.3.is_empty(), "{moved}: {lost:?}");
+    }
+}
+
+#[test]
+fn what_is_no_file_or_directory_in_the_place_of_one_is_told() {
+    let places = [
+        format!("containers/{ID}"),
+        format!("containers/{ID}/config.v2.json"),
+        format!("containers/{ID}/hostconfig.json"),
+        "containers".to_owned(),
+        "image".to_owned(),
+        "image/overlay2".to_owned(),
+        "image/overlay2/repositories.json".to_owned(),
+        "image/overlay2/imagedb/content/sha256".to_owned(),
+    ];
+    for place in places {
+        for kind in [FileKind::Fifo, FileKind::Socket] {
+            let mut made = Made::new("overlay2");
+            let image = made.image("a:1", &["one"]);
+            made.container(ID, &image, &json!({}));
+            made.tree.remove(&GuestPath::new(&place));
+            made.tree.insert(&GuestPath::new(&place), Entry::new(kind));
+            let gaps = if place == "image" || place == "image/overlay2" {
+                super::super::open(&Root::new(made.tree.build()), &Access::default(), &[]).contents.gaps
+            } else {
+                made.open().contents.gaps
+            };
+            assert!(gaps.iter().any(|gap| gap.detail.contains(kind.noun())), "{place}: {gaps:?}");
+        }
+    }
+    let mut made = Made::new("overlay2");
+    let image = made.image("a:1", &["one"]);
+    made.container(ID, &image, &json!({}));
+    made.tree.remove(&GuestPath::new("containers"));
+    assert_eq!(codes(&made.open().contents.gaps), [Code::RuntimeStateUnreadable]);
+}
+
+#[test]
+fn a_directory_that_several_records_name_is_told() {
+    let found = layer_codes("overlay2", |made, image| {
+        let cache_id = cache_id(&image.layers[0].chain_id);
+        made.replace(&made.of_layer(&image.layers[1], "cache-id"), cache_id);
+    });
+    assert_eq!(found, [vec![Code::CorruptStructure], vec![Code::CorruptStructure], vec![]]);
+    for other in ["m", "init"] {
+        let mut made = Made::new("overlay2");
+        let image = made.image("a:1", &["one"]);
+        made.container(ID, &image, &json!({}));
+        made.container(&"b".repeat(64), &image, &json!({}));
+        let id =
+            if other == "m" { cache_id(&image.layers[0].chain_id) } else { format!("m{}", "b".repeat(64)) };
+        made.replace(&format!("image/overlay2/layerdb/mounts/{ID}/mount-id"), id);
+        let docker = made.open();
+        let [hostile, _] = docker.contents.containers.as_slice() else { panic!() };
+        assert_eq!(docker.writable_layers(hostile).err().unwrap().code(), Code::CorruptStructure);
+    }
 }
 
 #[test]
