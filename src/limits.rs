@@ -350,20 +350,40 @@ pub const RPM_HEADER_ENTRIES: u32 = 65_535;
 pub const RPM_STRING_BYTES: usize = 64 * 1024;
 /// Bytes of text that the packages of one file have together.
 pub const PACKAGE_TEXT_BYTES: usize = 128 << 20;
-/// Bytes of one advisory, or of one catalogue that is a single file.
-pub const FEED_FILE_BYTES: u64 = 64 << 20;
+/// Bytes of one advisory, or of one catalogue that is a single file: those of NVD for a year have 150 MiB.
+pub const FEED_FILE_BYTES: u64 = 256 << 20;
+/// Bytes of one file of a feed that is downloaded, packed as it is.
+pub const FEED_DOWNLOAD_BYTES: u64 = 4 << 30;
+/// Bytes of a document about a feed: a checksum, or the name of the newest file.
+pub const FEED_DOCUMENT_BYTES: u64 = 64 << 10;
 /// Bytes of one unpacked feed.
 pub const FEED_BYTES: u64 = 16 << 30;
 /// Files of one feed.
 pub const FEED_FILES: u64 = 4_000_000;
+/// Elements of a feed's XML that lie in each other.
+pub const XML_DEPTH: usize = 64;
+/// Ways in which the criteria of one OVAL definition may hold: Oracle's largest have some ten thousand.
+pub const OVAL_WAYS: usize = 100_000;
+/// Products of a CSAF document that are components of each other: a package, its module, the platform.
+pub const NESTED_PRODUCTS: usize = 4;
+/// Events of one range of versions.
+pub const RANGE_EVENTS: usize = 10_000;
+/// Alternatives (`||`) of one of npm's ranges; real ones have ten.
+pub const NPM_ALTERNATIVES: usize = 256;
+/// Bytes of the description of one vulnerability that are kept.
+pub const DESCRIPTION_BYTES: usize = 2000;
+/// References of one vulnerability that are kept.
+pub const REFERENCES: usize = 12;
 /// Bytes of the database's header.
 pub const DATABASE_HEADER_BYTES: u64 = 1 << 20;
 /// Bytes of an unpacked index or of the description of a database.
 pub const DATABASE_INDEX_BYTES: u64 = 64 << 20;
 /// Bytes of an unpacked block of a database: the largest single answer.
 pub const DATABASE_BLOCK_BYTES: u64 = 256 << 20;
-/// Bytes of unpacked blocks of a database that are kept in memory.
+/// Bytes of unpacked blocks of a database that are kept in memory, and as much again of decoded entries.
 pub const DATABASE_CACHE_BYTES: u64 = 64 << 20;
+/// Bytes of a bill of materials that is matched.
+pub const BILL_BYTES: u64 = 256 << 20;
 /// Components nested in each other in a software bill of materials that is matched.
 pub const COMPONENT_DEPTH: usize = 32;
 /// Paths that a container changed and that a report lists; `diff` lists all.

@@ -7,6 +7,7 @@ mod ahead;
 mod bounded;
 mod cache;
 mod count;
+mod download;
 pub mod fault;
 mod file;
 #[cfg(feature = "http")]
@@ -23,6 +24,7 @@ pub use ahead::Ahead;
 pub(crate) use bounded::{Cache, Key};
 pub use cache::Cached;
 pub use count::{Counted, Counter};
+pub use download::{Download, Outcome, Sink, Version, download};
 pub use file::{open, open_no_follow};
 pub use memory::{Memory, Zeros};
 pub use place::{common_end, is_same, location, referred};

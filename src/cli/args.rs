@@ -4,12 +4,14 @@ use std::{ffi::OsStr, num::NonZero, path::PathBuf};
 
 use clap::{
     Args, CommandFactory, Parser, Subcommand, ValueEnum,
-    builder::{BoolishValueParser, PossibleValuesParser, Resettable},
+    builder::{BoolishValueParser, PossibleValue, PossibleValuesParser, Resettable},
 };
 use icecore::{
     scan::{Inputs, Where},
     vuln::Severity,
 };
+
+use super::{fetch::FetchArgs, progress::When, suppress::SuppressArgs};
 
 /// Reads the disk snapshot of a container node offline and reports every image on it.
 #[derive(Parser)]
@@ -127,13 +129,6 @@ impl DiskArgs {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
-    Auto,
-    Always,
-    Never,
-}
-
 /// How much of the host is used.
 #[derive(Args)]
 pub(crate) struct ThreadArgs {
@@ -189,6 +184,15 @@ pub(crate) struct ScanArgs {
     /// Exit with 1 if an affected package has a finding of this severity or a worse one
     #[arg(long, value_name = "SEVERITY", value_parser = severity, env = "ICECORE_FAIL_ON")]
     pub(crate) fail_on: Option<Severity>,
+    /// Explain a package (by name or purl) or a vulnerability (by any id) in place of the table: every record that speaks
+    /// of it, whether it holds the installed version or not; in the other formats, tell of nothing else
+    #[arg(long, value_name = "PACKAGE|CVE", env = "ICECORE_EXPLAIN")]
+    pub(crate) explain: Option<String>,
+    /// Also tell of records about installed packages that are no finding, and why not (JSON and NDJSON)
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NEAR_MISSES")]
+    pub(crate) near_misses: bool,
+    #[command(flatten)]
+    pub(crate) suppress: SuppressArgs,
     /// Only the inventory, no vulnerabilities
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NO_VULNERABILITIES")]
     pub(crate) no_vulnerabilities: bool,
@@ -404,6 +408,11 @@ pub(crate) enum DbCommand {
     /// left out, and counted in the database (`db info`); the exit code is 0 nevertheless. A feed of which more than a
     /// few are malformed, or a database that cannot be written, fails the build.
     Build(BuildArgs),
+    /// Download feeds of advisories into a directory, from which `db build` reads them
+    ///
+    /// What has not changed since the last time is not downloaded again, and what was cut is continued. A source
+    /// that fails leaves what was there of it; the others are downloaded all the same, and the exit code is 5.
+    Fetch(FetchArgs),
     /// Verify a database and tell its sources, their dates and counts
     Info(InfoArgs),
 }
@@ -414,7 +423,9 @@ fn disk_format() -> PossibleValuesParser {
 }
 
 fn feed() -> PossibleValuesParser {
-    PossibleValuesParser::new(icecore::vuln::feeds::FEEDS.iter().map(|feed| feed.name))
+    PossibleValuesParser::new(
+        icecore::vuln::feeds::FEEDS.iter().map(|feed| PossibleValue::new(feed.name).aliases(feed.aliases())),
+    )
 }
 
 #[derive(Args)]
@@ -451,13 +462,24 @@ pub(crate) struct MatchArgs {
     /// The form of the output
     #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
     pub(crate) format: MatchFormat,
+    /// Explain a package (by name or purl) or a vulnerability (by any id): every record that speaks of it, whether it holds
+    /// the version or not; tell of nothing else
+    #[arg(long, value_name = "PACKAGE|CVE", env = "ICECORE_EXPLAIN")]
+    pub(crate) explain: Option<String>,
+    /// Also tell of records about the packages that are no finding, and why not
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NEAR_MISSES")]
+    pub(crate) near_misses: bool,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
+    #[command(flatten)]
+    pub(crate) suppress: SuppressArgs,
     /// Lines of purls or `ecosystem<TAB>name<TAB>version`, or a CycloneDX document; standard input if absent
     pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub(crate) struct CompareArgs {
-    /// dpkg, rpm, apk, pep440, semver, npm
+    /// The ecosystem's scheme (`dpkg`, `rpm`, `apk`, `pep440`, `maven`, …)
     pub(crate) scheme: String,
     /// Two versions
     #[arg(num_args = 0..=2)]

@@ -1,27 +1,20 @@
-//! `db`, `match` and `compare-versions`: advisories without a disk.
+//! `db` and `compare-versions`: advisories without packages.
 
 use std::{
     cmp::Ordering,
-    io::{self, BufWriter, ErrorKind, Read, Write},
+    io::{self, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use icecore::{
-    Gap, block,
-    gap::{Code, Scope},
-    report,
-    vuln::{
-        Database, feeds,
-        matching::{Coverage, Matches},
-        query::Query,
-        version::Scheme,
-    },
+    block,
+    vuln::{Database, database::About, feeds, version::Scheme},
 };
+use serde::Serialize;
 
 use super::{
     Done,
-    args::{BuildArgs, CompareArgs, InfoArgs, MatchArgs, MatchFormat},
+    args::{BuildArgs, CompareArgs, InfoArgs},
     exit::{Exit, Failure},
     output,
 };
@@ -42,20 +35,40 @@ pub(crate) fn open(path: &Path) -> Result<Database, Failure> {
 
 /// Refuses a database whose newest advisory is more than `days` old.
 pub(crate) fn check_age(database: &Database, days: u16) -> Result<(), Failure> {
-    let newest = database.about().sources.iter().filter_map(|source| source.date.as_deref()).max();
-    let form = time::macros::format_description!("[year]-[month]-[day]");
-    let date = newest.and_then(|date| time::Date::parse(date.get(..10)?, form).ok());
-    let oldest = time::OffsetDateTime::now_utc().date().checked_sub(time::Duration::days(days.into()));
-    if date.zip(oldest).is_some_and(|(date, oldest)| date >= oldest) {
+    if age(database).is_some_and(|age| age <= i64::from(days)) {
         return Ok(());
     }
-    let error = match newest {
+    let error = match newest(database) {
         Some(newest) => {
             anyhow::anyhow!("the database's newest advisory is of {newest}, more than {days} days ago")
         }
         None => anyhow::anyhow!("no advisory of the database has a date that could be within {days} days"),
     };
     Err(Failure { exit: Exit::Database, error })
+}
+
+/// The date of the newest record of all sources.
+fn newest(database: &Database) -> Option<&str> {
+    database.about().sources.iter().filter_map(|source| source.date.as_deref()).max()
+}
+
+/// How many days ago that was.
+fn age(database: &Database) -> Option<i64> {
+    let form = time::macros::format_description!("[year]-[month]-[day]");
+    let date = time::Date::parse(newest(database)?.get(..10)?, form).ok()?;
+    let days = |date: time::Date| i64::from(date.to_julian_day());
+    Some(days(time::OffsetDateTime::now_utc().date()).saturating_sub(days(date)))
+}
+
+/// What there is to know about a database.
+#[derive(Serialize)]
+struct Info<'a> {
+    /// Days since its newest advisory.
+    age_days: Option<i64>,
+    /// Bytes of the file.
+    bytes: u64,
+    #[serde(flatten)]
+    about: &'a About,
 }
 
 /// The database that was named, or the user's own.
@@ -107,77 +120,11 @@ pub(crate) fn build(args: &BuildArgs) -> Done {
 pub(crate) fn info(args: &InfoArgs) -> Done {
     let database = open(&args.file)?;
     database.verify().map_err(|error| Failure { exit: Exit::Database, error: error.into() })?;
+    let about = Info { age_days: age(&database), bytes: database.size(), about: database.about() };
     let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, database.about()).map_err(io::Error::from)?;
+    serde_json::to_writer_pretty(&mut out, &about).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(Exit::Complete)
-}
-
-/// Why a package may have more vulnerabilities than were found.
-fn gaps(package: &str, matches: &Matches) -> Vec<Gap> {
-    let gap = |code, detail: &str| {
-        let effect = "vulnerabilities of this package may be missing";
-        Gap::new(code, Scope::Database, package, detail, effect)
-    };
-    match matches.coverage {
-        Coverage::NoAdvisories => {
-            let detail = "the database has no advisories for its distribution or ecosystem";
-            vec![gap(Code::NoAdvisoriesFor, detail)]
-        }
-        Coverage::Foreign => {
-            vec![gap(Code::NoAdvisoriesFor, "it is of another vendor than the distribution")]
-        }
-        Coverage::Covered if matches.unordered => {
-            let detail =
-                "its version does not follow its scheme; only records that name exactly it are found";
-            vec![gap(Code::UnparseableVersion, detail)]
-        }
-        Coverage::Covered => Vec::new(),
-    }
-}
-
-pub(crate) fn matches(args: &MatchArgs) -> Done {
-    let database = Arc::new(open(&place(args.db.as_ref())?)?);
-    let mut text = String::new();
-    match args.file.as_deref().filter(|file| *file != Path::new("-")) {
-        Some(file) => {
-            let source = block::open(file)
-                .map_err(|error| Failure::usage(anyhow::anyhow!("{}: {error}", file.display())))?;
-            block::Stream::new(source).read_to_string(&mut text)?;
-        }
-        None => {
-            io::stdin().lock().read_to_string(&mut text)?;
-        }
-    }
-    let queries = Query::parse_all(&text).map_err(Failure::usage)?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut exit = Exit::Complete;
-    for query in &queries {
-        let found = query
-            .matches(&database)
-            .map_err(|error| Failure { exit: Exit::Database, error: error.into() })?;
-        let gaps = gaps(&query.text, &found);
-        exit = if gaps.is_empty() { exit } else { Exit::Partial };
-        match args.format {
-            MatchFormat::Ndjson => {
-                report::match_record(&query.text, &found.findings, &gaps, &mut out)?;
-            }
-            MatchFormat::Table => {
-                for finding in &found.findings {
-                    let fixed = finding.fixed_in.join(", ");
-                    let severity = finding.severity.text();
-                    let package = query.text.replace('\t', " ");
-                    let line = format!("{package}  {severity:<10} {}  {fixed}", finding.id);
-                    writeln!(out, "{}", report::clean(&line))?;
-                }
-                for gap in &gaps {
-                    output::say(&format!("{}: {}: {}", gap.code.text(), gap.subject, gap.detail))?;
-                }
-            }
-        }
-    }
-    out.flush()?;
-    Ok(exit)
 }
 
 pub(crate) fn compare(args: &CompareArgs) -> Done {

@@ -4,12 +4,15 @@ mod args;
 mod db;
 mod diff;
 mod exit;
+mod fetch;
 mod files;
 mod hash;
+mod matching;
 mod output;
 mod progress;
 mod scan;
 mod secrets;
+mod suppress;
 
 use std::process::ExitCode;
 
@@ -34,8 +37,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Hash(args) => hash::hash(&args),
         Command::Export(args) => files::export(&args),
         Command::Diff(args) => diff::diff(&args),
-        Command::Match(args) => db::matches(&args),
+        Command::Match(args) => matching::matches(&args),
         Command::Db { command: DbCommand::Build(args) } => db::build(&args),
+        Command::Db { command: DbCommand::Fetch(args) } => fetch::fetch(&args),
         Command::Db { command: DbCommand::Info(args) } => db::info(&args),
         Command::CompareVersions(args) => db::compare(&args),
         Command::Schema(args) => output::schema(&args),

@@ -7,10 +7,17 @@ use std::{
     time::Duration,
 };
 
+use clap::ValueEnum;
 use icecore::{block::Counter, scan::Progress};
 use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 
-use super::args::When;
+/// When it is shown.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
 
 /// A bar on standard error, or nothing.
 pub(crate) struct Bar(Option<ProgressBar>);

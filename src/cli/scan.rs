@@ -25,6 +25,7 @@ use super::{
     output,
     progress::Bar,
     secrets::hidden,
+    suppress,
 };
 
 pub(crate) fn scan(args: &ScanArgs) -> Done {
@@ -38,6 +39,7 @@ fn scan_here(args: &ScanArgs) -> Done {
         Err(error) => Some(Failure::from(error)).filter(|other| other.exit == Exit::Usage).unwrap_or(failure),
         Ok(_) => failure,
     })?;
+    let suppressions = suppress::load(&args.suppress)?;
     let facts = args.node_facts.as_deref().map(facts).transpose()?.unwrap_or_default();
     if let Some(cache) = &args.cache {
         if is_url(cache) {
@@ -58,6 +60,7 @@ fn scan_here(args: &ScanArgs) -> Done {
         no_node: args.no_node,
         cache: args.cache.clone(),
         cache_unpacked: args.cache_unpacked,
+        near_misses: args.near_misses || args.explain.is_some(),
         reproducible: args.reproducible,
     };
     let bar = Bar::new(args.progress, args.quiet);
@@ -67,9 +70,14 @@ fn scan_here(args: &ScanArgs) -> Done {
     for gap in report.gaps.iter().filter(|gap| gap.code == Code::NoSuchImage) {
         output::tell_line(&format!("--images {:?}: {}", gap.subject, gap.detail));
     }
+    report.suppress(&suppressions);
     let gate = args.fail_on.is_some_and(|limit| report.trips(limit));
     let fixed_only = args.ignore_unfixed;
     report.keep_findings(&Filter { severities: args.severity.clone(), fixed_only });
+    let explained = args.explain.as_deref().map(report::Explained::new);
+    if let Some(what) = &explained {
+        report.keep_explained(what);
+    }
     if !args.reproducible {
         report.run = Some(report::Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -85,7 +93,7 @@ fn scan_here(args: &ScanArgs) -> Done {
     if args.verbose {
         output::tell(&report.stats);
     }
-    put(&report, &args.report)?;
+    put(&report, &args.report, explained.as_ref())?;
     let exit = Exit::of(&report, gate);
     // The process ends next: to free some hundred thousand small parts before would only take time.
     std::mem::forget(report);
@@ -124,17 +132,21 @@ fn facts(path: &Path) -> Result<NodeFacts, Failure> {
 
 pub(crate) fn inspect(args: &InspectArgs) -> Done {
     let report = library::inspect(&args.disks.inputs())?;
-    put(&report, &args.report)?;
+    put(&report, &args.report, None)?;
     Ok(Exit::of(&report, false))
 }
 
-/// Writes a report to the files that were named and to standard output.
-fn put(report: &Report, args: &ReportArgs) -> Result<(), Failure> {
+/// Writes a report to the files that were named and to standard output; what is to be explained in place of tables.
+fn put(report: &Report, args: &ReportArgs, explained: Option<&report::Explained>) -> Result<(), Failure> {
+    let write = |format, style, to: &mut dyn Write| match (format, explained) {
+        (Format::Table, Some(what)) => report::explain(report, what, to),
+        _ => write(report, format, style, to),
+    };
     for (format, path) in &args.output {
-        output::to_file(path, |to| write(report, *format, PLAIN, to))?;
+        output::to_file(path, |to| write(*format, PLAIN, to))?;
     }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match write(report, args.format, style(), &mut out).and_then(|()| out.flush()) {
+    match write(args.format, style(), &mut out).and_then(|()| out.flush()) {
         // A reader that has seen enough (`| head`) changes nothing of what was found.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => Ok(done?),

@@ -43,9 +43,39 @@ kinds! {
     Rpm "rpm" "Red Hat, SUSE, Amazon and others."
     Npm "npm" "Node.js."
     Pypi "pypi" "Python."
+    Bitnami "bitnami" "Bitnami's applications."
+    Brew "brew" "Homebrew."
+    Cargo "cargo" "Rust."
+    Cocoapods "cocoapods" "Apple's platforms: CocoaPods."
+    Composer "composer" "PHP."
+    Conan "conan" "C and C++: Conan."
+    Conda "conda" "Conda."
+    Cran "cran" "R."
+    Gem "gem" "Ruby."
+    Github "github" "Actions of GitHub's workflows."
+    Golang "golang" "Go."
+    Hackage "hackage" "Haskell."
+    Hex "hex" "Erlang and Elixir."
+    Julia "julia" "Julia."
+    Maven "maven" "Java."
+    Nuget "nuget" ".NET."
+    Pub "pub" "Dart."
+    Swift "swift" "Swift."
 }
 
 impl PackageKind {
+    /// The kinds that are looked for on disks; packages of the others are matched if somebody names them.
+    pub const LOOKED_FOR: &[Self] = &[Self::Apk, Self::Deb, Self::Rpm, Self::Npm, Self::Pypi];
+
+    /// Whether names have a namespace of their own, and what stands between the two.
+    pub(crate) fn separator(self) -> Option<char> {
+        match self {
+            Self::Npm | Self::Composer | Self::Golang | Self::Swift | Self::Github => Some('/'),
+            Self::Maven => Some(':'),
+            _ => None,
+        }
+    }
+
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
         matches!(self, Self::Apk | Self::Deb | Self::Rpm)
@@ -66,7 +96,7 @@ pub struct SourcePackage {
 pub struct Package {
     /// The package manager.
     pub kind: PackageKind,
-    /// The name as installed (`@scope/name` for npm).
+    /// The name as installed (`@scope/name` for npm, `group:artifact` for Maven, the path of a Go module).
     pub name: String,
     /// The version (`epoch:version-release` for rpm, the epoch only if the package has one).
     pub version: String,

@@ -8,9 +8,9 @@ use super::{Os, Package, PackageKind};
 pub fn purl(package: &Package, os: Option<&Os>) -> String {
     let mut purl = format!("pkg:{}/", package.kind.text());
     let os = os.filter(|_| package.kind.is_os());
-    let (namespace, name) = match package.kind {
-        PackageKind::Npm => package.name.rsplit_once('/').unwrap_or(("", &package.name)),
-        _ => (os.map_or("", namespace), package.name.as_str()),
+    let (namespace, name) = match package.kind.separator() {
+        Some(separator) => package.name.rsplit_once(separator).unwrap_or(("", &package.name)),
+        None => (os.map_or("", namespace), package.name.as_str()),
     };
     for segment in namespace.split('/').filter(|segment| !segment.is_empty()) {
         encode(&mut purl, segment);
@@ -110,7 +110,15 @@ mod tests {
         assert_eq!(purl(&deb, None), "pkg:deb/libssl3@3.0.11-1~deb12u2?upstream=openssl");
         let pypi = Package::new(PackageKind::Pypi, "Foo_Bar", "1.0+x");
         assert_eq!(purl(&pypi, Some(&os)), "pkg:pypi/foo-bar@1.0%2Bx");
-        let npm = Package::new(PackageKind::Npm, "@babel/core", "7.0.0");
-        assert_eq!(purl(&npm, None), "pkg:npm/%40babel/core@7.0.0");
+        let language = |kind, name, version| purl(&Package::new(kind, name, version), None);
+        assert_eq!(language(PackageKind::Npm, "@babel/core", "7.0.0"), "pkg:npm/%40babel/core@7.0.0");
+        assert_eq!(
+            language(PackageKind::Maven, "org.apache.tomcat:tomcat", "9.0.0.M1"),
+            "pkg:maven/org.apache.tomcat/tomcat@9.0.0.M1"
+        );
+        assert_eq!(
+            language(PackageKind::Golang, "golang.org/x/net", "v0.1.0"),
+            "pkg:golang/golang.org/x/net@v0.1.0"
+        );
     }
 }

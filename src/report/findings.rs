@@ -1,6 +1,6 @@
 //! The findings of a report wherever they are: of the node, the images and the containers.
 
-use super::{Finding, Report};
+use super::{Explained, Finding, Report};
 use crate::{num, vuln::Severity};
 
 /// What has a finding.
@@ -36,7 +36,7 @@ impl Report {
         let images = self.images.iter().flat_map(|image| {
             image.findings.iter().flatten().map(|finding| (Place::Image(&image.id), finding))
         });
-        let containers = self.containers.iter().flat_map(|container| {
+        let containers = self.containers.iter().chain(&self.sandboxes).flat_map(|container| {
             container.findings.iter().flatten().map(|finding| (Place::Container(&container.id), finding))
         });
         let node = self.node.findings.iter().flatten().map(|finding| (Place::Node, finding));
@@ -48,10 +48,22 @@ impl Report {
         self.findings().any(|(_, finding)| finding.is_open() && finding.severity >= limit)
     }
 
+    /// Leaves out the findings and near misses of all but a package or a vulnerability.
+    pub fn keep_explained(&mut self, what: &Explained) {
+        let images = self.images.iter_mut().map(|image| &mut image.findings);
+        let containers = self.containers.iter_mut().chain(&mut self.sandboxes);
+        let containers = containers.map(|container| &mut container.findings);
+        for findings in images.chain(containers).chain([&mut self.node.findings]).flatten() {
+            findings.retain(|finding| what.is_about(finding));
+        }
+        self.near_misses.retain(|near| what.is_near(&near.near_miss));
+    }
+
     /// Leaves out the findings that nobody wants to see.
     pub fn keep_findings(&mut self, filter: &Filter) {
         let images = self.images.iter_mut().map(|image| &mut image.findings);
-        let containers = self.containers.iter_mut().map(|container| &mut container.findings);
+        let containers = self.containers.iter_mut().chain(&mut self.sandboxes);
+        let containers = containers.map(|container| &mut container.findings);
         for findings in images.chain(containers).chain([&mut self.node.findings]).flatten() {
             findings.retain(|finding| filter.wants(finding));
         }

@@ -31,7 +31,8 @@ pub fn document(
     render: &dyn Fn(&[Image]) -> Vec<Rendered>,
     to: &mut dyn Write,
 ) -> io::Result<()> {
-    let Report { schema, run, verdict, node, images, containers, pods, gaps, stats } = report;
+    let Report { schema, run, verdict, node, images, containers, sandboxes, pods, near_misses, gaps, stats } =
+        report;
     to.write_all(b"{")?;
     field("schema", schema, to)?;
     if let Some(run) = run {
@@ -49,8 +50,16 @@ pub fn document(
     }
     to.write_all(if images.is_empty() { b"]," } else { b"\n  ]," })?;
     field("containers", containers, to)?;
+    if !sandboxes.is_empty() {
+        to.write_all(b",")?;
+        field("sandboxes", sandboxes, to)?;
+    }
     to.write_all(b",")?;
     field("pods", pods, to)?;
+    if !near_misses.is_empty() {
+        to.write_all(b",")?;
+        field("near_misses", near_misses, to)?;
+    }
     to.write_all(b",")?;
     field("gaps", gaps, to)?;
     to.write_all(b",")?;

@@ -4,16 +4,19 @@
 mod columns;
 mod containers;
 mod diff;
+mod explain;
 mod findings;
 mod json;
 mod ndjson;
 mod rows;
+mod suppress;
 mod table;
 mod tree;
 mod types;
 
 pub use containers::*;
 pub use diff::diff;
+pub use explain::{Explained, explain, explain_matches};
 pub use findings::{Filter, Place};
 pub use json::{Rendered, document, image, json};
 pub use ndjson::{Record, match_record, ndjson};

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Container, Finding, Gap, Image, Layer, Node, Package, Pod, RECORD_SCHEMA, Report, Run, Stats, Verdict,
-    json,
+    Container, Finding, Gap, Image, Layer, Near, Node, Package, Pod, RECORD_SCHEMA, Report, Run, Stats,
+    Verdict, json,
 };
+use crate::vuln::matching::{Matches, NearMiss};
 
 /// One line.
 #[derive(Serialize, JsonSchema)]
@@ -32,6 +33,8 @@ enum Body<'a> {
     Layer { image: &'a str, position: usize, layer: &'a Layer },
     /// A container.
     Container { container: &'a Container },
+    /// The sandbox of a pod. Its packages and findings are told as a container's.
+    Sandbox { sandbox: &'a Container },
     /// A pod.
     Pod { pod: &'a Pod },
     /// A package of the node, an image, or a container.
@@ -52,11 +55,19 @@ enum Body<'a> {
         container: Option<&'a str>,
         finding: &'a Finding,
     },
+    /// A record about a package of the node, an image, or a container that is no finding.
+    #[serde(rename = "near-miss")]
+    Near {
+        #[serde(flatten)]
+        near: &'a Near,
+    },
     /// What `match` knows of one package of its input.
     Match {
         /// As the input spells it.
         package: &'a str,
         findings: &'a [Finding],
+        #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+        near_misses: &'a [NearMiss],
         #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
         gaps: &'a [Gap],
     },
@@ -77,8 +88,9 @@ fn write(body: Body<'_>, to: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes what is known of a package without a disk as one record: its findings, and why there may be more.
-pub fn match_record(package: &str, findings: &[Finding], gaps: &[Gap], to: &mut dyn Write) -> io::Result<()> {
-    write(Body::Match { package, findings, gaps }, to)
+pub fn match_record(package: &str, matches: &Matches, gaps: &[Gap], to: &mut dyn Write) -> io::Result<()> {
+    let Matches { findings, near_misses, .. } = matches;
+    write(Body::Match { package, findings, near_misses, gaps }, to)
 }
 
 /// A list whose elements are records of their own; one that nobody looked for stays none.
@@ -113,7 +125,8 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
             line(Body::Finding { image: id, container: None, finding })?;
         }
     }
-    for container in &report.containers {
+    let sandboxes = report.sandboxes.iter().map(|sandbox| (true, sandbox));
+    for (is_sandbox, container) in report.containers.iter().map(|one| (false, one)).chain(sandboxes) {
         let id = Some(container.id.as_str());
         let bare = Container {
             packages_added: emptied(&container.packages_added),
@@ -121,7 +134,10 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
             findings: emptied(&container.findings),
             ..container.clone()
         };
-        line(Body::Container { container: &bare })?;
+        line(match is_sandbox {
+            true => Body::Sandbox { sandbox: &bare },
+            false => Body::Container { container: &bare },
+        })?;
         for (removed, packages) in
             [(None, &container.packages_added), (Some(true), &container.packages_removed)]
         {
@@ -135,6 +151,9 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     }
     for pod in &report.pods {
         line(Body::Pod { pod })?;
+    }
+    for near in &report.near_misses {
+        line(Body::Near { near })?;
     }
     for gap in &report.gaps {
         line(Body::Gap { gap })?;

@@ -149,19 +149,18 @@ pub(super) fn containers(report: &Report, style: Style, to: &mut dyn Write) -> i
         });
         [name, id, image, state, files, examined(packages), critical, high]
     };
-    let mut rows: Vec<[String; 8]> = report.containers.iter().filter(|one| is_of_interest(one)).map(row).collect();
+    let mut rows: Vec<[String; 8]> =
+        report.containers.iter().chain(report.sandboxes.iter().filter(has_changed)).map(row).collect();
     rows.sort();
     let header =
         ["CONTAINER", "ID", "IMAGE", "STATE", "FILES", "PACKAGES", "CRIT", "HIGH"].map(str::to_owned);
     columns(&header, &rows, Room { elastic: &[0, 2], spare: &[5, 4, 2, 1, 3] }, style, to)
 }
 
-/// Whether a container is more than the sandbox of a pod into which nothing was written, as is usual of all of them.
-fn is_of_interest(container: &Container) -> bool {
-    let changes = container.changes.as_ref();
-    let has_changed =
-        changes.is_some_and(|changes| changes.added > 0 || changes.modified > 0 || changes.deleted > 0);
-    container.kind != "sandbox" || has_changed
+/// Whether something was written into the sandbox of a pod, as is not usual.
+fn has_changed(sandbox: &&Container) -> bool {
+    let changes = sandbox.changes.as_ref();
+    changes.is_some_and(|changes| changes.added > 0 || changes.modified > 0 || changes.deleted > 0)
 }
 
 /// A pod's name in its namespace, if it has one; Podman's pods have none.

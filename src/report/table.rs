@@ -39,6 +39,7 @@ pub fn table(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()
     node(report, style, to)?;
     rows::images(report, style, to)?;
     first(report, style, to)?;
+    suppressed(report, to)?;
     rows::containers(report, style, to)?;
     gaps(report, style, to)
 }
@@ -132,22 +133,20 @@ pub(super) fn distinct(findings: &Option<Vec<Finding>>, severities: &[Severity])
     Some(open.map(|finding| finding.id.as_str()).collect::<BTreeSet<_>>().len())
 }
 
-/// What to mend first: known to be exploited, then likely to be, then severe; what can be mended before what
-/// cannot.
+/// What to mend first ([`Finding::urgency`]).
 fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let mut by_id: BTreeMap<&str, (&Finding, BTreeSet<Place<'_>>, BTreeSet<&str>)> = BTreeMap::new();
     for (place, finding) in report.findings().filter(|(_, finding)| finding.is_open()) {
-        let (_, places, packages) =
+        let (worst, places, packages) =
             by_id.entry(&finding.id).or_insert_with(|| (finding, BTreeSet::new(), BTreeSet::new()));
+        if finding.urgency(worst).is_lt() {
+            *worst = finding;
+        }
         places.insert(place);
         packages.insert(&finding.package);
     }
     let mut all: Vec<_> = by_id.into_values().collect();
-    let likely = |finding: &Finding| finding.epss.as_ref().map_or(0.0, |epss| epss.score);
-    all.sort_by(|(a, ..), (b, ..)| {
-        let rank = |f: &Finding| (f.kev.is_some(), !f.fixed_in.is_empty(), f.severity);
-        rank(b).cmp(&rank(a)).then(likely(b).total_cmp(&likely(a))).then(a.id.cmp(&b.id))
-    });
+    all.sort_by(|(a, ..), (b, ..)| a.urgency(b));
     if all.is_empty() {
         return Ok(());
     }
@@ -183,6 +182,21 @@ fn first(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
         Some(more) if more > 0 => writeln!(to, "… and {more} more vulnerabilities in the JSON report"),
         _ => Ok(()),
     }
+}
+
+/// How many findings the user has spoken of, by where.
+fn suppressed(report: &Report, to: &mut dyn Write) -> io::Result<()> {
+    let mut sources: BTreeMap<&str, usize> = BTreeMap::new();
+    for suppressed in report.findings().filter_map(|(_, finding)| finding.suppressed.as_ref()) {
+        let count = sources.entry(&suppressed.source).or_default();
+        *count = count.saturating_add(1);
+    }
+    if sources.is_empty() {
+        return Ok(());
+    }
+    let all = sources.values().fold(0_usize, |sum, count| sum.saturating_add(*count));
+    let by: Vec<_> = sources.iter().map(|(source, count)| format!("{count} by {}", clean(source))).collect();
+    writeln!(to, "\nsuppressed: {all} findings ({})", by.join(", "))
 }
 
 /// How many of which kind: `3 images, node`.

@@ -11,7 +11,7 @@ use crate::{
     Gap,
     gap::Reason,
     inventory::{Os, PackageKind, SourcePackage},
-    vuln::{Finding, database::FeedSource},
+    vuln::{Finding, database::FeedSource, matching::NearMiss},
 };
 
 /// What a scan found, and what it could not examine.
@@ -30,12 +30,31 @@ pub struct Report {
     pub images: Vec<Image>,
     /// Its containers, by id.
     pub containers: Vec<Container>,
+    /// The sandboxes of its pods, which runtimes make for themselves, by id.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub sandboxes: Vec<Container>,
     /// Its pods, by namespace and name.
     pub pods: Vec<Pod>,
+    /// Records about packages that are no finding, if they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub near_misses: Vec<Near>,
     /// What could not be examined.
     pub gaps: Vec<Gap>,
     /// Figures of the scan.
     pub stats: Stats,
+}
+
+/// A record about a package of the node, an image, or a container that is no finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Near {
+    /// The image, by id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub image: Option<String>,
+    /// The container, by id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub container: Option<String>,
+    /// The record, and why it is no finding.
+    pub near_miss: NearMiss,
 }
 
 /// One run of icecore.

@@ -4,7 +4,7 @@ use super::{
     OpenedNode, Silent, ViewError,
     containers::{self, How},
     copies::Copies,
-    findings::Findings,
+    findings::{Findings, Held},
     layers::Layers,
     view,
 };
@@ -28,11 +28,10 @@ pub fn diff(
     gaps.extend(examined.gaps);
     let mut record = examined.record;
     if let Some(database) = database {
-        let added = (examined.os.as_ref(), examined.added.as_slice());
-        let findings = Findings::new(database, [added].into_iter(), &Silent);
-        let (found, missing) = findings.of(added.0, added.1, Scope::Container, &record.id);
-        record.findings = Some(found);
-        gaps.extend(missing);
+        let added = Held { os: examined.os.as_ref(), packages: &examined.added, kernel_runs: false };
+        let known = Findings::new(database, &[added], false, &Silent).of(added, Scope::Container, &record.id);
+        record.findings = Some(known.findings);
+        gaps.extend(known.gaps);
     }
     gaps.sort();
     gaps.dedup();

@@ -14,50 +14,82 @@ use crate::{
     num,
     vuln::{
         Database, Finding,
-        matching::{Coverage, Matches},
+        database::Ended,
+        matching::{Asked, Coverage, Matches, NearMiss},
     },
 };
 
-type Key<'a> = (Option<&'a Os>, &'a Package);
+type Key<'a> = (Option<&'a Os>, &'a Package, Asked);
+
+/// Packages of one image, one container or the node, and their distribution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held<'a> {
+    pub(super) os: Option<&'a Os>,
+    pub(super) packages: &'a [Located],
+    /// Whether a kernel among them can be the one that runs.
+    pub(super) kernel_runs: bool,
+}
+
+/// What is known of the packages of one of them.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Sorted by package and id.
+    pub(super) findings: Vec<Finding>,
+    /// Records that are no finding, if they were asked for.
+    pub(super) near_misses: Vec<NearMiss>,
+    /// What stands between the findings and the truth.
+    pub(super) gaps: Vec<Gap>,
+}
 
 /// The answers for all packages of a scan.
-pub(super) struct Findings<'a>(BTreeMap<Key<'a>, Result<Matches, FormatError>>);
+pub(super) struct Findings<'a> {
+    answers: BTreeMap<Key<'a>, Result<Matches, FormatError>>,
+    /// The distributions whose fixes ended before the advisories were gathered.
+    ended: BTreeMap<&'a Os, Ended>,
+    near_misses: bool,
+}
 
 impl<'a> Findings<'a> {
     /// Matches the packages of all inventories of a scan.
     pub(super) fn new(
         database: &Database,
-        inventories: impl Iterator<Item = (Option<&'a Os>, &'a [Located])>,
+        inventories: &[Held<'a>],
+        near_misses: bool,
         progress: &dyn Progress,
     ) -> Self {
-        let keys: BTreeSet<Key<'a>> = inventories
-            .flat_map(|(os, all)| all.iter().map(move |located| (os, located.package.as_ref())))
-            .collect();
-        progress.stage("packages", num::to_u64(keys.len()));
-        let answers = keys.into_par_iter().map(|(os, package)| {
-            let matches = database.matches(package, os);
-            progress.step();
-            ((os, package), matches)
+        let keys = inventories.iter().flat_map(|held| {
+            let asked = Asked { near_misses, kernel_runs: held.kernel_runs };
+            held.packages.iter().map(move |located| (held.os, located.package.as_ref(), asked))
         });
-        Self(answers.collect())
+        let keys: BTreeSet<Key<'a>> = keys.collect();
+        let systems: BTreeSet<&Os> = inventories.iter().filter_map(|held| held.os).collect();
+        let ended = systems.into_iter().filter_map(|os| Some((os, database.ended(os)?))).collect();
+        progress.stage("packages", num::to_u64(keys.len()));
+        let answers = keys.into_par_iter().map(|(os, package, asked)| {
+            let matches = database.answer(package, os, asked);
+            progress.step();
+            ((os, package, asked), matches)
+        });
+        Self { answers: answers.collect(), ended, near_misses }
     }
 
-    /// The findings of one inventory, sorted, and what stands between them and the truth.
-    pub(super) fn of(
-        &self,
-        os: Option<&Os>,
-        packages: &[Located],
-        scope: Scope,
-        subject: &str,
-    ) -> (Vec<Finding>, Vec<Gap>) {
-        let mut findings = Vec::new();
-        let mut gaps = Vec::new();
+    /// What is known of one inventory.
+    pub(super) fn of(&self, held: Held<'_>, scope: Scope, subject: &str) -> Known {
+        let Held { os, packages, kernel_runs } = held;
+        let asked = Asked { near_misses: self.near_misses, kernel_runs };
+        let Known { mut findings, mut near_misses, mut gaps } = Known::default();
+        if let Some(Ended { ecosystem, date, prolonged }) = os.and_then(|os| self.ended.get(os)) {
+            let detail = format!("fixes for {ecosystem} ended on {date}{prolonged}");
+            let effect = "vulnerabilities that were found since are not among its advisories";
+            gaps.push(Gap::new(Code::EndOfLifeDistribution, scope, subject, detail, effect));
+        }
         let mut uncovered: BTreeMap<(PackageKind, bool), usize> = BTreeMap::new();
         let distinct: BTreeSet<&Package> = packages.iter().map(|located| located.package.as_ref()).collect();
         for package in distinct {
-            match self.0.get(&(os, package)) {
+            match self.answers.get(&(os, package, asked)) {
                 Some(Ok(matches)) => {
                     findings.extend(matches.findings.iter().cloned());
+                    near_misses.extend(matches.near_misses.iter().cloned());
                     if matches.coverage != Coverage::Covered {
                         let foreign = matches.coverage == Coverage::Foreign;
                         let count = uncovered.entry((package.kind, foreign)).or_default();
@@ -89,7 +121,9 @@ impl<'a> Findings<'a> {
         }
         findings.sort_by(|a, b| (&a.package, &a.id).cmp(&(&b.package, &b.id)));
         findings.dedup();
-        (findings, gaps)
+        near_misses.sort_by(|a, b| (&a.package, a).cmp(&(&b.package, b)));
+        near_misses.dedup();
+        Known { findings, near_misses, gaps }
     }
 }
 

@@ -10,15 +10,21 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
-    Inputs, OpenError, OpenedNode, Progress, containers, convert, copies::Copies, findings::Findings, images,
-    layers::Layers, open, own::Own, pods,
+    Inputs, OpenError, OpenedNode, Progress, containers, convert,
+    copies::Copies,
+    findings::{Findings, Held, Known},
+    images,
+    layers::Layers,
+    open,
+    own::Own,
+    pods,
 };
 use crate::{
     Gap,
     fs::Root,
     gap::{Code, Reason, Scope},
-    image::{Inventory, Located},
-    inventory::{Os, PackageKind},
+    image::Inventory,
+    inventory::PackageKind,
     layer::{self, Cache, Sameness},
     node::{self, Bounds, NodeFacts},
     num,
@@ -42,6 +48,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// Whether facts of layers that lie unpacked only, which nothing verifies, are kept there and believed.
     pub cache_unpacked: bool,
+    /// Whether records about packages that are no finding are told, too.
+    pub near_misses: bool,
     /// Without figures that differ between runs.
     pub reproducible: bool,
     /// What the caller knows of the node.
@@ -86,7 +94,9 @@ fn skipped(reasons: Vec<Reason>, reproducible: bool) -> Report {
         node: report::Node::default(),
         images: Vec::new(),
         containers: Vec::new(),
+        sandboxes: Vec::new(),
         pods: Vec::new(),
+        near_misses: Vec::new(),
         gaps: Vec::new(),
         stats: Stats { bytes_read: nothing, reads: nothing, layers_cached: nothing, ..Stats::default() },
     }
@@ -96,7 +106,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     let node = open(&options.inputs)?;
     progress.reading(&node.counter);
     let mut report = inspected(&node, options.bounds);
-    report.verdict.looked_for = PackageKind::ALL.to_vec();
+    report.verdict.looked_for = PackageKind::LOOKED_FOR.to_vec();
     let skipped = report.verdict.status != Status::Complete;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, &options.images) };
     if !skipped {
@@ -131,12 +141,13 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     let looked_for = !options.no_node && node.machine.root.is_some();
     report.node.packages = looked_for.then_some(own_packages);
     if let Some(database) = &options.database {
-        let images = folded.iter().map(|f| (f.inventory.os.as_ref(), f.inventory.packages.as_slice()));
-        let containers = examined.iter().map(|container| (container.os.as_ref(), container.added.as_slice()));
-        let node = (node.machine.os.as_ref(), own.packages.as_slice());
-        let all = images.chain(containers).chain([node]);
-        let findings = Findings::new(database, all.clone(), progress);
-        assign(&mut report, &findings, all);
+        let inside = |os, packages| Held { os, packages, kernel_runs: false };
+        let images = folded.iter().map(|f| inside(f.inventory.os.as_ref(), f.inventory.packages.as_slice()));
+        let containers = examined.iter().map(|one| inside(one.os.as_ref(), one.added.as_slice()));
+        let node = Held { os: node.machine.os.as_ref(), packages: &own.packages, kernel_runs: true };
+        let all: Vec<_> = images.chain(containers).chain([node]).collect();
+        let findings = Findings::new(database, &all, options.near_misses, progress);
+        assign(&mut report, &findings, &all);
     }
     report.stats =
         stats(&node, &report, &layers, own.seen, (options.database.is_some(), options.reproducible));
@@ -148,31 +159,37 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
 }
 
 /// Gives images, containers and the node (in this order) their findings.
-fn assign<'a>(
-    report: &mut Report,
-    findings: &Findings<'_>,
-    mut inventories: impl Iterator<Item = (Option<&'a Os>, &'a [Located])>,
-) {
-    let mut gaps = Vec::new();
-    for (image, (os, packages)) in report.images.iter_mut().zip(inventories.by_ref()) {
-        let (found, missing) = findings.of(os, packages, Scope::Image, &image.id);
-        image.findings = Some(found);
-        if !missing.is_empty() && image.status == Some(Status::Complete) {
+fn assign(report: &mut Report, findings: &Findings<'_>, inventories: &[Held<'_>]) {
+    let mut inventories = inventories.iter().copied();
+    let near = |known: &mut Known, image: Option<&str>, container: Option<&str>| {
+        let place = |one| report::Near {
+            image: image.map(str::to_owned),
+            container: container.map(str::to_owned),
+            near_miss: one,
+        };
+        std::mem::take(&mut known.near_misses).into_iter().map(place).collect::<Vec<_>>()
+    };
+    for (image, held) in report.images.iter_mut().zip(inventories.by_ref()) {
+        let mut known = findings.of(held, Scope::Image, &image.id);
+        report.near_misses.extend(near(&mut known, Some(&image.id), None));
+        image.findings = Some(known.findings);
+        if !known.gaps.is_empty() && image.status == Some(Status::Complete) {
             image.status = Some(Status::Partial);
         }
-        gaps.extend(missing);
+        report.gaps.extend(known.gaps);
     }
-    for (container, (os, packages)) in report.containers.iter_mut().zip(inventories.by_ref()) {
-        let (found, missing) = findings.of(os, packages, Scope::Container, &container.id);
-        container.findings = Some(found);
-        gaps.extend(missing);
+    for (container, held) in report.containers.iter_mut().zip(inventories.by_ref()) {
+        let mut known = findings.of(held, Scope::Container, &container.id);
+        report.near_misses.extend(near(&mut known, None, Some(&container.id)));
+        container.findings = Some(known.findings);
+        report.gaps.extend(known.gaps);
     }
-    if let Some((os, packages)) = inventories.next() {
-        let (found, missing) = findings.of(os, packages, Scope::Volume, "node");
-        report.node.findings = report.node.packages.is_some().then_some(found);
-        gaps.extend(missing);
+    if let Some(held) = inventories.next() {
+        let mut known = findings.of(held, Scope::Volume, "node");
+        report.near_misses.extend(near(&mut known, None, None));
+        report.node.findings = report.node.packages.is_some().then_some(known.findings);
+        report.gaps.extend(known.gaps);
     }
-    report.gaps.extend(gaps);
 }
 
 /// What is on the disks, without looking into images.
@@ -246,7 +263,9 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
         },
         images: Vec::new(),
         containers: pods::of_kubelet(&node.stores, &node.kubelet),
+        sandboxes: Vec::new(),
         pods: pods::records(&node.stores, &node.kubelet),
+        near_misses: Vec::new(),
         gaps: node.gaps.iter().cloned().chain(others).collect(),
         stats: Stats::default(),
     }
@@ -355,6 +374,8 @@ fn stats(
 fn finish(report: &mut Report) {
     report.images.sort_by(|a, b| a.id.cmp(&b.id));
     report.containers.sort_by(|a, b| a.id.cmp(&b.id));
+    let all = std::mem::take(&mut report.containers).into_iter();
+    (report.sandboxes, report.containers) = all.partition(|container| container.kind == "sandbox");
     report.pods.sort();
     report.gaps.sort();
     report.gaps.dedup();

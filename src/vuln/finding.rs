@@ -3,7 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cvss;
+use super::{
+    cvss,
+    priority::{Exploitability, Priority},
+    suppression::Suppressed,
+};
 
 /// How bad it is, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +81,30 @@ pub enum Status {
     UnderInvestigation,
 }
 
+/// What is done about a vulnerability of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fix {
+    /// A newer version has the fix.
+    Available,
+    /// There is no fix yet.
+    NotAvailable,
+    /// The fix is put off.
+    Deferred,
+    /// No fix is to come.
+    #[serde(rename = "will_not_fix")]
+    Never,
+}
+
+/// A fix that only systems on another line of updates get.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Elsewhere {
+    /// The line of updates (`esm-infra`).
+    pub channel: String,
+    /// The version that has the fix.
+    pub version: String,
+}
+
 /// A vulnerability of one package.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
@@ -96,20 +124,41 @@ pub struct Finding {
     pub status: Status,
     /// The versions that have the fix, lowest first; empty if there is none.
     pub fixed_in: Vec<String>,
+    /// What is done about it.
+    pub fix: Fix,
+    /// Fixes that only systems on another line of updates get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed_elsewhere: Vec<Elsewhere>,
+    /// What the source says about it for this package, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Its entry in the catalogue of known exploited vulnerabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kev: Option<Kev>,
     /// How likely it is to be exploited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epss: Option<Epss>,
+    /// Published exploits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exploits: Vec<Exploit>,
+    /// What the exploits and the catalogue come to.
+    #[serde(default)]
+    pub exploitability: Exploitability,
+    /// Its place in the order of what to fix first.
+    #[serde(default)]
+    pub priority: Priority,
+    /// Who says that it is none here, or need not be heeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppressed>,
     /// Why each record matched.
     pub why: Vec<Why>,
 }
 
 impl Finding {
-    /// Whether the package has the vulnerability, whatever its vendor means to do.
+    /// Whether the package has the vulnerability, whatever its vendor means to do, and the user has not said
+    /// otherwise.
     pub fn is_open(&self) -> bool {
-        matches!(self.status, Status::Affected | Status::WillNotFix)
+        self.suppressed.is_none() && matches!(self.status, Status::Affected | Status::WillNotFix)
     }
 }
 
@@ -122,6 +171,8 @@ pub struct Cvss {
     pub vector: String,
     /// The base score, computed from the vector.
     pub score: f64,
+    /// Who gave the vector: `source` (of the record), `nvd`, `cna` or `adp`.
+    pub provider: String,
 }
 
 /// An entry of CISA's catalogue.
@@ -146,6 +197,55 @@ pub struct Epss {
     /// The day of the score, if the feed says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
+}
+
+/// A published exploit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Exploit {
+    /// The collection that holds it (`exploit-db`, `metasploit`), or where it was told of: `reference` of a
+    /// record about the vulnerability, or `ssvc`, CISA's assessment.
+    pub source: String,
+    /// Its id there, or its URL; the assessment's word (`poc`, `active`).
+    pub id: String,
+    /// How it is used.
+    pub kind: ExploitKind,
+    /// Whether the collection, or a public authority, saw it work.
+    pub verified: bool,
+    /// Whether it is part of a kit that runs it.
+    pub in_kit: bool,
+    /// When it was published (a date).
+    pub date: Option<String>,
+}
+
+/// How an exploit is used.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExploitKind {
+    /// It is not told.
+    #[default]
+    Unknown,
+    /// It makes a service fail.
+    Dos,
+    /// From an account on the machine.
+    Local,
+    /// It gives an account more rights.
+    PrivilegeEscalation,
+    /// Over the network.
+    Remote,
+    /// Against a web application.
+    WebApps,
+}
+
+impl ExploitKind {
+    /// Whether an exploit's title says that it gives an account more rights.
+    pub(crate) fn raises_rights(title: &str) -> bool {
+        let title = title.to_ascii_lowercase();
+        ["privilege escalation", "elevation of privilege", "privilege elevation", "priv esc", "privesc"]
+            .iter()
+            .any(|words| title.contains(words))
+    }
 }
 
 /// Why a record matched.

@@ -24,9 +24,18 @@ pub struct Record {
     /// Ids that have something to do with it; never the same vulnerability by themselves.
     #[serde(default, deserialize_with = "nullable")]
     pub related: Vec<String>,
+    /// When it became known (RFC 3339).
+    #[serde(default)]
+    pub published: Option<String>,
     /// One line for people.
     #[serde(default)]
     pub summary: Option<String>,
+    /// Some paragraphs for people.
+    #[serde(default)]
+    pub details: Option<String>,
+    /// Where to read more.
+    #[serde(default, deserialize_with = "nullable")]
+    pub references: Vec<Reference>,
     /// How bad it is, by one or several systems.
     #[serde(default, deserialize_with = "nullable")]
     pub severity: Vec<Severity>,
@@ -36,6 +45,14 @@ pub struct Record {
     /// What the source adds.
     #[serde(default)]
     pub database_specific: Option<Value>,
+}
+
+/// Where to read more.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Reference {
+    /// The address.
+    #[serde(default)]
+    pub url: String,
 }
 
 /// A rating: a CVSS vector, or a distribution's word.
@@ -52,6 +69,9 @@ pub struct Severity {
 /// One package and its versions that are affected.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Affected {
+    /// How bad it is for this package, where a source says so here.
+    #[serde(default, deserialize_with = "nullable")]
+    pub severity: Vec<Severity>,
     /// Which package; absent where only commits are known.
     #[serde(default)]
     pub package: Option<Package>,

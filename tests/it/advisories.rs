@@ -12,7 +12,7 @@ use icecore::{
     inventory::{Os, Package, PackageKind, SourcePackage},
     vuln::{
         Database, Finding, Severity, Status, ecosystem, feeds,
-        matching::Coverage,
+        matching::{Asked, Coverage, Reason},
         osv::{Affected, Range, Record},
         query::Query,
         version::Scheme,
@@ -179,7 +179,11 @@ fn aliases_join_records_but_not_two_cve_ids_with_records_of_their_own() {
     let found = |records: &[String]| {
         let feed = feeds::Feed::named("ghsa-npm").unwrap();
         let mut builder = icecore::vuln::database::Builder::default();
-        records.iter().for_each(|record| feed.read(&mut builder, record.as_bytes()).unwrap());
+        for record in records {
+            let mut output = feeds::Output::default();
+            feed.read(feeds::File { name: "a.json", bytes: record.as_bytes() }, &mut output).unwrap();
+            builder.add(feed, output).unwrap();
+        }
         let database = open(builder.finish().unwrap()).unwrap();
         let matches = database.matches(&Package::new(PackageKind::Npm, "a", "1.0.0"), None).unwrap();
         let names = |finding: Finding| (finding.id, finding.aliases.join(" "), finding.records.join(" "));
@@ -274,11 +278,11 @@ fn a_feed_of_another_format_fails_the_build_and_one_slip_does_not() {
         std::fs::write(folder.join(format!("{n}.json")), record(n)).unwrap();
     }
     std::fs::write(folder.join("bad.json"), "{").unwrap();
-    std::fs::write(feeds_dir.path().join("rustsec.tar.zst"), "not looked at").unwrap();
+    std::fs::write(feeds_dir.path().join("unheard-of.tar.zst"), "not looked at").unwrap();
     let (_, summary) = feeds::build(feeds_dir.path(), &[]).unwrap();
     assert_eq!((summary.sources[0].records, summary.sources[0].malformed), (60, 1));
     assert_eq!(summary.problems[0].record, "bad.json");
-    assert_eq!(summary.not_read, ["rustsec.tar.zst"]);
+    assert_eq!(summary.not_read, ["unheard-of.tar.zst"]);
     for n in 0..10 {
         std::fs::write(folder.join(format!("bad{n}.json")), "[]x").unwrap();
     }
@@ -325,6 +329,78 @@ fn what_a_build_leaves_out_is_told_and_counted() {
     let about: serde_json::Value = serde_json::from_str(&about).unwrap();
     let source = &about["sources"][0];
     assert_eq!((code, &source["malformed"], &source["unordered"]), (Some(0), &1.into(), &1.into()));
+}
+
+/// Of a package, or a vulnerability, every record is told, with the reason why it is no finding.
+#[test]
+fn near_misses_tell_why_not() {
+    let asked = Asked { near_misses: true, ..Asked::default() };
+    let mut libc = Package::new(PackageKind::Deb, "libc6", "2.36-9+deb12u3");
+    libc.source = Some(SourcePackage { name: "glibc".to_owned(), version: "2.36-9+deb12u3".to_owned() });
+    let found = DATABASE.answer(&libc, os("debian", "12").as_ref(), asked).unwrap();
+    assert_eq!(ids(&found.findings), [""; 0]);
+    let near = found.near_misses.iter().find(|near| near.why.record == "CVE-2023-4911").unwrap();
+    assert_eq!((near.id.as_str(), near.reason), ("CVE-2023-4911", Reason::OtherVersion));
+    assert_eq!((near.why.range.as_str(), near.why.version.as_str()), ("< 2.36-9+deb12u3", "2.36-9+deb12u3"));
+    // An advisory about several vulnerabilities is told for each.
+    let alma = os("almalinux", "8.10");
+    let plain = Package::new(PackageKind::Rpm, "nodejs-packaging", "17-3.el8");
+    let found = DATABASE.answer(&plain, alma.as_ref(), asked).unwrap();
+    assert!(found.near_misses.iter().all(|near| near.reason == Reason::OtherModule));
+    assert!(found.near_misses.iter().any(|near| near.id == "CVE-2021-22883"));
+    assert_eq!(DATABASE.matches(&plain, alma.as_ref()).unwrap().near_misses, []);
+}
+
+/// A container runs on the node's kernel, whatever its image holds.
+#[test]
+fn a_kernel_in_an_image_is_no_finding() {
+    let kernel = Package::new(PackageKind::Rpm, "kernel-rt-core", "5.14.0-70.13.1.rt21.83.el9_0");
+    let alma = os("almalinux", "9.0");
+    let in_image = Asked { near_misses: true, kernel_runs: false };
+    let found = DATABASE.answer(&kernel, alma.as_ref(), in_image).unwrap();
+    assert_eq!(ids(&found.findings), [""; 0]);
+    let held: BTreeSet<_> =
+        found.near_misses.iter().filter(|near| near.reason == Reason::KernelNotRunning).collect();
+    assert_eq!(held.len(), DATABASE.matches(&kernel, alma.as_ref()).unwrap().findings.len());
+}
+
+/// A new database is put in the place of one that is read: who reads it keeps the old one.
+#[test]
+fn a_database_that_is_replaced_is_read_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (place, new) = (dir.path().join("advisories.db"), dir.path().join("new"));
+    std::fs::write(&place, &*BYTES).unwrap();
+    let database = Database::open(icecore::block::open(&place).unwrap()).unwrap();
+    std::fs::write(&new, "another").unwrap();
+    std::fs::rename(&new, &place).unwrap();
+    database.verify().unwrap();
+    let package = Package::new(PackageKind::Pypi, "Requests", "2.30.0");
+    assert_eq!(ids(&database.matches(&package, None).unwrap().findings), ["CVE-2023-32681"]);
+}
+
+/// What grows without end when it is unpacked, or nests without end, is a malformed record like any other.
+#[test]
+fn hostile_records_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("pypa");
+    std::fs::create_dir(&folder).unwrap();
+    let good = "id: PYSEC-1\naffected: []\n";
+    for n in 0..10 {
+        std::fs::write(folder.join(format!("{n}.yaml")), good.replace('1', &n.to_string())).unwrap();
+    }
+    let lines = (1..20).map(|n| {
+        let alias = format!("*a{}", n - 1);
+        format!("a{n}: &a{n} [{}]", [alias.as_str(); 9].join(","))
+    });
+    let aliases = format!("a0: &a0 [x]\n{}\nid: PYSEC-X\n", lines.collect::<Vec<_>>().join("\n"));
+    let nested = format!("id: PYSEC-Y\nx: {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for (name, text) in
+        [("aliases", aliases.as_str()), ("nested", &nested), ("nul", "id: \0"), ("type", "id: [1]")]
+    {
+        std::fs::write(folder.join(format!("{name}.yaml")), text).unwrap();
+    }
+    let (_, summary) = feeds::build(dir.path(), &[]).unwrap();
+    assert_eq!((summary.sources[0].records, summary.sources[0].malformed), (10, 4), "{:?}", summary.problems);
 }
 
 #[test]
@@ -437,7 +513,7 @@ proptest! {
         let (ecosystem, name, versions) = subject.get(&SUBJECTS);
         prop_assume!(!versions.is_empty());
         let version = format!("{}{suffix}", version.get(versions));
-        let found = DATABASE.evaluate(ecosystem, name, &version, "").unwrap().findings;
+        let found = DATABASE.evaluate(ecosystem, name, &version, "", Asked::default()).unwrap().findings;
         let found: BTreeSet<_> = found.into_iter().flat_map(|finding| finding.records).collect();
         prop_assert_eq!(found, linear(&RECORDS, ecosystem, name, &version), "{} {} {}", ecosystem, name, version);
     }

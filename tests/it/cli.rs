@@ -143,6 +143,8 @@ fn reports_of_every_kind_validate_against_the_schemas_that_are_printed() {
     for (words, status) in [
         (&["scan", "--db", &database, &crash][..], "partial"),
         (&["scan", "--db", &database, "disk-fixtures/demo/node.qcow2"], "complete"),
+        (&["scan", "--db", &database, "--near-misses", "disk-fixtures/demo/node.qcow2"], "complete"),
+        (&["scan", "--db", &database, "--explain", "glibc", "disk-fixtures/demo/node.qcow2"], "complete"),
         (&["inspect", &crash], "complete"),
         (&["inspect", "disk-fixtures/nodes/lvm.qcow2"], "complete"),
         (&["scan", "--no-vulnerabilities", &empty], "skipped"),

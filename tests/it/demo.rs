@@ -149,11 +149,10 @@ fn containers_and_pods_are_the_runtimes_own() {
         .iter()
         .map(|c| (text(&c["id"]), text(&c["metadata"]["name"]), text(&c["image_ref"])))
         .collect();
-    let (sandboxes, found): (Vec<_>, Vec<_>) = report.containers.iter().partition(|c| c.kind == "sandbox");
     let found: BTreeSet<_> =
-        found.into_iter().map(|c| (c.id.clone(), c.name.clone(), c.image.clone())).collect();
+        report.containers.iter().map(|c| (c.id.clone(), c.name.clone(), c.image.clone())).collect();
     assert_eq!(found, containers);
-    let sandboxes: BTreeSet<String> = sandboxes.into_iter().map(|sandbox| sandbox.id.clone()).collect();
+    let sandboxes: BTreeSet<String> = report.sandboxes.iter().map(|sandbox| sandbox.id.clone()).collect();
     assert_eq!(sandboxes, report.pods.iter().map(|pod| pod.sandbox.clone()).collect());
     let pods: BTreeSet<_> = load("pods.json")
         .as_array()

@@ -41,32 +41,21 @@ fn every_line_holds(scheme: Scheme) {
 
 #[test]
 #[ignore = "needs $ICECORE_SHARED"]
-fn dpkg() {
-    every_line_holds(Scheme::Dpkg);
+fn every_pair_of_every_scheme() {
+    let named = |scheme: &&Scheme| shared::path(&format!("data/versions/{}.tsv", scheme.name())).exists();
+    let schemes: Vec<_> = Scheme::ALL.iter().filter(named).collect();
+    assert_eq!(schemes.len(), 18, "{schemes:?}");
+    schemes.into_iter().for_each(|scheme| every_line_holds(*scheme));
 }
 
 #[test]
 #[ignore = "needs $ICECORE_SHARED"]
-fn rpm() {
-    every_line_holds(Scheme::Rpm);
-}
-
-#[test]
-#[ignore = "needs $ICECORE_SHARED"]
-fn apk() {
-    every_line_holds(Scheme::Apk);
-}
-
-#[test]
-#[ignore = "needs $ICECORE_SHARED"]
-fn pep440() {
-    every_line_holds(Scheme::Pep440);
-}
-
-#[test]
-#[ignore = "needs $ICECORE_SHARED"]
-fn semver() {
-    every_line_holds(Scheme::SemVer);
+fn what_a_scheme_rejects() {
+    for scheme in [Scheme::Go, Scheme::Hex] {
+        let rows = shared::table(&format!("data/versions/{}.invalid.tsv", scheme.name()));
+        let accepted: Vec<_> = rows.iter().filter(|row| scheme.accepts(&row[0])).collect();
+        assert!(!rows.is_empty() && accepted.is_empty(), "{scheme:?}: {accepted:?}");
+    }
 }
 
 #[test]

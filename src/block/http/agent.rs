@@ -20,8 +20,10 @@ use super::{
 pub(super) struct Patience {
     /// For its address, and then for a connection, with TLS and proxies.
     pub(super) connect: Duration,
-    /// For the beginning of an answer, and then for all of its body: two MiB or a document.
+    /// For the beginning of an answer.
     pub(super) answer: Duration,
+    /// For all of its body: two MiB or a document, unless the whole object is asked for.
+    pub(super) body: Duration,
     /// Waits before another try.
     pub(super) sleep: Arc<dyn Fn(Duration) + Send + Sync>,
 }
@@ -29,7 +31,7 @@ pub(super) struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         let (connect, answer) = (Duration::from_secs(15), Duration::from_secs(60));
-        Self { connect, answer, sleep: Arc::new(thread::sleep) }
+        Self { connect, answer, body: answer, sleep: Arc::new(thread::sleep) }
     }
 }
 
@@ -67,7 +69,7 @@ impl Way {
             .timeout_connect(Some(patience.connect))
             .timeout_send_request(Some(patience.answer))
             .timeout_recv_response(Some(patience.answer))
-            .timeout_recv_body(Some(patience.answer));
+            .timeout_recv_body(Some(patience.body));
         let way =
             |agent, proxy_authorization| Self { agent, proxy_authorization, proxy: proxy.map(Proxy::shown) };
         let Some(proxy) = proxy else { return Ok(way(config.proxy(None).build().into(), None)) };

@@ -7,6 +7,7 @@
 mod agent;
 mod answer;
 mod client;
+mod download;
 mod no_proxy;
 mod pages;
 mod pause;
@@ -19,6 +20,8 @@ mod target;
 mod tests;
 
 use std::{io, ops::Range, sync::Arc};
+
+pub(super) use download::download;
 
 use self::{
     agent::{Patience, Way},

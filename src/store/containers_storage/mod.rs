@@ -25,7 +25,8 @@ use self::{
     records::ContainerRecord,
 };
 use super::{
-    Container, Contents, Image, LayerRef, LayerSources, LooseLayer, Store, TarSplit, Unpacked, lost::Lost, oci,
+    Container, Contents, Image, LayerRef, LayerSources, LooseLayer, Store, TarSplit, Unpacked, lost::Lost,
+    oci,
 };
 use crate::{
     Digest, FormatError, Gap, bytes,

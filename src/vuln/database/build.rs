@@ -1,20 +1,25 @@
-//! Records of feeds in, the database's bytes out.
+//! Advisories of feeds in, the database's bytes out.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::Serialize;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use super::{
-    ABOUT, ADVISORIES, ALIASES, EPSS, KEV, PACKAGES,
+    ABOUT, CVES, DETAILS, KNOWN, PACKAGES,
     aliases::Aliases,
-    container, packed,
-    record::{Kept, is_set_aside},
-    schema::{About, Advisory, Entry, Exploited, Source},
-    table::Writer,
+    container,
+    packed::{self, Packing},
+    pieces::{Feeds, Pieces},
+    schema::{About, Exploitation, Known, Lifetime, Source},
+    table::{self, Writer, decode, encode},
 };
 use crate::{
     error::FormatError,
-    vuln::{feeds::Feed, osv::Record},
+    vuln::{
+        advisory::{Advisory, Details, Rating},
+        feeds::{Fact, Feed, Output},
+    },
 };
 
 /// A record that was left out, or a part of one, and why.
@@ -28,16 +33,41 @@ pub struct Problem {
     pub detail: String,
 }
 
-/// Collects records. The same records give the same bytes, in whatever order they come.
+/// Collects advisories. The same advisories give the same bytes, in whatever order they come.
 #[derive(Default)]
 pub struct Builder {
     sources: BTreeMap<&'static str, Source>,
-    /// By feed and id: the newest is kept.
-    records: BTreeMap<(&'static str, String), Kept>,
-    kev: BTreeMap<String, Exploited>,
-    epss: BTreeMap<String, (f64, f64)>,
-    epss_date: Option<String>,
+    /// By feed and id.
+    records: HashMap<(usize, String), Held>,
+    pieces: Pieces,
+    /// What the most eloquent source says of an id.
+    details: HashMap<String, Told>,
+    cves: BTreeMap<String, Exploitation>,
+    lifetimes: BTreeMap<String, Lifetime>,
     problems: BTreeSet<Problem>,
+}
+
+/// The newest record of an id, as a feed has it.
+struct Held {
+    modified: String,
+    /// Tells records of the same age apart.
+    checksum: u64,
+    /// Tells its statements from those of older records.
+    generation: u32,
+    /// The id and its aliases; nothing if it is set aside.
+    names: Vec<String>,
+    /// A [`Rating`], encoded: there are hundreds of thousands.
+    rating: Vec<u8>,
+}
+
+/// What a source says for people.
+struct Told {
+    /// Whose word counts: the source's rank, then its place in [`FEEDS`].
+    rank: (usize, usize),
+    /// The age of the record and its checksum, as of [`Held`].
+    age: (String, u64),
+    /// [`Details`], encoded.
+    details: Vec<u8>,
 }
 
 impl Builder {
@@ -69,151 +99,206 @@ impl Builder {
         self.sources.values()
     }
 
-    /// Adds an entry of the catalogue of known exploited vulnerabilities.
-    pub fn exploited(&mut self, feed: &Feed, cve: String, entry: Exploited) {
-        self.counted(feed, None);
-        self.kev.insert(cve, entry);
+    /// Adds what a file of a feed says. The error is about the database's own limits.
+    pub fn add(&mut self, feed: &Feed, output: Output) -> Result<(), FormatError> {
+        let Output { advisories, facts, lifetimes, date, malformed, unordered } = output;
+        for (record, detail) in malformed {
+            self.malformed(feed, record, detail);
+        }
+        for (record, detail) in unordered {
+            let source = self.source(feed);
+            source.unordered = source.unordered.saturating_add(1);
+            self.problem(feed, record, detail);
+        }
+        self.dated(feed, date.as_deref());
+        // What advisories say of exploitation is a part of them.
+        let alone = advisories.is_empty();
+        for advisory in advisories {
+            self.advisory(feed, advisory)?;
+        }
+        for (cve, fact) in facts {
+            if alone {
+                self.counted(feed);
+            }
+            let held = self.cves.entry(cve).or_default();
+            match fact {
+                Fact::Exploited(entry) => held.kev = Some(entry),
+                Fact::Epss { score, percentile } => held.epss = Some((score, percentile)),
+                Fact::Exploit(exploit) => held.exploits.push(exploit),
+            }
+        }
+        for (ecosystem, lifetime) in lifetimes {
+            self.counted(feed);
+            self.lifetimes.insert(ecosystem, lifetime);
+        }
+        Ok(())
     }
 
-    /// Adds an EPSS score and its percentile, both in [0, 1].
-    pub fn epss(&mut self, feed: &Feed, cve: String, score: f64, percentile: f64) {
-        self.counted(feed, None);
-        self.epss.insert(cve, (score, percentile));
-    }
-
-    /// Says of which day the EPSS scores are.
-    pub fn epss_date(&mut self, date: String) {
-        self.epss_date = self.epss_date.take().max(Some(date));
-    }
-
-    /// Counts a record of a feed, dated if it says when it changed.
-    fn counted(&mut self, feed: &Feed, date: Option<&str>) -> &mut Source {
+    fn counted(&mut self, feed: &Feed) -> &mut Source {
         let source = self.source(feed);
         source.records = source.records.saturating_add(1);
-        if let Some(date) = date.filter(|date| source.date.as_deref().is_none_or(|held| held < *date)) {
-            source.date = Some(date.to_owned());
-        }
         source
     }
 
-    /// Adds an OSV record.
-    pub fn record(&mut self, feed: &Feed, record: &Record) {
-        let modified = record.modified.as_deref().unwrap_or_default();
-        let source = self.counted(feed, Some(modified).filter(|date| !date.is_empty()));
-        if is_set_aside(record) {
-            source.set_aside = source.set_aside.saturating_add(1);
-        }
-        let key = (feed.name, record.id.clone());
-        if self.records.get(&key).is_some_and(|held| held.modified.as_str() > modified) {
-            return;
-        }
-        let mut unordered = Vec::new();
-        let kept = Kept::new(feed, record, &mut unordered);
-        self.records.insert(key, kept);
-        for detail in unordered {
-            let source = self.source(feed);
-            source.unordered = source.unordered.saturating_add(1);
-            self.problem(feed, record.id.clone(), detail);
+    /// Keeps the newest date of a feed.
+    fn dated(&mut self, feed: &Feed, date: Option<&str>) {
+        let source = self.source(feed);
+        // Go's records are all of the year 1.
+        let date = date.filter(|date| !date.starts_with("0001-"));
+        if let Some(date) = date.filter(|date| source.date.as_deref().is_none_or(|held| held < *date)) {
+            source.date = Some(date.to_owned());
         }
     }
 
+    fn advisory(&mut self, feed: &Feed, advisory: Advisory) -> Result<(), FormatError> {
+        self.dated(feed, advisory.modified.as_deref());
+        let source = self.counted(feed);
+        if advisory.set_aside {
+            source.set_aside = source.set_aside.saturating_add(1);
+        }
+        let position = feed.position();
+        let checksum = table::checksum(&encode(&advisory)?);
+        let modified = advisory.modified.unwrap_or_default();
+        let names: Vec<_> = match advisory.set_aside {
+            true => Vec::new(),
+            false => std::iter::once(&advisory.id).chain(&advisory.aliases).cloned().collect(),
+        };
+        if !advisory.details.is_empty() && !advisory.set_aside {
+            self.told(feed, &advisory.id, (modified.clone(), checksum), &advisory.details)?;
+        }
+        let rating = encode(&advisory.rating)?;
+        let key = (position, advisory.id);
+        let generation = match self.records.get_mut(&key) {
+            // A file of such a feed says a part of what there is to say of an id.
+            Some(held) if feed.piecewise => {
+                held.names.extend(names);
+                held.names.sort();
+                held.names.dedup();
+                if held.rating < rating {
+                    held.rating = rating;
+                }
+                held.generation
+            }
+            Some(held) if (held.modified.as_str(), held.checksum) >= (modified.as_str(), checksum) => {
+                return Ok(());
+            }
+            held => {
+                let generation = held.map_or(0, |held| held.generation.saturating_add(1));
+                self.records.insert(key.clone(), Held { modified, checksum, generation, names, rating });
+                generation
+            }
+        };
+        if !advisory.set_aside {
+            self.pieces.add(position, &key.1, generation, advisory.claims)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what a source says for people if no better one, and no newer record of it, says something.
+    fn told(
+        &mut self,
+        feed: &Feed,
+        id: &str,
+        age: (String, u64),
+        details: &Details,
+    ) -> Result<(), FormatError> {
+        let rank = (feed.eloquence, feed.position());
+        let held = self.details.get(id);
+        if held.is_none_or(|held| held.rank > rank || held.rank == rank && held.age < age) {
+            let told = Told { rank, age, details: encode(details)? };
+            self.details.insert(id.to_owned(), told);
+        }
+        Ok(())
+    }
+
     /// The database's bytes.
-    pub fn finish(self) -> Result<Vec<u8>, FormatError> {
-        let mut newest: BTreeMap<(&str, &str), (&str, &str)> = BTreeMap::new();
-        for ((feed, id), kept) in &self.records {
-            for ((ecosystem, _), _) in &kept.entries {
-                let best = newest.entry((ecosystem, id)).or_insert((&kept.modified, feed));
-                if best.0 < kept.modified.as_str() {
-                    *best = (&kept.modified, feed);
-                }
-            }
-        }
+    pub fn finish(mut self) -> Result<Vec<u8>, FormatError> {
+        let sources: Vec<Source> = self.sources.values().cloned().collect();
+        let feeds = Feeds::new(&sources);
         let mut aliases = Aliases::default();
-        let mut packages: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
-        let mut advisories: BTreeMap<String, &Advisory> = BTreeMap::new();
-        let mut ecosystems: BTreeMap<String, u64> = BTreeMap::new();
-        for ((feed, id), kept) in &self.records {
-            aliases.join(&kept.names);
-            let mut used = !kept.advisory.cvss.is_empty() && !kept.names.is_empty();
-            for ((ecosystem, name), entry) in &kept.entries {
-                if newest.get(&(ecosystem.as_str(), id.as_str())).is_some_and(|best| best.1 == *feed) {
-                    packages.entry(format!("{ecosystem}\0{name}")).or_default().push(entry);
-                    let count = ecosystems.entry(ecosystem.clone()).or_default();
-                    *count = count.saturating_add(1);
-                    used = true;
-                }
+        let mut records: Vec<_> = self.records.iter().collect();
+        records.sort_by_key(|(key, _)| *key);
+        for (_, held) in &records {
+            aliases.join(&held.names);
+        }
+        let is_newest = |feed: usize, record: &str, generation: u32| {
+            let held = self.records.get(&(feed, record.to_owned()));
+            held.filter(|held| held.generation == generation).map(|held| held.modified.clone())
+        };
+        let (packages, named) = self.pieces.table(&feeds, is_newest)?;
+        let mut known: BTreeMap<String, Known> = BTreeMap::new();
+        for (id, ids) in aliases.groups() {
+            known.insert(id, Known { ids, ratings: Vec::new() });
+        }
+        // What nobody can ask for is left out: what is said of a vulnerability of which no package is known.
+        let mut asked: BTreeSet<String> = BTreeSet::new();
+        let mut ask = |id: &str| {
+            asked.insert(id.to_owned());
+            asked.extend(known.get(id).into_iter().flat_map(|known| known.ids.iter().cloned()));
+        };
+        let mut ratings = Vec::new();
+        for ((feed, id), held) in records {
+            if held.names.is_empty() {
+                continue;
             }
-            if used {
-                advisories.insert(format!("{id}\0{feed}"), &kept.advisory);
+            let rating: Rating = decode(&held.rating)?;
+            if named.contains(id) {
+                ask(id);
+                rating.members.iter().for_each(|member| ask(member));
+            }
+            ratings.push((*feed, id, rating));
+        }
+        for (feed, id, rating) in ratings.into_iter().filter(|(_, id, _)| asked.contains(*id)) {
+            if rating != Rating::default() {
+                let held = known.entry(id.clone()).or_default();
+                held.ratings.push((feeds.number(feed), rating));
             }
         }
-        for entries in packages.values_mut() {
-            entries.sort();
-            entries.dedup();
+        known.retain(|id, _| asked.contains(id));
+        for held in self.cves.values_mut() {
+            held.exploits.sort();
+            held.exploits.dedup();
         }
         let about = About {
-            sources: self.sources.values().cloned().collect(),
-            ecosystems,
-            epss_date: self.epss_date.clone(),
+            sources,
+            ecosystems: packages.ecosystems,
+            releases: packages.releases,
+            lifetimes: self.lifetimes,
         };
+        let about = serde_json::to_vec(&about)
+            .map_err(|error| FormatError::malformed("database entry", error.to_string()))?;
         let mut about_bytes = Vec::new();
-        let about_root = packed::append(&mut about_bytes, &json(&about)?)?;
+        let about_root =
+            packed::append(&mut about_bytes, &packed::pack(&about, Packing::QUICK)?, about.len());
+        let mut details: Vec<_> = self.details.iter().filter(|(id, _)| asked.contains(*id)).collect();
+        details.sort_by_key(|(id, _)| *id);
+        let details =
+            details.into_iter().map(|(id, told)| (id.as_str(), Ok(Cow::Borrowed(told.details.as_slice()))));
+        let known = known.iter().map(|(id, known)| (id.as_str(), encode(known).map(Cow::Owned)));
+        let cves = self.cves.iter().map(|(id, cve)| (id.as_str(), encode(cve).map(Cow::Owned)));
         container::write(vec![
             (ABOUT, true, about_bytes, about_root),
-            table(PACKAGES, true, &packages)?,
-            table(ADVISORIES, true, &advisories)?,
-            table(ALIASES, true, &aliases.groups())?,
-            table(KEV, false, &self.kev)?,
-            table(EPSS, false, &self.epss)?,
+            (PACKAGES, true, packages.section.0, packages.section.1),
+            section(KNOWN, true, Packing::QUICK, known)?,
+            section(CVES, false, Packing::QUICK, cves)?,
+            section(DETAILS, false, Packing::SMALL, details)?,
         ])
     }
 }
 
-fn table<T: Serialize>(
+/// A row's encoded value.
+type Value<'a> = Result<Cow<'a, [u8]>, FormatError>;
+
+fn section<'a>(
     name: &'static str,
     required: bool,
-    rows: &BTreeMap<String, T>,
+    packing: Packing,
+    rows: impl Iterator<Item = (&'a str, Value<'a>)>,
 ) -> Result<container::Part, FormatError> {
-    let mut writer = Writer::new();
+    let mut writer = Writer::new(packing);
     for (key, value) in rows {
-        writer.add(key, &json(value)?)?;
+        writer.add(key, &value?)?;
     }
     let (bytes, root) = writer.finish()?;
     Ok((name, required, bytes, root))
-}
-
-fn json(value: &impl Serialize) -> Result<Vec<u8>, FormatError> {
-    serde_json::to_vec(value).map_err(|error| FormatError::malformed("database entry", error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vuln::feeds::FEEDS;
-
-    fn record(text: &str) -> Record {
-        serde_json::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn the_order_of_records_does_not_show_and_the_newest_counts() {
-        let feed = &FEEDS[0];
-        let text = |modified: &str, fixed: &str| {
-            record(&format!(
-                r#"{{"id":"CVE-1","modified":"{modified}","affected":[{{"package":{{"ecosystem":"Debian:12","name":"a"}},
-                "ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{fixed}"}}]}}],"versions":["1","9"]}}]}}"#
-            ))
-        };
-        let (old, new) = (text("2024-01-01T00:00:00Z", "2"), text("2024-02-01T00:00:00Z", "3"));
-        let build = |records: &[&Record]| {
-            let mut builder = Builder::default();
-            records.iter().for_each(|record| builder.record(feed, record));
-            builder
-        };
-        let builder = build(&[&old, &new]);
-        let kept = builder.records.values().next().unwrap();
-        assert_eq!(kept.entries[0].1.versions, ["9"], "1 is held by the range");
-        assert_eq!(build(&[&old, &new]).finish().unwrap(), build(&[&new, &old]).finish().unwrap());
-        assert_ne!(build(&[&old]).finish().unwrap(), build(&[&new]).finish().unwrap());
-    }
 }

@@ -22,7 +22,7 @@ use crate::{
 
 const MAGIC: [u8; 8] = *b"icecore\0";
 /// Raised when older readers could not read the file at all; what they may pass over is a new section.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const PREFIX: usize = 24;
 
 /// A section as the header lists it.
@@ -125,7 +125,11 @@ mod tests {
 
     fn part(name: &'static str, required: bool) -> Part {
         let mut bytes = Vec::new();
-        let root = packed::append(&mut bytes, name.as_bytes()).unwrap();
+        let root = packed::append(
+            &mut bytes,
+            &packed::pack(name.as_bytes(), packed::Packing::QUICK).unwrap(),
+            name.len(),
+        );
         (name, required, bytes, root)
     }
 

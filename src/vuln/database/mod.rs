@@ -6,35 +6,58 @@ mod build;
 mod cache;
 mod container;
 mod packed;
-mod record;
+mod pieces;
 mod schema;
 mod table;
 
-pub use build::{Builder, Problem};
-pub use schema::{About, Advisory, Entry, Exploited, Source as FeedSource};
+use std::sync::Arc;
 
-use self::{cache::Cache, table::Table};
-use crate::{block::Source, error::FormatError, limits};
+use serde::de::DeserializeOwned;
+
+pub use build::{Builder, Problem};
+pub use schema::{About, Entry, Exploitation, Exploited, Known, Lifetime, Source as FeedSource, Stated};
+
+use self::{
+    cache::{Answers, Blocks},
+    table::{Table, decode},
+};
+use super::{advisory::Details, ecosystem};
+use crate::{
+    block::{ReadAt, Source},
+    error::FormatError,
+    inventory::{Os, PackageKind},
+    limits,
+};
 
 /// An opened database, shared by threads.
 pub struct Database {
     source: Source,
     about: About,
     packages: Table,
-    advisories: Table,
-    aliases: Table,
-    kev: Table,
-    epss: Table,
-    cache: Cache,
+    known: Table,
+    cves: Table,
+    details: Table,
+    blocks: Blocks,
+    answers: Answers,
+}
+
+/// That fixes for a release of a distribution have ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The release.
+    pub ecosystem: String,
+    /// The last day of fixes for everybody.
+    pub date: String,
+    /// Prolonged support that has not ended, for people; empty if there is none.
+    pub prolonged: String,
 }
 
 const ABOUT: &str = "about";
 const PACKAGES: &str = "packages";
-const ADVISORIES: &str = "advisories";
-const ALIASES: &str = "aliases";
-const KEV: &str = "kev";
-const EPSS: &str = "epss";
-const SECTIONS: [&str; 6] = [ABOUT, PACKAGES, ADVISORIES, ALIASES, KEV, EPSS];
+const KNOWN: &str = "known";
+const CVES: &str = "cves";
+const DETAILS: &str = "details";
+const SECTIONS: [&str; 5] = [ABOUT, PACKAGES, KNOWN, CVES, DETAILS];
 
 impl Database {
     /// Opens a database. Damage to the header or an index is found here, damage to a block when it is read.
@@ -53,12 +76,12 @@ impl Database {
         };
         Ok(Self {
             packages: table(PACKAGES, true)?,
-            advisories: table(ADVISORIES, true)?,
-            aliases: table(ALIASES, true)?,
-            kev: table(KEV, false)?,
-            epss: table(EPSS, false)?,
+            known: table(KNOWN, true)?,
+            cves: table(CVES, false)?,
+            details: table(DETAILS, false)?,
             about,
-            cache: Cache::default(),
+            blocks: Blocks::default(),
+            answers: Answers::default(),
             source,
         })
     }
@@ -68,9 +91,14 @@ impl Database {
         &self.about
     }
 
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        self.source.size()
+    }
+
     /// Reads every block and checks it: `db info` and tests ask for this, lookups need not.
     pub fn verify(&self) -> Result<(), FormatError> {
-        for table in [&self.packages, &self.advisories, &self.aliases, &self.kev, &self.epss] {
+        for table in [&self.packages, &self.known, &self.cves, &self.details] {
             for number in 0..table.blocks() {
                 table.read(&self.source, number)?;
             }
@@ -78,82 +106,86 @@ impl Database {
         Ok(())
     }
 
-    /// Calls `read` with every entry of a package, in the order of their ids.
-    pub(super) fn entries(
-        &self,
-        ecosystem: &str,
-        name: &str,
-        mut read: impl FnMut(Entry),
-    ) -> Result<(), FormatError> {
-        let key = format!("{ecosystem}\0{name}");
-        let parse = |value: &[u8]| -> Result<(), FormatError> {
-            let entries: Vec<Entry> = serde_json::from_slice(value).map_err(damaged)?;
-            entries.into_iter().for_each(&mut read);
-            Ok(())
-        };
-        self.lookup(&self.packages, &key, parse).map(|_| ())
-    }
-
-    /// What a feed says about an advisory by itself.
-    pub(super) fn advisory(&self, id: &str, feed: &str) -> Result<Option<Advisory>, FormatError> {
-        self.lookup(&self.advisories, &format!("{id}\0{feed}"), json)
-    }
-
-    /// What every feed says about an id.
-    pub(super) fn advisories(&self, id: &str) -> Result<Vec<Advisory>, FormatError> {
-        let prefix = format!("{id}\0");
-        let mut found = Vec::new();
-        let first = self.advisories.find(&prefix).unwrap_or_default();
-        for number in first..self.advisories.blocks() {
-            let block = self.cache.block(&self.advisories, number, &self.source)?;
-            for (key, value) in table::entries(&block) {
-                if key.starts_with(prefix.as_bytes()) {
-                    found.push(json(value)?);
-                } else if key > prefix.as_bytes() {
-                    return Ok(found);
-                }
-            }
+    /// What advisories say about a package of a family of ecosystems (`Debian`, `PyPI`), sorted by their ids;
+    /// of all its releases.
+    pub fn entries(&self, family: &str, name: &str) -> Result<Arc<[Entry]>, FormatError> {
+        let key = format!("{family}\0{name}");
+        if let Some(held) = self.answers.get(&key) {
+            return Ok(held);
         }
-        Ok(found)
+        let mut size = 0;
+        let read = |value: &[u8]| {
+            size = value.len();
+            decode::<Vec<Entry>>(value)
+        };
+        let entries: Arc<[Entry]> = self.lookup(&self.packages, &key, read)?.unwrap_or_default().into();
+        self.answers.keep(key, size, &entries);
+        Ok(entries)
     }
 
-    /// All ids of the vulnerability that `id` names, itself included.
-    pub(super) fn group(&self, id: &str) -> Result<Vec<String>, FormatError> {
-        Ok(self.lookup(&self.aliases, id, json)?.unwrap_or_else(|| vec![id.to_owned()]))
+    /// The place of a release in [`About::releases`]: what statements name it by. `Ok(None)` for a family
+    /// without releases, `Err` for a release of which nothing is known.
+    pub(super) fn release(&self, ecosystem: &str) -> Result<Option<u16>, ()> {
+        if ecosystem::family(ecosystem).1.is_none() {
+            return Ok(None);
+        }
+        let place = self.about.releases.binary_search_by(|release| release.as_str().cmp(ecosystem));
+        place.ok().and_then(|place| u16::try_from(place).ok()).map(Some).ok_or(())
     }
 
-    /// The entry of the catalogue of known exploited vulnerabilities.
-    pub(super) fn exploited(&self, cve: &str) -> Result<Option<Exploited>, FormatError> {
-        self.lookup(&self.kev, cve, json)
+    /// When fixes for everybody ended for a distribution, if that was before the newest advisory.
+    pub fn ended(&self, os: &Os) -> Option<Ended> {
+        let kinds = [PackageKind::Deb, PackageKind::Apk, PackageKind::Rpm];
+        let ecosystem = kinds.into_iter().find_map(|kind| ecosystem::of(kind, Some(os)))?;
+        let lifetime = self.about.lifetimes.get(&ecosystem)?;
+        let newest = self.about.sources.iter().filter_map(|source| source.date.as_deref()).max()?;
+        let date = lifetime.ends.clone().filter(|ends| ends.as_str() < newest)?;
+        let prolonged = lifetime.prolonged.iter().filter(|(_, ends)| ends.as_str() >= newest);
+        let prolonged =
+            prolonged.map(|(name, ends)| format!(", for subscribers of {name} on {ends}")).collect();
+        Some(Ended { ecosystem, date, prolonged })
     }
 
-    /// EPSS score and percentile, in [0, 1].
-    pub(super) fn epss(&self, cve: &str) -> Result<Option<(f64, f64)>, FormatError> {
-        self.lookup(&self.epss, cve, json)
+    /// The day of the EPSS scores, if the feed says.
+    pub fn epss_date(&self) -> Option<&str> {
+        let source = self.about.sources.iter().find(|source| source.name == "epss")?;
+        source.date.as_deref()
     }
 
-    fn lookup<T>(
+    /// The name of the feed of an entry.
+    pub fn feed(&self, entry: &Entry) -> &str {
+        self.about.sources.get(usize::from(entry.feed)).map_or("", |source| &source.name)
+    }
+
+    /// What is known of a vulnerability by one of its ids.
+    pub fn known(&self, id: &str) -> Result<Option<Known>, FormatError> {
+        self.lookup(&self.known, id, decode)
+    }
+
+    /// What is known of a vulnerability's exploitation, by its CVE id.
+    pub fn exploitation(&self, cve: &str) -> Result<Option<Exploitation>, FormatError> {
+        self.lookup(&self.cves, cve, decode)
+    }
+
+    /// What the most eloquent source says about a vulnerability, by one of its ids.
+    pub fn details(&self, id: &str) -> Result<Option<Details>, FormatError> {
+        self.lookup(&self.details, id, decode)
+    }
+
+    fn lookup<T: DeserializeOwned>(
         &self,
         table: &Table,
         key: &str,
         parse: impl FnOnce(&[u8]) -> Result<T, FormatError>,
     ) -> Result<Option<T>, FormatError> {
         let Some(number) = table.find(key) else { return Ok(None) };
-        let block = self.cache.block(table, number, &self.source)?;
+        let block = self.blocks.block(table, number, &self.source)?;
         let mut rest = table::entries(&block).skip_while(|(at, _)| *at < key.as_bytes());
         match rest.next() {
             Some((at, value)) if at == key.as_bytes() => parse(value).map(Some),
             _ => Ok(None),
         }
     }
-}
-
-fn json<T: serde::de::DeserializeOwned>(value: &[u8]) -> Result<T, FormatError> {
-    serde_json::from_slice(value).map_err(damaged)
-}
-
-fn damaged(error: serde_json::Error) -> FormatError {
-    FormatError::malformed("database entry", error.to_string())
 }
 
 fn missing(section: &str) -> FormatError {

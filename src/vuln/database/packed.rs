@@ -9,8 +9,21 @@ use crate::{
     num,
 };
 
-/// How hard zstd tries: a database is built once and read many times.
-const LEVEL: i32 = 12;
+/// How a table is packed: a database is built once and read many times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packing {
+    /// Unpacked bytes at which a block is closed: a lookup unpacks and walks through one.
+    pub(super) block: usize,
+    /// How hard zstd tries.
+    level: i32,
+}
+
+impl Packing {
+    /// For what every match looks up.
+    pub(super) const QUICK: Self = Self { block: 32 << 10, level: 15 };
+    /// For texts that few ask for.
+    pub(super) const SMALL: Self = Self { block: 256 << 10, level: 19 };
+}
 
 /// Where a piece is in its section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,18 +42,21 @@ pub(super) struct Piece {
     checksum: u64,
 }
 
-/// Packs `bytes` at the end of a section.
-pub(super) fn append(section: &mut Vec<u8>, bytes: &[u8]) -> Result<Piece, FormatError> {
+/// The bytes, packed.
+pub(super) fn pack(bytes: &[u8], packing: Packing) -> Result<Vec<u8>, FormatError> {
+    zstd::bulk::compress(bytes, packing.level).map_err(FormatError::reading("database block", 0))
+}
+
+/// Puts packed bytes, `unpacked` before they were packed, at the end of a section.
+pub(super) fn append(section: &mut Vec<u8>, packed: &[u8], unpacked: usize) -> Piece {
     let offset = num::to_u64(section.len());
-    let packed =
-        zstd::bulk::compress(bytes, LEVEL).map_err(FormatError::reading("database block", offset))?;
-    section.extend(&packed);
-    Ok(Piece {
+    section.extend(packed);
+    Piece {
         offset,
         length: num::to_u64(packed.len()),
-        unpacked: num::to_u64(bytes.len()),
-        checksum: checksum(&packed),
-    })
+        unpacked: num::to_u64(unpacked),
+        checksum: checksum(packed),
+    }
 }
 
 /// Reads a piece of the section that begins at `section` and unpacks it to at most `limit` bytes.

@@ -1,75 +1,87 @@
-//! What the database's tables hold, as JSON: short names, since there are hundreds of thousands.
+//! What the database's tables hold, in postcard's encoding (postcard wire format 1.0): numbers in as few bytes
+//! as they need, no names of fields. A field that is added, moved or removed is another format.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::vuln::matching::range::Range;
+use crate::vuln::{
+    advisory::{Rating, Statement},
+    finding::Exploit,
+};
 
-/// What one advisory says about one package: an item of the list at `ecosystem\0name`.
+/// What one advisory says about one package: an item of the list at `family\0name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Entry {
     /// The advisory's id.
-    #[serde(rename = "r")]
     pub record: String,
-    /// The feed that it came with.
-    #[serde(rename = "f")]
-    pub feed: String,
-    /// Ranges of versions.
-    #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
-    pub ranges: Vec<Range>,
-    /// Where a range without an end is known to reach (`<= 1.2.3`); the OSV schema does not know it.
-    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
-    pub bound: Option<String>,
-    /// Single versions that no range holds.
-    #[serde(rename = "v", default, skip_serializing_if = "Vec::is_empty")]
-    pub versions: Vec<String>,
-    /// The distribution's word for how urgent it is.
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub urgency: Option<String>,
-    /// The rpm module (`name:stream`, or empty if the advisory does not tell) that it is about.
-    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
-    pub module: Option<String>,
+    /// The feed that it came with: its place in [`About::sources`].
+    pub feed: u16,
+    /// What it says, by release.
+    pub statements: Vec<Stated>,
 }
 
-/// An advisory without its packages, at `id\0feed`.
+/// A statement and for which releases of the distribution it holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stated {
+    /// Their places in [`About::releases`], ascending; empty in a family that has none.
+    pub releases: Vec<u16>,
+    /// What is said.
+    pub statement: Statement,
+}
+
+/// What is known of a vulnerability by one of its ids, at that id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Advisory {
-    /// The vulnerabilities that it is about, if it is a distribution's advisory about several.
-    #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
-    pub members: Vec<String>,
-    /// CVSS vectors, best first.
-    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
-    pub cvss: Vec<String>,
-    /// The source's own word for its severity.
-    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
+pub struct Known {
+    /// All its ids, this one included; empty if it has no other.
+    pub ids: Vec<String>,
+    /// What feeds say under this id.
+    pub ratings: Vec<(u16, Rating)>,
 }
 
-/// An entry of the catalogue of known exploited vulnerabilities, at the CVE id.
+/// What is known of a vulnerability's exploitation, at its CVE id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exploitation {
+    /// Its entry in the catalogue of known exploited vulnerabilities.
+    pub kev: Option<Exploited>,
+    /// EPSS score and percentile in units of 10^-9.
+    pub epss: Option<(u32, u32)>,
+    /// Published exploits.
+    pub exploits: Vec<Exploit>,
+}
+
+/// An entry of CISA's catalogue of known exploited vulnerabilities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exploited {
     /// When it was listed (a date).
     pub added: String,
     /// Until when US federal agencies must act (a date).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<String>,
     /// Whether it is known from ransomware campaigns.
-    #[serde(default)]
     pub ransomware: bool,
+}
+
+/// Until when a release of a distribution gets fixes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Lifetime {
+    /// The last day of fixes for everybody (a date).
+    pub ends: Option<String>,
+    /// The last days of prolonged support by its name (`lts`, `elts`, `esm`), which may need a contract.
+    pub prolonged: BTreeMap<String, String>,
 }
 
 /// What the database is made of: small, read when it is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// The feeds that were read.
+    /// The feeds that were read, sorted by name.
     pub sources: Vec<Source>,
-    /// How many entries each ecosystem has.
+    /// How many statements about packages each ecosystem has, by its full name.
     pub ecosystems: BTreeMap<String, u64>,
-    /// The day of the EPSS scores, if the feed says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epss_date: Option<String>,
+    /// The ecosystems that are releases of a distribution, sorted.
+    pub releases: Vec<String>,
+    /// Until when releases get fixes, by ecosystem.
+    pub lifetimes: BTreeMap<String, Lifetime>,
 }
 
 /// One feed that was read.

@@ -2,19 +2,23 @@
 //! blocks' first keys. A lookup reads one block.
 //!
 //! ```text
-//! section = block* index          each a zstd frame; the index is JSON and its place is in the header
+//! section = block* index          each a zstd frame; the place of the index is in the header
+//! index   = block*                in postcard's encoding: first key, place, checksum
 //! block   = entry*                sorted by key; a key is in one block only
 //! entry   = key length (u32 LE), value length (u32 LE), key, value
 //! ```
 
-use serde::{Deserialize, Serialize};
+use std::mem;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::packed::{self, Piece};
+use super::packed::{self, Packing, Piece};
 use crate::{block::ReadAt, error::FormatError, limits, num};
 
-/// Unpacked bytes at which a block is closed: a lookup unpacks and walks through one.
-const BLOCK: usize = 16 << 10;
+/// Blocks that wait to be packed together.
+const WAITING: usize = 256;
 
 /// A block in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,22 +30,35 @@ struct Block {
 
 /// Puts a table together; keys come in ascending order.
 pub(super) struct Writer {
+    packing: Packing,
     section: Vec<u8>,
     index: Vec<Block>,
+    /// Closed blocks with their first keys.
+    waiting: Vec<(String, Vec<u8>)>,
     open: Vec<u8>,
     first: Option<String>,
 }
 
 impl Writer {
-    pub(super) fn new() -> Self {
-        Self { section: Vec::new(), index: Vec::new(), open: Vec::new(), first: None }
+    pub(super) fn new(packing: Packing) -> Self {
+        Self {
+            packing,
+            section: Vec::new(),
+            index: Vec::new(),
+            waiting: Vec::new(),
+            open: Vec::new(),
+            first: None,
+        }
     }
 
     /// Adds an entry. The key is greater than all before it.
     pub(super) fn add(&mut self, key: &str, value: &[u8]) -> Result<(), FormatError> {
         let entry = key.len().saturating_add(value.len());
-        if !self.open.is_empty() && self.open.len().saturating_add(entry) > BLOCK {
-            self.close()?;
+        if !self.open.is_empty() && self.open.len().saturating_add(entry) > self.packing.block {
+            self.close();
+            if self.waiting.len() >= WAITING {
+                self.pack()?;
+            }
         }
         self.first.get_or_insert_with(|| key.to_owned());
         self.open.extend(length(key.len())?.to_le_bytes());
@@ -51,27 +68,45 @@ impl Writer {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), FormatError> {
+    fn close(&mut self) {
         if let Some(key) = self.first.take() {
-            let piece = packed::append(&mut self.section, &self.open)?;
+            self.waiting.push((key, mem::take(&mut self.open)));
+        }
+    }
+
+    fn pack(&mut self) -> Result<(), FormatError> {
+        let waiting = mem::take(&mut self.waiting);
+        let packed =
+            waiting.par_iter().map(|(_, block)| packed::pack(block, self.packing)).collect::<Vec<_>>();
+        for ((key, block), packed) in waiting.into_iter().zip(packed) {
+            let piece = packed::append(&mut self.section, &packed?, block.len());
             self.index.push(Block { key, piece });
-            self.open.clear();
         }
         Ok(())
     }
 
     /// The section's bytes and where in it its index is.
     pub(super) fn finish(mut self) -> Result<(Vec<u8>, Piece), FormatError> {
-        self.close()?;
-        let index = serde_json::to_vec(&self.index)
-            .map_err(|error| FormatError::malformed("database index", error.to_string()))?;
-        let root = packed::append(&mut self.section, &index)?;
+        self.close();
+        self.pack()?;
+        let index = encode(&self.index)?;
+        let root = packed::append(&mut self.section, &packed::pack(&index, self.packing)?, index.len());
         Ok((self.section, root))
     }
 }
 
 fn length(value: usize) -> Result<u32, FormatError> {
     u32::try_from(value).map_err(|_| FormatError::limit(format!("database entry of {value} bytes")))
+}
+
+/// A value as it is stored.
+pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, FormatError> {
+    postcard::to_stdvec(value).map_err(|error| FormatError::malformed("database entry", error.to_string()))
+}
+
+/// A stored value.
+pub(super) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, FormatError> {
+    postcard::from_bytes(value).map_err(|error| FormatError::malformed("database entry", error.to_string()))
 }
 
 /// An opened table.
@@ -86,8 +121,7 @@ impl Table {
     /// Reads the index. `offset` is where the section begins in the database.
     pub(super) fn open(source: &dyn ReadAt, offset: u64, root: &Piece) -> Result<Self, FormatError> {
         let index = packed::read(source, "database index", offset, root, limits::DATABASE_INDEX_BYTES)?;
-        let index: Vec<Block> = serde_json::from_slice(&index)
-            .map_err(|error| FormatError::corrupt("database index", offset, error.to_string()))?;
+        let index: Vec<Block> = decode(&index)?;
         if !index.is_sorted_by(|a, b| a.key < b.key) {
             return Err(FormatError::corrupt("database index", offset, "keys out of order"));
         }
@@ -143,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_found_and_nothing_else() {
-        let mut writer = Writer::new();
+        let mut writer = Writer::new(Packing::QUICK);
         let value = |n: u32| format!("value {n} {}", "x".repeat(100)).into_bytes();
         for n in (0..5000).step_by(2) {
             writer.add(&format!("key {n:05}"), &value(n)).unwrap();

@@ -1,12 +1,15 @@
-//! The door to feeds on the host: folders, archives (`.tar`, `.tar.zst`, `.tar.gz`) and single files, packed
+//! The door to feeds on the host: folders, archives (`.tar`, packed or not, and `.zip`) and single files, packed
 //! or not, below one directory that the caller named.
 
 use std::{
     io::{self, Read},
+    mem,
     path::{Path, PathBuf},
 };
 
-use super::{FEEDS, Feed};
+use rayon::prelude::*;
+
+use super::{FEEDS, Feed, File, Output};
 use crate::{
     block,
     error::FormatError,
@@ -30,11 +33,11 @@ pub struct Summary {
 const MALFORMED_SHARE: u64 = 50;
 const MALFORMED_FEW: u64 = 10;
 
-/// Builds a database of the feeds in a directory (or of the one feed that it is): of those that `only` names,
-/// or of all that are known.
+/// Builds a database of the feeds in a directory (or of the one feed that it is): of those that `only` names, by
+/// any name of theirs, or of all that are known.
 pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), FormatError> {
     for name in only {
-        if Feed::named(name).is_none() {
+        if Feed::of(name).is_none() {
             let known: Vec<_> = FEEDS.iter().map(|feed| feed.name).collect();
             return Err(FormatError::unsupported(format!(
                 "no feed `{name}`; there are {}",
@@ -42,6 +45,7 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
             )));
         }
     }
+    let wanted: Vec<_> = only.iter().filter_map(|name| Feed::of(name)).map(|feed| feed.name).collect();
     let mut builder = Builder::default();
     let mut not_read = Vec::new();
     for path in feeds_below(feeds)? {
@@ -50,16 +54,18 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
             continue;
         }
         match Feed::of(stem(&name)) {
-            Some(feed) if only.is_empty() || only.iter().any(|name| name == feed.name) => {
+            Some(feed) if only.is_empty() || wanted.contains(&feed.name) => {
                 builder.source(feed);
-                read_path(feed, &mut builder, &path)?;
+                let mut batch = Batch { feed, builder: &mut builder, files: Vec::new(), bytes: 0 };
+                read_path(&mut batch, &path)?;
+                batch.flush()?;
             }
             Some(_) => {}
             None => not_read.push(name),
         }
     }
     for name in only {
-        if !builder.sources().any(|source| source.name == *name) {
+        if !builder.sources().any(|source| Feed::of(name).is_some_and(|feed| feed.name == source.name)) {
             return Err(FormatError::unsupported(format!("the feeds hold no `{name}`")));
         }
     }
@@ -105,37 +111,86 @@ fn file_name(path: &Path) -> String {
 /// A name without the endings of archives and files.
 fn stem(name: &str) -> &str {
     let mut stem = name;
-    for ending in [".zst", ".gz", ".tgz", ".tar", ".json", ".csv", ".yaml"] {
+    for ending in [".zst", ".gz", ".xz", ".tgz", ".tar", ".zip", ".json", ".csv", ".tsv", ".yaml", ".xml"] {
         stem = stem.strip_suffix(ending).unwrap_or(stem);
     }
     stem
 }
 
-fn read_path(feed: &Feed, builder: &mut Builder, path: &Path) -> Result<(), FormatError> {
+/// Files of a feed that wait to be read, in parallel, in the order in which they were found.
+struct Batch<'a> {
+    feed: &'static Feed,
+    builder: &'a mut Builder,
+    files: Vec<(String, Vec<u8>)>,
+    bytes: usize,
+}
+
+/// Bytes of files that wait.
+const BATCH: usize = 16 << 20;
+
+impl Batch<'_> {
+    /// Takes a file. One that is too large is left out and counted.
+    fn read(&mut self, name: String, reader: impl Read) -> Result<(), FormatError> {
+        let mut bytes = Vec::new();
+        let limit = limits::FEED_FILE_BYTES;
+        let read = reader.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(FormatError::reading("feed", 0))?;
+        if num::to_u64(bytes.len()) > limit {
+            self.builder.malformed(self.feed, name, format!("more than {limit} bytes"));
+            return Ok(());
+        }
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        self.files.push((name, bytes));
+        if self.bytes >= BATCH { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), FormatError> {
+        let files = mem::take(&mut self.files);
+        self.bytes = 0;
+        let feed = self.feed;
+        let outputs = files.into_par_iter().map(|(name, bytes)| {
+            let mut output = Output::default();
+            let read = feed.read(File { name: &name, bytes: &bytes }, &mut output);
+            if let Err(problem) = read {
+                output.malformed.push((name, problem));
+            }
+            output
+        });
+        for output in outputs.collect::<Vec<_>>() {
+            self.builder.add(feed, output)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_path(batch: &mut Batch<'_>, path: &Path) -> Result<(), FormatError> {
     if path.is_dir() {
         for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
             let entry = entry.map_err(io::Error::from).map_err(FormatError::reading("feed", 0))?;
             if entry.file_type().is_file() {
-                read_source(feed, builder, entry.path(), false)?;
+                let name = entry.path().strip_prefix(path).unwrap_or(entry.path());
+                read_source(batch, entry.path(), &name.to_string_lossy(), false)?;
             }
         }
         return Ok(());
     }
-    read_source(feed, builder, path, true)
+    read_source(batch, path, &file_name(path), true)
 }
 
 /// One file; archives only where they stand for the feed as a whole.
-fn read_source(feed: &Feed, builder: &mut Builder, path: &Path, archives: bool) -> Result<(), FormatError> {
-    let name = file_name(path);
-    let inner = ["", ".zst", ".gz"].iter().find_map(|ending| {
+fn read_source(batch: &mut Batch<'_>, path: &Path, name: &str, archives: bool) -> Result<(), FormatError> {
+    let source = || block::open(path).map_err(FormatError::reading("feed", 0)).map(block::Stream::new);
+    if archives && name.ends_with(".zip") {
+        return read_zip(batch, source()?);
+    }
+    let inner = ["", ".zst", ".gz", ".xz"].iter().find_map(|ending| {
         let inner = name.strip_suffix(ending)?;
-        let wanted = is_of(feed, inner) || archives && inner.ends_with(".tar");
+        let wanted = batch.feed.wants(inner) || archives && inner.ends_with(".tar");
         wanted.then(|| (inner.to_owned(), *ending))
     });
     let inner = inner.or_else(|| Some((format!("{}.tar", name.strip_suffix(".tgz")?), ".gz")));
     let Some((inner, packing)) = inner else { return Ok(()) };
-    let source = block::open(path).map_err(FormatError::reading("feed", 0))?;
-    let stream = block::Stream::new(source);
+    let stream = source()?;
     let reader: Box<dyn Read + '_> = match packing {
         ".zst" => {
             let mut decoder = zstd::Decoder::new(stream).map_err(FormatError::reading("feed", 0))?;
@@ -143,54 +198,53 @@ fn read_source(feed: &Feed, builder: &mut Builder, path: &Path, archives: bool) 
             Box::new(decoder)
         }
         ".gz" => Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, stream))),
+        ".xz" => Box::new(lzma_rust2::XzReader::new(io::BufReader::with_capacity(1 << 16, stream), true)),
         _ => Box::new(stream),
     };
     match inner.ends_with(".tar") {
-        true => read_archive(feed, builder, reader),
-        false => {
-            let bytes = read_bounded(reader, &name)?;
-            read_file(feed, builder, &inner, &bytes);
-            Ok(())
-        }
+        true => read_tar(batch, reader),
+        false => batch.read(inner, reader),
     }
 }
 
-fn read_archive(feed: &Feed, builder: &mut Builder, reader: impl Read) -> Result<(), FormatError> {
+fn read_tar(batch: &mut Batch<'_>, reader: impl Read) -> Result<(), FormatError> {
     let mut archive =
         tar::Archive::new(io::BufReader::with_capacity(1 << 18, reader).take(limits::FEED_BYTES));
     let mut files = 0_u64;
     for entry in archive.entries().map_err(FormatError::reading("feed archive", 0))? {
         let entry = entry.map_err(FormatError::reading("feed archive", 0))?;
-        files = files.saturating_add(1);
-        if files > limits::FEED_FILES {
-            return Err(FormatError::limit(format!("feed of more than {} files", limits::FEED_FILES)));
-        }
+        files = one_more(files)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if entry.header().entry_type().is_file() && is_of(feed, &name) {
-            let bytes = read_bounded(entry, &name)?;
-            read_file(feed, builder, &name, &bytes);
+        if entry.header().entry_type().is_file() && batch.feed.wants(&name) {
+            batch.read(name, entry)?;
         }
     }
     Ok(())
 }
 
-fn is_of(feed: &Feed, name: &str) -> bool {
-    let yml = feed.extension == "yaml" && name.ends_with(".yml");
-    yml || name.rsplit_once('.').is_some_and(|(_, extension)| extension == feed.extension)
-}
-
-fn read_bounded(reader: impl Read, name: &str) -> Result<Vec<u8>, FormatError> {
-    let mut bytes = Vec::new();
-    let limit = limits::FEED_FILE_BYTES;
-    reader.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(FormatError::reading("feed", 0))?;
-    match num::to_u64(bytes.len()) > limit {
-        true => Err(FormatError::limit(format!("{name} has more than {limit} bytes"))),
-        false => Ok(bytes),
+fn read_zip(batch: &mut Batch<'_>, stream: block::Stream) -> Result<(), FormatError> {
+    let damaged = |error: zip::result::ZipError| FormatError::malformed("feed archive", error.to_string());
+    let mut archive = zip::ZipArchive::new(io::BufReader::new(stream)).map_err(damaged)?;
+    let (mut files, mut left) = (0_u64, limits::FEED_BYTES);
+    for number in 0..archive.len() {
+        let entry = archive.by_index(number).map_err(damaged)?;
+        files = one_more(files)?;
+        let name = entry.name().map_err(damaged)?.into_owned();
+        if entry.is_file() && batch.feed.wants(&name) {
+            left = left.checked_sub(entry.size()).ok_or_else(|| {
+                FormatError::limit(format!("feed of more than {} bytes", limits::FEED_BYTES))
+            })?;
+            batch.read(name, entry)?;
+        }
     }
+    Ok(())
 }
 
-fn read_file(feed: &Feed, builder: &mut Builder, name: &str, bytes: &[u8]) {
-    if let Err(problem) = feed.read(builder, bytes) {
-        builder.malformed(feed, name, problem);
+fn one_more(files: u64) -> Result<u64, FormatError> {
+    match files.saturating_add(1) {
+        files if files > limits::FEED_FILES => {
+            Err(FormatError::limit(format!("feed of more than {} files", limits::FEED_FILES)))
+        }
+        files => Ok(files),
     }
 }

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Feed;
-use crate::vuln::database::{Builder, Exploited};
+use super::{Fact, Feed, File, Output};
+use crate::vuln::database::Exploited;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,8 +27,8 @@ struct Row {
 }
 
 /// The catalogue. The schema that is shipped beside it is JSON too, and is passed over.
-pub(super) fn read(feed: &Feed, builder: &mut Builder, bytes: &[u8]) -> Result<(), String> {
-    let document: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), String> {
+    let document: Value = serde_json::from_slice(file.bytes).map_err(|error| error.to_string())?;
     if document.get("$schema").is_some() && document.get("vulnerabilities").is_none() {
         return Ok(());
     }
@@ -38,12 +38,11 @@ pub(super) fn read(feed: &Feed, builder: &mut Builder, bytes: &[u8]) -> Result<(
             Ok(row) => {
                 let ransomware = row.known_ransomware_campaign_use.as_deref() == Some("Known");
                 let entry = Exploited { added: row.date_added, due: row.due_date, ransomware };
-                builder.exploited(feed, row.cve, entry);
+                output.facts.push((row.cve, Fact::Exploited(entry)));
             }
-            Err(error) => builder.malformed(feed, format!("entry {number}"), error.to_string()),
+            Err(error) => output.malformed.push((format!("entry {number}"), error.to_string())),
         }
     }
-    let source = builder.source(feed);
-    source.date = source.date.take().max(catalogue.date_released);
+    output.date = catalogue.date_released;
     Ok(())
 }

@@ -1,28 +1,27 @@
 //! Whether a version is affected (OSV schema, "Evaluation").
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::vuln::{
-    osv,
-    version::{Scheme, VersionError},
+use crate::{
+    limits,
+    vuln::{
+        osv,
+        version::{Scheme, VersionError},
+    },
 };
 
 /// What happens at a version, in the order in which events at the same version count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EventKind {
     /// Affected from here; `0` is before every version.
-    #[serde(rename = "i")]
     Introduced,
     /// No longer affected after this.
-    #[serde(rename = "l")]
     LastAffected,
     /// No longer affected from here.
-    #[serde(rename = "f")]
     Fixed,
     /// The range says nothing from here.
-    #[serde(rename = "x")]
     Limit,
 }
 
@@ -30,7 +29,7 @@ pub enum EventKind {
 pub type Event = (EventKind, String);
 
 /// Versions between events, which are in the order of their scheme.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Range(Vec<Event>);
 
@@ -49,12 +48,19 @@ impl Range {
     /// A range of a record, with its events put in order. The error names a version that the scheme rejects:
     /// such a range cannot be evaluated.
     pub(crate) fn new(scheme: Scheme, range: &osv::Range) -> Result<Self, VersionError> {
-        let mut events: Vec<Event> = range.events.iter().flat_map(events_of).collect();
+        Self::of(scheme, range.events.iter().flat_map(events_of).collect())
+    }
+
+    /// The same of events in any order.
+    pub(crate) fn of(scheme: Scheme, mut events: Vec<Event>) -> Result<Self, VersionError> {
         events.retain(|(kind, version)| !(*kind == EventKind::Limit && version == "*"));
         for (_, version) in &events {
             order(scheme, version, version)?;
         }
-        events.sort_by(|a, b| {
+        if events.len() > limits::RANGE_EVENTS {
+            return Err(VersionError { scheme, version: format!("{} events", events.len()) });
+        }
+        scheme.sort(&mut events, |a, b| {
             order(scheme, &a.1, &b.1).unwrap_or(Ordering::Equal).then(a.0.cmp(&b.0)).then(a.1.cmp(&b.1))
         });
         events.dedup();
@@ -113,6 +119,43 @@ impl Range {
         }
         let text = if parts.is_empty() { "all versions".to_owned() } else { parts.join(", ") };
         Ok(Stretch { text, fixed, open })
+    }
+}
+
+impl Range {
+    /// Every version from the first below one.
+    pub(crate) fn below(fixed: impl Into<String>) -> Self {
+        Self(vec![(EventKind::Introduced, "0".to_owned()), (EventKind::Fixed, fixed.into())])
+    }
+
+    /// The highest version that has the fix.
+    pub(super) fn last_fix(&self) -> Option<&str> {
+        let fixes = self.0.iter().rev().filter(|(kind, _)| *kind == EventKind::Fixed);
+        fixes.map(|(_, version)| version.as_str()).next()
+    }
+}
+
+/// For people: `>= 1.0, < 1.2.3 or >= 2.0, < 2.0.1`.
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [(EventKind::Introduced, first)] = self.0.as_slice()
+            && first == "0"
+        {
+            return f.write_str("all versions");
+        }
+        let mut separator = "";
+        for (kind, version) in &self.0 {
+            match kind {
+                EventKind::Introduced if version == "0" => continue,
+                EventKind::Introduced => {
+                    write!(f, "{}>= {version}", if separator.is_empty() { "" } else { " or " })?
+                }
+                EventKind::LastAffected => write!(f, "{separator}<= {version}")?,
+                EventKind::Fixed | EventKind::Limit => write!(f, "{separator}< {version}")?,
+            }
+            separator = ", ";
+        }
+        Ok(())
     }
 }
 

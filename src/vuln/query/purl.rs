@@ -25,8 +25,8 @@ pub(super) fn parse(text: &str) -> Option<Subject> {
     let Some(kind) = PackageKind::from_text(&kind.to_ascii_lowercase()) else { return Some(Subject::Other) };
     let namespace = namespace.join("/");
     let mut package = Package::new(kind, name.clone(), decode(version));
-    if kind == PackageKind::Npm && !namespace.is_empty() {
-        package.name = format!("{namespace}/{name}");
+    if let Some(separator) = kind.separator().filter(|_| !namespace.is_empty()) {
+        package.name = format!("{namespace}{separator}{name}");
     }
     if let Some(epoch) = qualifiers.get("epoch").filter(|_| kind == PackageKind::Rpm) {
         package.version = format!("{epoch}:{}", package.version);
@@ -39,9 +39,14 @@ pub(super) fn parse(text: &str) -> Option<Subject> {
     Some(Subject::Package { package: Box::new(package), os })
 }
 
-/// `name`, `name@version`, or the file name of a source rpm, which is passed over by name alone.
+/// `name`, `name@version`, or the file name of a source rpm (`bind-9.16.23-18.el9.src.rpm`), which has no epoch.
 fn source(upstream: &str, version: &str) -> SourcePackage {
-    let (name, version) = upstream.split_once('@').unwrap_or((upstream, version));
+    let file = upstream.strip_suffix(".src.rpm").or_else(|| upstream.strip_suffix(".nosrc.rpm"));
+    let release = file.and_then(|file| file.rmatch_indices('-').nth(1).map(|(at, _)| file.split_at(at)));
+    let (name, version) = match release {
+        Some((name, version)) => (name, version.trim_start_matches('-')),
+        None => upstream.split_once('@').unwrap_or((upstream, version)),
+    };
     SourcePackage { name: name.to_owned(), version: version.to_owned() }
 }
 
@@ -86,6 +91,14 @@ mod tests {
     use crate::inventory;
 
     #[test]
+    fn sources_of_rpms() {
+        let of = |upstream| source(upstream, "1");
+        let expected = SourcePackage { name: "bind".to_owned(), version: "9.16.23-18.el9".to_owned() };
+        assert_eq!(of("bind-9.16.23-18.el9.src.rpm"), expected);
+        assert_eq!((of("bind.src.rpm").name.as_str(), of("bind").version.as_str()), ("bind.src.rpm", "1"));
+    }
+
+    #[test]
     fn purls_come_back_as_they_were() {
         for text in [
             "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64&distro=debian-12&upstream=openssl",
@@ -95,6 +108,10 @@ mod tests {
             "pkg:rpm/redhat/nodejs@18.1-1?distro=rhel-9.4&rpmmod=nodejs:18:90:x",
             "pkg:npm/%40babel/core@7.0.0",
             "pkg:pypi/django@4.2.1",
+            "pkg:maven/org.apache.tomcat/tomcat@9.0.0.M1",
+            "pkg:golang/golang.org/x/net@v0.1.0",
+            "pkg:composer/symfony/http-kernel@5.0.0",
+            "pkg:gem/rails@7.0.0",
         ] {
             let Subject::Package { package, os } = parse(text).unwrap() else { panic!("{text}") };
             assert_eq!(inventory::purl(&package, os.as_ref()), text);

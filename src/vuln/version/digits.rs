@@ -9,8 +9,15 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
 }
 
 /// ASCII digits that compare as the number they spell.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Number<'a>(pub(super) &'a str);
+
+impl<'a> Number<'a> {
+    /// The number, if the text is one.
+    pub(super) fn checked(self) -> Option<Self> {
+        (!self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_digit())).then_some(self)
+    }
+}
 
 impl Ord for Number<'_> {
     fn cmp(&self, other: &Self) -> Ordering {

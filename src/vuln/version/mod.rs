@@ -1,32 +1,84 @@
-//! Version orders, one file a scheme. Each is a total preorder over the strings that its scheme accepts:
-//! advisories are only as good as the comparison that they are read with.
+//! Version orders, one file a scheme. Each is antisymmetric, and but for those that say so a total preorder, over
+//! the strings that its scheme accepts: advisories are only as good as the comparison that they are read with.
 
+mod alpm;
 mod apk;
+mod bitnami;
+mod composer;
+mod conan;
+mod conda;
 mod digits;
 mod dpkg;
+mod gentoo;
+mod maven;
+mod nuget;
+mod numbers;
+mod openssl;
 mod pep440;
 mod rpm;
+mod rubygems;
 mod semver;
 
 use std::cmp::Ordering;
 
 use thiserror::Error;
 
-/// Which rules order two versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scheme {
-    /// Debian and its relatives.
-    Dpkg,
-    /// Red Hat, SUSE and other users of rpm: `[epoch:]version[-release]`.
-    Rpm,
-    /// Alpine and its relatives.
-    Apk,
-    /// Python.
-    Pep440,
-    /// Semantic Versioning 2.0.0, a leading `v` accepted.
-    SemVer,
-    /// Node.js: Semantic Versioning; parts that are left out count as 0.
-    Npm,
+/// Declares the schemes, each with its name and what reads its versions.
+macro_rules! schemes {
+    ($($variant:ident $name:literal $parse:path, $meaning:literal)*) => {
+        /// Which rules order two versions.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Scheme {
+            $(
+                #[doc = $meaning]
+                $variant,
+            )*
+        }
+
+        impl Scheme {
+            /// Every scheme, in the order in which they are listed for people.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name by which the command line and reports call it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// How `a` stands to `b`. The error names the first that the scheme rejects.
+            pub fn compare(self, a: &str, b: &str) -> Result<Ordering, VersionError> {
+                match self {
+                    $(Self::$variant => self.order(a, b, $parse),)*
+                }
+            }
+        }
+    };
+}
+
+schemes! {
+    Dpkg "dpkg" dpkg::Version::parse, "Debian and its relatives."
+    Rpm "rpm" rpm::Version::parse, "Red Hat, SUSE and other users of rpm: `[epoch:]version[-release]`."
+    RpmWithoutEpoch "rpm-without-epoch" rpm::Version::parse_without_epoch, "The same without looking at epochs, for versions whose epoch is not known."
+    Apk "apk" apk::Version::parse, "Alpine and its relatives."
+    Alpm "alpm" alpm::Version::parse, "Arch Linux."
+    Gentoo "gentoo" gentoo::Version::parse, "Gentoo."
+    Pep440 "pep440" pep440::parse, "Python."
+    SemVer "semver" semver::Version::parse, "Semantic Versioning 2.0.0, a leading `v` accepted."
+    Npm "npm" semver::Version::parse_partial, "Node.js: Semantic Versioning; parts that are left out count as 0."
+    Maven "maven" maven::Version::parse, "Java."
+    RubyGems "rubygems" rubygems::Version::parse, "Ruby, and CocoaPods."
+    Composer "composer" composer::Version::parse, "PHP."
+    NuGet "nuget" nuget::Version::parse, ".NET."
+    Go "go" semver::Version::parse_go, "Go's modules and its own releases."
+    Hex "hex" semver::Version::parse_strict, "Elixir and Erlang: Semantic Versioning to the letter."
+    Pub "pub" semver::Version::parse_with_build, "Dart: Semantic Versioning in which build metadata counts."
+    Hackage "hackage" numbers::Version::parse_hackage, "Haskell."
+    Cran "cran" numbers::Version::parse_cran, "R."
+    Conda "conda" conda::Version::parse, "Conda."
+    Conan "conan" conan::Version::parse, "Conan (C and C++). Its order of words and numbers is not transitive."
+    OpenSsl "openssl" openssl::Version::parse, "OpenSSL."
+    Bitnami "bitnami" bitnami::Version::parse, "Bitnami: Semantic Versioning without the image's revision."
 }
 
 /// A string that its scheme rejects.
@@ -40,35 +92,28 @@ pub struct VersionError {
 }
 
 impl Scheme {
-    /// Every scheme, in the order in which they are listed for people.
-    pub const ALL: &[Self] = &[Self::Dpkg, Self::Rpm, Self::Apk, Self::Pep440, Self::SemVer, Self::Npm];
-
-    /// The name by which the command line and reports call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dpkg => "dpkg",
-            Self::Rpm => "rpm",
-            Self::Apk => "apk",
-            Self::Pep440 => "pep440",
-            Self::SemVer => "semver",
-            Self::Npm => "npm",
-        }
-    }
-
-    /// The scheme of that name.
+    /// The scheme of that name. Gentoo's is also known by its package manager's.
     pub fn from_name(name: &str) -> Option<Self> {
+        let name = if name == "portage" { "gentoo" } else { name };
         Self::ALL.iter().copied().find(|scheme| scheme.name() == name)
     }
 
-    /// How `a` stands to `b`. The error names the first that the scheme rejects.
-    pub fn compare(self, a: &str, b: &str) -> Result<Ordering, VersionError> {
-        match self {
-            Self::Dpkg => self.order(a, b, dpkg::Version::parse),
-            Self::Rpm => self.order(a, b, rpm::Version::parse),
-            Self::Apk => self.order(a, b, apk::Version::parse),
-            Self::Pep440 => self.order(a, b, pep440::parse),
-            Self::SemVer => self.order(a, b, semver::Version::parse),
-            Self::Npm => self.order(a, b, semver::Version::parse_partial),
+    /// Whether its order is one: some programs compare versions in a way that goes in circles.
+    pub fn is_total(self) -> bool {
+        !matches!(self, Self::Alpm | Self::Conan | Self::Maven)
+    }
+
+    /// Sorts by versions, those that the scheme rejects as if they were equal to all. Holds for schemes that
+    /// are not total too, which the standard library's sorting may refuse.
+    pub(super) fn sort<T>(self, items: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
+        if self.is_total() {
+            items.sort_by(compare);
+            return;
+        }
+        let unsorted = std::mem::take(items);
+        for item in unsorted {
+            let at = items.iter().rposition(|other| compare(other, &item).is_le());
+            items.insert(at.map_or(0, |at| at.saturating_add(1)), item);
         }
     }
 
@@ -127,6 +172,9 @@ mod tests {
                 let Ok(ab) = scheme.compare(&a, &b) else { continue };
                 prop_assert_eq!(scheme.compare(&b, &a), Ok(ab.reverse()));
                 prop_assert_eq!(scheme.compare(&a, &a), Ok(Ordering::Equal));
+                if !scheme.is_total() {
+                    continue;
+                }
                 let (Ok(bc), Ok(ac)) = (scheme.compare(&b, &c), scheme.compare(&a, &c)) else { continue };
                 if ab == bc || bc == Ordering::Equal {
                     prop_assert_eq!(ac, ab, "{:?}: {} {} {}", scheme, a, b, c);

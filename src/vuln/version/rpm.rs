@@ -25,6 +25,13 @@ impl<'a> Version<'a> {
     }
 }
 
+impl<'a> Version<'a> {
+    /// The same as if it had no epoch.
+    pub(super) fn parse_without_epoch(text: &'a str) -> Option<Self> {
+        Self::parse(text).map(|version| Self { epoch: "", ..version })
+    }
+}
+
 impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         digits::compare(self.epoch, other.epoch)

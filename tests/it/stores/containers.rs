@@ -90,7 +90,7 @@ pub(super) fn judge(report: &report::Report, truths: &[Truth], answers: &mut Ans
         let names = (pod.namespace.clone(), pod.name.clone());
         (pod.uid.clone(), names.0, names.1, pod.sandbox.clone(), labels, containers)
     });
-    let facts: Vec<Facts> = report.containers.iter().map(Facts::from).collect();
+    let facts: Vec<Facts> = report.containers.iter().chain(&report.sandboxes).map(Facts::from).collect();
     compare(&facts, pods.collect(), truths, answers);
 }
 

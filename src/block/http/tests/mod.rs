@@ -59,7 +59,7 @@ impl Server {
         let target = Target::parse(&url)?;
         let pauses = Arc::clone(&self.pauses);
         let sleep = Arc::new(move |pause| pauses.lock().unwrap().push(pause));
-        let patience = Patience { connect: Duration::from_secs(20), answer, sleep };
+        let patience = Patience { connect: Duration::from_secs(20), answer, body: answer, sleep };
         let way = Way::by(None, &target, &patience)?;
         open_by(target, way, patience, &Arc::new(Counter::default()))
     }

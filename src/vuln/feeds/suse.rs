@@ -1,0 +1,177 @@
+//! SUSE's and openSUSE's vulnerabilities, as OVAL (SUSE, "OVAL Information for SUSE Linux Enterprise and
+//! openSUSE"): one definition a vulnerability, with the products that have it and the versions of binary
+//! packages with the fix.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Feed, File, Output,
+    claims::Claims,
+    oval::{Leaf, Oval},
+    text,
+};
+use crate::vuln::advisory::{Advisory, Details, Rating, State, Statement};
+
+/// One file of vulnerabilities.
+pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), String> {
+    let oval = Oval::parse(file.bytes)?;
+    let mut advisories: BTreeMap<String, Advisory> = BTreeMap::new();
+    for (number, definition) in (1_usize..).zip(&oval.definitions) {
+        let id = definition.metadata("title").and_then(|title| title.split_whitespace().next());
+        let name = || id.map_or_else(|| format!("definition {number}"), str::to_owned);
+        let (id, ways) = match (id, oval.ways(definition)) {
+            (Some(id), Ok(ways)) => (id, ways),
+            (None, Ok(_)) => {
+                output.malformed.push((name(), "no title".to_owned()));
+                continue;
+            }
+            (_, Err(problem)) => {
+                output.malformed.push((name(), problem));
+                continue;
+            }
+        };
+        let mut claims = Claims::new(id, &mut output.unordered);
+        for way in &ways {
+            let product = way.iter().find_map(product);
+            let package = way.iter().filter(|leaf| product_name(leaf).is_none()).find_map(package);
+            match (product, package) {
+                (Some((ecosystem, channel)), Some((name, state, version, arches))) => {
+                    let statement = Statement { state, channel, arches, ..Statement::default() };
+                    match version {
+                        Some(version) => claims.fixed(&ecosystem, name, version, statement),
+                        None => claims.all(&ecosystem, name, statement),
+                    }
+                }
+                // Products that are no distribution, or that no system reports any more.
+                (None, _) if way.iter().any(|leaf| product_name(leaf).is_some()) => {}
+                _ => claims.left_out("criteria", "no product, or no version of a package"),
+            }
+        }
+        let claims = claims.done();
+        let advisory = definition.advisory();
+        let date = |name| Some(advisory?.child(name)?.attribute("date")?.to_owned());
+        let new = || Advisory {
+            id: id.to_owned(),
+            rating: Rating {
+                severity: advisory.and_then(|one| one.text_of("severity")).map(str::to_ascii_lowercase),
+                ..Rating::default()
+            },
+            details: Details {
+                description: definition.metadata("description").and_then(text::description),
+                published: date("issued"),
+                modified: date("updated"),
+                ..Details::default()
+            },
+            ..Advisory::default()
+        };
+        advisories.entry(id.to_owned()).or_insert_with(new).claims.extend(claims);
+    }
+    output.advisories.extend(advisories.into_values());
+    output.date = oval.date;
+    Ok(())
+}
+
+/// The name of the product that a test finds to be installed.
+fn product_name<'a>(leaf: &Leaf<'a>) -> Option<&'a str> {
+    let name = leaf.comment.strip_suffix(" is installed")?;
+    ["SUSE ", "openSUSE "].iter().any(|vendor| name.starts_with(vendor)).then_some(name)
+}
+
+/// The release of the distribution that a product is one of or adds packages to, and its line of updates:
+/// `SUSE Linux Enterprise Module for Basesystem 15 SP2`, `SUSE Linux Enterprise Server 15 SP1-LTSS`.
+fn product(leaf: &Leaf<'_>) -> Option<(String, Option<String>)> {
+    let name = product_name(leaf)?;
+    if let Some(rest) = name.strip_prefix("openSUSE ") {
+        let rest = rest.strip_suffix(" NonFree").unwrap_or(rest);
+        let known = rest == "Tumbleweed" || rest.strip_prefix("Leap ").is_some_and(is_number);
+        return known.then(|| (format!("openSUSE:{rest}"), None));
+    }
+    let rest = name.strip_prefix("SUSE Linux Enterprise ")?;
+    let at = rest.find(|c: char| c.is_ascii_digit())?;
+    let (kind, release) = (rest.get(..at)?.trim(), rest.get(at..)?);
+    let (release, channel) = release.split_once('-').map_or((release, None), |(one, line)| (one, Some(line)));
+    let channel = channel.map(str::to_ascii_lowercase);
+    if kind == "Micro" {
+        return is_number(release).then(|| (format!("SUSE:Linux Enterprise Micro {release}"), channel));
+    }
+    let (major, pack) =
+        release.split_once(" SP").map_or((release, None), |(major, pack)| (major, Some(pack)));
+    if !is_number(major) || !pack.is_none_or(is_number) {
+        return None;
+    }
+    Some((format!("SUSE:Linux Enterprise Server {release}"), channel))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// A package, whether it is affected, from which version it is not, and on which architectures.
+fn package<'a>(leaf: &Leaf<'a>) -> Option<(&'a str, State, Option<&'a str>, Vec<String>)> {
+    let (name, state) = (leaf.object?, leaf.state?);
+    let arches = state.arch.as_deref().map(|arches| arches.trim_matches(['(', ')']));
+    let arches: Vec<_> = arches.into_iter().flat_map(|arches| arches.split('|')).map(str::to_owned).collect();
+    match (
+        state.evr.as_ref().map(|(operation, version)| (operation.as_str(), version.as_str())),
+        &state.version,
+    ) {
+        // No version is below it: not affected.
+        (Some(("less than", "0:0-0" | "0:0")), _) => Some((name, State::NotAffected, None, arches)),
+        (Some(("less than", version)), _) => Some((name, State::Affected, Some(version), arches)),
+        // Every version is above it: affected, without a fix.
+        (Some(("greater than", "0:0-0" | "0:0")), _) => Some((name, State::Affected, None, arches)),
+        (None, Some(version)) if version == "0" => Some((name, State::NotAffected, None, arches)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_and_their_lines() {
+        let of = |comment: &str| {
+            let comment = format!("{comment} is installed");
+            product(&Leaf { comment: &comment, object: None, state: None })
+        };
+        let some = |name: &str, line: Option<&str>| Some((name.to_owned(), line.map(str::to_owned)));
+        let (sp2, server) = ("SUSE:Linux Enterprise Server 15 SP2", "SUSE:Linux Enterprise Server 15");
+        assert_eq!(of("SUSE Linux Enterprise Module for Basesystem 15 SP2"), some(sp2, None));
+        assert_eq!(of("SUSE Linux Enterprise Server 15 SP2-LTSS"), some(sp2, Some("ltss")));
+        assert_eq!(of("SUSE Linux Enterprise Desktop 15"), some(server, None));
+        assert_eq!(of("SUSE Linux Enterprise Micro 5.1"), some("SUSE:Linux Enterprise Micro 5.1", None));
+        assert_eq!(of("openSUSE Leap 15.3 NonFree"), some("openSUSE:Leap 15.3", None));
+        assert_eq!(of("openSUSE Tumbleweed"), some("openSUSE:Tumbleweed", None));
+        assert_eq!(of("SUSE Manager Server 4.1"), None);
+        assert_eq!(of("suse103"), None);
+    }
+
+    #[test]
+    fn fixes_and_states() {
+        let product =
+            r#"<criterion test_ref="p" comment="SUSE Linux Enterprise Server 15 SP1-LTSS is installed"/>"#;
+        let text = format!(
+            r#"<o><definition id="d"><metadata><title>CVE-2021-29154</title><advisory><severity>Important</severity></advisory></metadata>
+            <criteria operator="OR"><criteria operator="AND">{product}<criteria operator="OR">
+            <criterion test_ref="k" comment="kernel-default-4.12.14-197.89.2 is installed"/>
+            <criterion test_ref="n" comment="kernel-source is not affected"/></criteria></criteria>
+            <criteria operator="AND"><criterion test_ref="p" comment="SUSE Manager 4 is installed"/><criterion test_ref="k" comment=""/></criteria>
+            <criterion test_ref="x" comment="y"/></criteria></definition>
+            <rpminfo_test id="k"><object object_ref="k"/><state state_ref="k"/></rpminfo_test>
+            <rpminfo_test id="n"><object object_ref="n"/><state state_ref="n"/></rpminfo_test>
+            <rpminfo_object id="k"><name>kernel-default</name></rpminfo_object><rpminfo_object id="n"><name>kernel-source</name></rpminfo_object>
+            <rpminfo_state id="k"><arch operation="pattern match">(aarch64|x86_64)</arch><evr operation="less than">0:4.12.14-197.89.2</evr></rpminfo_state>
+            <rpminfo_state id="n"><version operation="equals">0</version></rpminfo_state></o>"#
+        );
+        let mut output = Output::default();
+        let feed = Feed::named("suse-oval").unwrap();
+        read(feed, File { name: "a.xml", bytes: text.as_bytes() }, &mut output).unwrap();
+        assert_eq!((output.malformed.len(), output.unordered.len()), (0, 1));
+        let claims = &output.advisories[0].claims;
+        assert_eq!(claims.len(), 2);
+        assert_eq!(claims[0].statement.channel.as_deref(), Some("ltss"));
+        assert_eq!(claims[0].statement.arches, ["aarch64", "x86_64"]);
+        assert_eq!(claims[1].statement.state, State::NotAffected);
+    }
+}
