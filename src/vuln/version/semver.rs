@@ -1,12 +1,14 @@
 //! Semantic Versioning 2.0.0 (semver.org, §9–§11), and the schemes that differ from it in little: npm, Go, Hex and
 //! Pub. Build metadata does not count, but for Pub.
 
+use std::ops::RangeInclusive;
+
 use super::digits::{self, Number};
 
-/// Three numbers, then the identifiers of a pre-release.
+/// Three numbers (more are only Pub's), then the identifiers of a pre-release.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version<'a> {
-    core: [Number<'a>; 3],
+    core: Vec<Number<'a>>,
     phase: Phase<'a>,
     /// Empty in schemes for which it does not count.
     build: Vec<Identifier<'a>>,
@@ -28,20 +30,20 @@ pub(super) enum Identifier<'a> {
 impl<'a> Version<'a> {
     /// All three numbers, with or without a leading `v`.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        Self::parts(prefixed(text), 3).filter(Self::is_in_range)
+        Self::parts(prefixed(text), 3..=3).filter(Self::is_in_range)
     }
 
     /// npm: one to three numbers; those left out are 0.
     pub(super) fn parse_partial(text: &'a str) -> Option<Self> {
-        Self::parts(prefixed(text), 1).filter(Self::is_in_range)
+        Self::parts(prefixed(text), 1..=3).filter(Self::is_in_range)
     }
 
     /// Hex: all three numbers and nothing before them.
     pub(super) fn parse_strict(text: &'a str) -> Option<Self> {
-        Self::parts(text, 3)
+        Self::parts(text, 3..=3)
     }
 
-    /// Pub: build metadata comes after the release that it is of, in order.
+    /// Pub: build metadata comes after the release that it is of, in order. Any number of numbers is taken.
     pub(super) fn parse_with_build(text: &'a str) -> Option<Self> {
         let text = text.strip_prefix('v').unwrap_or(text);
         let build = text.split_once('+').map_or("", |(_, build)| build);
@@ -50,7 +52,7 @@ impl<'a> Version<'a> {
             false => Identifier::Word(text),
         };
         let build = build.split('.').filter(|_| !build.is_empty()).map(identifier).collect();
-        Some(Self { build, ..Self::parts(text, 3)? })
+        Some(Self { build, ..Self::parts(text, 1..=usize::MAX)? })
     }
 
     /// Go modules (golang.org/x/mod/semver): `v` may be missing; the short forms `v1` and `v1.2` are releases.
@@ -59,7 +61,7 @@ impl<'a> Version<'a> {
         if let Some(release) = text.strip_prefix("go") {
             let end = release.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(release.len());
             let (numbers, pre) = release.split_at_checked(end)?;
-            let plain = Self::parts(numbers, 1).filter(|plain| plain.phase == Phase::Release)?;
+            let plain = Self::parts(numbers, 1..=3).filter(|plain| plain.phase == Phase::Release)?;
             if pre.is_empty() {
                 return Some(plain);
             }
@@ -69,24 +71,22 @@ impl<'a> Version<'a> {
         }
         let text = text.strip_prefix('v').unwrap_or(text);
         let short = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        Self::parts(text, if short { 1 } else { 3 })
+        Self::parts(text, if short { 1..=3 } else { 3..=3 })
     }
 
-    fn parts(text: &'a str, at_least: usize) -> Option<Self> {
+    /// So many numbers; those that are left out are 0.
+    fn parts(text: &'a str, counts: RangeInclusive<usize>) -> Option<Self> {
         let (text, build) = split(text, '+');
         let (numbers, pre) = split(text, '-');
         if !build.is_none_or(|build| build.split('.').all(is_identifier)) {
             return None;
         }
-        let mut core = [const { Number("0") }; 3];
-        let mut count = 0_usize;
-        let mut slots = core.iter_mut();
-        for part in numbers.split('.') {
-            *slots.next()? = number(part)?;
-            count = count.saturating_add(1);
+        let mut core: Vec<_> = numbers.split('.').map(number).collect::<Option<_>>()?;
+        let phase = phase(pre).filter(|_| counts.contains(&core.len()))?;
+        while core.len() < 3 {
+            core.push(Number("0"));
         }
-        let phase = phase(pre)?;
-        (count >= at_least).then_some(Self { core, phase, build: Vec::new() })
+        Some(Self { core, phase, build: Vec::new() })
     }
 
     /// npm and Cargo hold the numbers in 64 bits.
