@@ -62,7 +62,7 @@ struct Held {
 
 /// What a source says for people.
 struct Told {
-    /// Whose word counts: the source's rank, then its place in [`FEEDS`].
+    /// Whose word counts: the source's rank, then its place among the feeds.
     rank: (usize, usize),
     /// The age of the record and its checksum, as of [`Held`].
     age: (String, u64),
