@@ -12,7 +12,7 @@ pub(super) enum Version<'a> {
     Release(Release<'a>),
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Release<'a>(Vec<Part<'a>>);
 
 #[derive(Debug, PartialEq, Eq)]
@@ -191,11 +191,7 @@ impl Ord for Release<'_> {
     }
 }
 
-impl PartialOrd for Release<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
+by_order!(Release<'_>);
 
 #[cfg(test)]
 mod tests {

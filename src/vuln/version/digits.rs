@@ -25,20 +25,6 @@ impl Ord for Number<'_> {
     }
 }
 
-impl PartialOrd for Number<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Number<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Number<'_> {}
-
 /// The leading ASCII digits of a text, and what follows them.
 pub(super) fn take(text: &str) -> (&str, &str) {
     take_while(text, |byte| byte.is_ascii_digit())
@@ -49,6 +35,8 @@ pub(super) fn take_while(text: &str, is: impl Fn(u8) -> bool) -> (&str, &str) {
     let length = text.bytes().take_while(|byte| byte.is_ascii() && is(*byte)).count();
     text.split_at_checked(length).unwrap_or((text, ""))
 }
+
+by_order!(Number<'_>);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::digits;
 
 /// A Debian version in its three parts.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Version<'a> {
     epoch: u32,
     upstream: Part<'a>,
@@ -88,25 +88,7 @@ fn weights(word: &str) -> impl Iterator<Item = i32> {
     word.bytes().map(weight).chain([0])
 }
 
-impl PartialOrd for Version<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialOrd for Part<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Part<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Part<'_> {}
+by_order!(Version<'_>, Part<'_>);
 
 #[cfg(test)]
 mod tests {

@@ -16,10 +16,10 @@ pub(super) struct Version<'a> {
 }
 
 /// A number behind a dot: with a leading zero it is a fraction.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Component<'a>(&'a str);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Suffixes<'a>(Vec<(usize, Number<'a>)>);
 
 /// The suffixes before a release, then the release, then the one after it.
@@ -65,12 +65,6 @@ impl Ord for Component<'_> {
     }
 }
 
-impl PartialOrd for Component<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 impl Ord for Suffixes<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let (mut a, mut b) = (self.0.iter(), other.0.iter());
@@ -86,11 +80,7 @@ impl Ord for Suffixes<'_> {
     }
 }
 
-impl PartialOrd for Suffixes<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
+by_order!(Component<'_>, Suffixes<'_>);
 
 #[cfg(test)]
 mod tests {

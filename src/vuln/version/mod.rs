@@ -1,6 +1,27 @@
 //! Version orders, one file a scheme. Each is antisymmetric, and but for those that say so a total preorder, over
 //! the strings that its scheme accepts: advisories are only as good as the comparison that they are read with.
 
+/// Comparison and equality of types whose order is written down in `Ord`: both are what that says.
+macro_rules! by_order {
+    ($($type:ty),+) => {
+        $(
+            impl PartialOrd for $type {
+                fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                    Some(self.cmp(other))
+                }
+            }
+
+            impl PartialEq for $type {
+                fn eq(&self, other: &Self) -> bool {
+                    self.cmp(other).is_eq()
+                }
+            }
+
+            impl Eq for $type {}
+        )+
+    };
+}
+
 mod alpm;
 mod apk;
 mod bitnami;

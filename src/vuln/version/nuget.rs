@@ -61,19 +61,7 @@ impl Ord for AnyCase<'_> {
     }
 }
 
-impl PartialOrd for AnyCase<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for AnyCase<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for AnyCase<'_> {}
+by_order!(AnyCase<'_>);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::digits::{self, Number};
 
 /// The segments without zeros at the end of the numbers and at the end of the whole.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Version<'a> {
     release: Vec<Segment<'a>>,
     pre: Vec<Segment<'a>>,
@@ -86,11 +86,7 @@ impl Ord for Version<'_> {
     }
 }
 
-impl PartialOrd for Version<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
+by_order!(Version<'_>);
 
 #[cfg(test)]
 mod tests {
