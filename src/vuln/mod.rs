@@ -11,6 +11,7 @@ mod finding;
 pub mod matching;
 pub mod osv;
 pub mod priority;
+mod purl;
 pub mod query;
 pub mod suppression;
 pub mod version;

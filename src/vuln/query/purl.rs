@@ -1,30 +1,18 @@
-//! A purl as a question (ECMA-427, "Package-URL specification").
-
-use std::collections::BTreeMap;
+//! A purl as a question.
 
 use super::Subject;
-use crate::inventory::{Os, Package, PackageKind, SourcePackage};
+use crate::{
+    inventory::{Os, Package, PackageKind, SourcePackage},
+    vuln::purl::Purl,
+};
 
 /// A purl's package, and the distribution that it names. `None` for what is no purl.
 pub(super) fn parse(text: &str) -> Option<Subject> {
-    let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
-    let rest = rest.split('#').next()?;
-    let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
-    let (kind, path) = rest.split_once('/')?;
-    let (path, version) = match path.rsplit_once('@') {
-        Some((path, version)) if !path.is_empty() && !version.contains('/') => (path, version),
-        _ => (path, ""),
-    };
-    let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect();
+    let Purl { kind, segments, version, qualifiers } = Purl::parse(text)?;
     let (name, namespace) = segments.split_last()?;
-    let qualifiers: BTreeMap<String, String> = qualifiers
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(key, value)| (key.to_ascii_lowercase(), decode(value)))
-        .collect();
-    let Some(kind) = PackageKind::from_text(&kind.to_ascii_lowercase()) else { return Some(Subject::Other) };
+    let Some(kind) = PackageKind::from_text(&kind) else { return Some(Subject::Other) };
     let namespace = namespace.join("/");
-    let mut package = Package::new(kind, name.clone(), decode(version));
+    let mut package = Package::new(kind, name.clone(), version.unwrap_or_default());
     if let Some(separator) = kind.separator().filter(|_| !namespace.is_empty()) {
         package.name = format!("{namespace}{separator}{name}");
     }
@@ -62,27 +50,6 @@ fn os(namespace: &str, distro: &str) -> Os {
         (false, false) => (None, Some(release)),
     };
     Os { id: id.to_ascii_lowercase(), version_id, codename, ..Os::default() }
-}
-
-/// Percent-decoding; what does not decode stays as it is.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        bytes.extend(before.bytes());
-        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or("");
-            }
-            None => {
-                bytes.push(b'%');
-                rest = after;
-            }
-        }
-    }
-    bytes.extend(rest.bytes());
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
 #[cfg(test)]

@@ -1,64 +1,46 @@
 //! What a statement is about: a package, an image, or a package in an image.
 
-use std::collections::BTreeMap;
-
 use super::Place;
-use crate::{bytes::unescaped, vuln::ecosystem};
+use crate::vuln::{ecosystem, purl};
 
-/// A purl (ECMA-427, "Package-URL specification") without its escapes.
+/// A package as a purl names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Purl {
-    kind: String,
-    /// Namespace and name.
+    /// Namespace and name, as its ecosystem compares them.
     pub(super) name: String,
-    version: Option<String>,
-    qualifiers: BTreeMap<String, String>,
+    parts: purl::Purl,
 }
 
 impl Purl {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let rest = text.trim().strip_prefix("pkg:")?.trim_start_matches('/');
-        let rest = rest.split('#').next()?;
-        let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
-        let (kind, path) = rest.split_once('/')?;
-        let (path, version) = match path.rsplit_once('@') {
-            Some((path, version)) if !path.is_empty() && !version.contains('/') => (path, Some(version)),
-            _ => (path, None),
-        };
-        let plain = |text: &str| String::from_utf8_lossy(&unescaped(text, "%")).into_owned();
-        let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).map(plain).collect();
-        let kind = kind.to_ascii_lowercase();
-        let name = segments.join("/");
-        let pairs = qualifiers.split('&').filter_map(|pair| pair.split_once('='));
-        let purl = Self {
-            name: if kind == "pypi" { ecosystem::python_name(&name) } else { name },
-            version: version.filter(|version| !version.is_empty()).map(plain),
-            qualifiers: pairs.map(|(key, value)| (key.to_ascii_lowercase(), plain(value))).collect(),
-            kind,
-        };
-        (!purl.name.is_empty()).then_some(purl)
+        let parts = purl::Purl::parse(text)?;
+        let name = parts.segments.join("/");
+        let name = if parts.kind == "pypi" { ecosystem::python_name(&name) } else { name };
+        (!name.is_empty()).then_some(Self { name, parts })
     }
 
     /// Whether a package is one of those that this names: what it leaves out may be anything.
     pub(super) fn holds(&self, package: &Self) -> bool {
-        let version = self.version.is_none() || self.version == package.version;
-        let mut qualifiers = self.qualifiers.iter();
+        let (wanted, held) = (&self.parts, &package.parts);
+        let version = wanted.version.is_none() || wanted.version == held.version;
+        let mut qualifiers = wanted.qualifiers.iter();
         version
-            && self.kind == package.kind
+            && wanted.kind == held.kind
             && self.name == package.name
-            && qualifiers.all(|(key, value)| package.qualifiers.get(key) == Some(value))
+            && qualifiers.all(|(key, value)| held.qualifiers.get(key) == Some(value))
     }
 
     /// The image that it names, if it is of one.
     fn image(&self) -> Option<Image> {
-        if !matches!(self.kind.as_str(), "oci" | "docker") {
+        let purl::Purl { kind, version, qualifiers, .. } = &self.parts;
+        if !matches!(kind.as_str(), "oci" | "docker") {
             return None;
         }
-        if let Some(digest) = self.version.as_ref().filter(|version| version.contains(':')) {
+        if let Some(digest) = version.as_ref().filter(|version| version.contains(':')) {
             return Some(Image::Digest(digest.clone()));
         }
-        let name = self.qualifiers.get("repository_url").unwrap_or(&self.name).clone();
-        let tag = self.qualifiers.get("tag").or(self.version.as_ref()).cloned();
+        let name = qualifiers.get("repository_url").unwrap_or(&self.name).clone();
+        let tag = qualifiers.get("tag").or(version.as_ref()).cloned();
         Some(Image::Named { name, tag })
     }
 }
