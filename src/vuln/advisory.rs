@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::matching::range::Range;
+use super::{cvss, matching::range::Range};
 
 /// One record of a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -51,6 +51,11 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// The vectors among some texts that it gave, best first, each once.
+    pub(super) fn vectors<'a>(self, texts: impl IntoIterator<Item = &'a str>) -> Vec<(Self, String)> {
+        cvss::sorted(texts.into_iter()).into_iter().map(|vector| (self, vector)).collect()
+    }
+
     /// The word for it in reports.
     pub fn text(self) -> &'static str {
         match self {

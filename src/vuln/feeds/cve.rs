@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::{Fact, Feed, File, Output, text, threat};
 use crate::vuln::{
     advisory::{Advisory, Details, Provider, Rating},
-    cvss,
     finding::{Exploit, ExploitKind},
 };
 
@@ -160,8 +159,7 @@ fn given<'a>(provider: Provider, metrics: impl IntoIterator<Item = &'a Metric>) 
     let metrics = metrics.into_iter();
     let vectors =
         metrics.flat_map(|metric| [&metric.v4_0, &metric.v3_1, &metric.v3_0, &metric.v2_0]).flatten();
-    let texts = cvss::sorted(vectors.map(|vector| vector.vector_string.as_str()));
-    texts.into_iter().map(|vector| (provider, vector)).collect()
+    provider.vectors(vectors.map(|vector| vector.vector_string.as_str()))
 }
 
 /// What CISA saw of exploitation (SSVC, "Exploitation": `none`, `poc`, `active`; in any case): one that is used

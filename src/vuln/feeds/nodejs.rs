@@ -5,10 +5,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::{Feed, File, Output, npm_ranges, text};
-use crate::vuln::{
-    advisory::{Advisory, Claim, Details, Provider, Rating, Statement},
-    cvss,
-};
+use crate::vuln::advisory::{Advisory, Claim, Details, Provider, Rating, Statement};
 
 #[derive(Deserialize)]
 struct Record {
@@ -100,7 +97,6 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
     let members = if cves.len() > 1 { std::mem::take(&mut cves) } else { Vec::new() };
     let title =
         if record.title.is_empty() { record.description.as_deref() } else { Some(record.title.as_str()) };
-    let vectors = cvss::sorted(record.cvss_vector.as_deref().into_iter()).into_iter();
     let references = record.references.iter().chain(&record.address).map(String::as_str);
     output.advisories.push(Advisory {
         id,
@@ -109,7 +105,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
         aliases: cves,
         rating: Rating {
             members,
-            cvss: vectors.map(|vector| (Provider::Source, vector)).collect(),
+            cvss: Provider::Source.vectors(record.cvss_vector.as_deref()),
             severity: record.severity.filter(|word| word != "unknown"),
         },
         details: Details {

@@ -6,10 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Feed, File, Output, json, text, threat};
-use crate::vuln::{
-    advisory::{Advisory, Details, Provider, Rating},
-    cvss,
-};
+use crate::vuln::advisory::{Advisory, Details, Provider, Rating};
 
 /// NVD itself among the sources of vectors.
 const NVD: &str = "nvd@nist.gov";
@@ -151,7 +148,7 @@ fn vectors(metrics: &Metrics) -> Vec<(Provider, String)> {
             _ => provider == Provider::Cna,
         };
         let texts = all().filter(of).map(|metric| metric.cvss_data.vector_string.as_str());
-        vectors.extend(cvss::sorted(texts).into_iter().map(|vector| (provider, vector)));
+        vectors.extend(provider.vectors(texts));
     }
     vectors
 }

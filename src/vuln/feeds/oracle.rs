@@ -5,10 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Feed, File, Output, claims::Claims, oval::Leaf, oval::Oval, text, xml::Element};
-use crate::vuln::{
-    advisory::{Advisory, Details, Provider, Rating, Statement},
-    cvss,
-};
+use crate::vuln::advisory::{Advisory, Details, Provider, Rating, Statement};
 
 /// One file of advisories.
 pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), String> {
@@ -74,8 +71,9 @@ fn add(id: &str, definition: &Element, ways: &[Vec<Leaf<'_>>], output: &mut Outp
     members.dedup();
     // Vectors are each of one vulnerability (`8.1/CVSS:3.0/AV:N/…`).
     let scored = advisory.into_iter().flat_map(|advisory| advisory.children("cve"));
+    let scored = scored.filter(|_| members.len() == 1);
     let vectors = scored.filter_map(|cve| Some(cve.attribute("cvss3")?.split_once('/')?.1));
-    let vectors = if members.len() == 1 { cvss::sorted(vectors) } else { Vec::new() };
+    let vectors = Provider::Source.vectors(vectors);
     let issued =
         advisory.and_then(|advisory| advisory.child("issued")).and_then(|issued| issued.attribute("date"));
     output.advisories.push(Advisory {
@@ -83,7 +81,7 @@ fn add(id: &str, definition: &Element, ways: &[Vec<Leaf<'_>>], output: &mut Outp
         modified: issued.map(str::to_owned),
         rating: Rating {
             members,
-            cvss: vectors.into_iter().map(|vector| (Provider::Source, vector)).collect(),
+            cvss: vectors,
             severity: advisory.and_then(|one| one.text_of("severity")).map(str::to_ascii_lowercase),
         },
         details: Details {

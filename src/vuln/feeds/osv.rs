@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Feed, File, Output, text};
 use crate::vuln::{
     advisory::{Advisory, Claim, Details, Provider, Rating, State, Statement},
-    cvss, ecosystem,
+    ecosystem,
     matching::range::Range,
     osv::{self, Affected, Record},
     version::Scheme,
@@ -58,10 +58,9 @@ fn add(feed: &Feed, record: &Record, output: &mut Output) {
 
 fn rating(feed: &Feed, record: &Record) -> Rating {
     let given = record.severity.iter().chain(record.affected.iter().flat_map(|part| &part.severity));
-    let vectors = cvss::sorted(given.map(|severity| severity.score.as_str()));
     Rating {
         members: members(feed, record),
-        cvss: vectors.into_iter().map(|vector| (Provider::Source, vector)).collect(),
+        cvss: Provider::Source.vectors(given.map(|severity| severity.score.as_str())),
         severity: severity(record),
     }
 }

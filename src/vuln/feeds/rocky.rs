@@ -10,10 +10,7 @@ use super::{
     claims::{Claims, Part},
     osv, text,
 };
-use crate::vuln::{
-    advisory::{Advisory, Details, Provider, Rating, Statement},
-    cvss,
-};
+use crate::vuln::advisory::{Advisory, Details, Provider, Rating, Statement};
 
 #[derive(Deserialize)]
 struct Erratum {
@@ -85,7 +82,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
     let vectors = cves.iter().filter_map(|cve| cve.vector.as_deref()).filter(|_| members.len() == 1);
     output.advisories.push(Advisory {
         rating: Rating {
-            cvss: cvss::sorted(vectors).into_iter().map(|vector| (Provider::Source, vector)).collect(),
+            cvss: Provider::Source.vectors(vectors),
             members: members.into_iter().collect(),
             severity: erratum
                 .severity

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use super::{Feed, File, Output, text};
 use crate::vuln::{
     advisory::{Advisory, Claim, Details, Provider, Rating, Requirements, Statement},
-    cvss,
     version::Scheme,
 };
 
@@ -82,12 +81,11 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
     }
     let statement = Statement { requirements: Some(requirements), ..Statement::default() };
     let claim = |name| Claim { ecosystem: "RubyGems".to_owned(), name, statement };
-    let vectors = cvss::sorted(record.cvss_v3_vector.as_deref().into_iter()).into_iter();
     output.advisories.push(Advisory {
         id,
         aliases: ids.collect(),
         rating: Rating {
-            cvss: vectors.map(|vector| (Provider::Source, vector)).collect(),
+            cvss: Provider::Source.vectors(record.cvss_v3_vector.as_deref()),
             ..Rating::default()
         },
         details: Details {

@@ -6,7 +6,6 @@ use toml::value::Datetime;
 use super::{Feed, File, Output, text};
 use crate::vuln::{
     advisory::{Advisory, Claim, Details, Provider, Rating, Requirements, State, Statement},
-    cvss,
     version::Scheme,
 };
 
@@ -87,13 +86,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
         modified: None,
         set_aside: advisory.withdrawn.is_some(),
         aliases: advisory.aliases,
-        rating: Rating {
-            cvss: cvss::sorted(advisory.cvss.as_deref().into_iter())
-                .into_iter()
-                .map(|vector| (Provider::Source, vector))
-                .collect(),
-            ..Rating::default()
-        },
+        rating: Rating { cvss: Provider::Source.vectors(advisory.cvss.as_deref()), ..Rating::default() },
         details: Details {
             title: text::title(title),
             description: text::description(description),

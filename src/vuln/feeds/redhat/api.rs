@@ -11,7 +11,6 @@ use serde::Deserialize;
 use super::product::Product;
 use crate::vuln::{
     advisory::{Advisory, Details, Provider, Rating, State, Statement},
-    cvss,
     feeds::{
         Feed, File, Output,
         claims::{Claims, Part},
@@ -123,10 +122,9 @@ pub(in super::super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> R
     }
     let claims = claims.done();
     let vectors = [&cve.cvss3, &cve.cvss].into_iter().flatten().filter_map(|cvss| cvss.vector.as_deref());
-    let vectors = cvss::sorted(vectors).into_iter().map(|vector| (Provider::Source, vector));
     output.advisories.push(Advisory {
         rating: Rating {
-            cvss: vectors.collect(),
+            cvss: Provider::Source.vectors(vectors),
             severity: cve.threat_severity.as_deref().map(str::to_ascii_lowercase),
             ..Rating::default()
         },

@@ -12,7 +12,6 @@ use crate::{
     inventory::Package,
     vuln::{
         advisory::{Advisory, Details, Provider, Rating, State, Statement},
-        cvss,
         feeds::{Feed, File, Output, claims::Claims, text},
     },
 };
@@ -52,16 +51,14 @@ pub(in super::super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> R
     members.sort();
     members.dedup();
     // An advisory's severity is that of its worst; vectors are each of one vulnerability.
-    let vectors = if members.is_empty() { cvss::sorted(vectors.into_iter()) } else { Vec::new() };
+    if !members.is_empty() {
+        vectors.clear();
+    }
     let claims = claims.done();
     output.advisories.push(Advisory {
         modified: current_release_date,
         set_aside,
-        rating: Rating {
-            members,
-            cvss: vectors.into_iter().map(|vector| (Provider::Source, vector)).collect(),
-            severity,
-        },
+        rating: Rating { members, cvss: Provider::Source.vectors(vectors), severity },
         details,
         claims: if set_aside { Vec::new() } else { claims },
         id,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::vuln::{
     advisory::{Advisory, Details, Provider, Rating, State, Statement},
-    cvss, ecosystem,
+    ecosystem,
     matching::range::EventKind,
 };
 
@@ -65,8 +65,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
     let mut vectors = Vec::new();
     for (giver, text) in &issue.cvss {
         let provider = if giver == "nvd" { Provider::Nvd } else { Provider::Source };
-        let vector = cvss::sorted(text.split_whitespace());
-        vectors.extend(vector.into_iter().map(|vector| (provider, vector)));
+        vectors.extend(provider.vectors(text.split_whitespace()));
     }
     output.advisories.push(Advisory {
         rating: Rating {
