@@ -15,7 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::block::Version;
+use crate::block::{Sink, Version};
 
 /// Makes the directory if it is not there.
 pub(super) fn directory(path: &Path) -> io::Result<()> {
@@ -97,7 +97,7 @@ impl Place {
             whole: (self.whole.clone(), self.facts.clone()),
         };
         if part.version == Version::default() {
-            part.restart(&Version::default())?;
+            part.begin(&Version::default())?;
         }
         part.file.seek(SeekFrom::End(0))?;
         Ok(part)
@@ -133,12 +133,12 @@ pub(super) struct Part {
     whole: (PathBuf, PathBuf),
 }
 
-impl Part {
-    pub(super) fn state(&self) -> (u64, Version) {
+impl Sink for Part {
+    fn held(&self) -> (u64, Version) {
         (self.held, self.version.clone())
     }
 
-    pub(super) fn restart(&mut self, version: &Version) -> io::Result<()> {
+    fn begin(&mut self, version: &Version) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
         self.held = 0;
@@ -146,12 +146,14 @@ impl Part {
         self.known().write(&self.facts)
     }
 
-    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.held = self.held.saturating_add(crate::num::to_u64(bytes.len()));
         Ok(())
     }
+}
 
+impl Part {
     fn known(&self) -> Facts {
         let Version { etag, modified } = self.version.clone();
         Facts { url: self.url.clone(), bytes: self.held, etag, modified }

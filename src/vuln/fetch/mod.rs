@@ -16,7 +16,7 @@ use crate::{
     limits,
 };
 
-use self::files::{Part, Place};
+use self::files::Place;
 
 /// Downloads at a time.
 pub const AT_ONCE: usize = 4;
@@ -118,20 +118,6 @@ impl Sink for Memory {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.bytes.extend_from_slice(bytes);
         Ok(())
-    }
-}
-
-impl Sink for Part {
-    fn held(&self) -> (u64, Version) {
-        self.state()
-    }
-
-    fn begin(&mut self, version: &Version) -> io::Result<()> {
-        self.restart(version)
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.append(bytes)
     }
 }
 
