@@ -50,24 +50,23 @@ impl Report {
 
     /// Leaves out the findings and near misses of all but a package or a vulnerability.
     pub fn keep_explained(&mut self, what: &Explained) {
-        let images = self.images.iter_mut().map(|image| &mut image.findings);
-        let containers = self.containers.iter_mut().chain(&mut self.sandboxes);
-        let containers = containers.map(|container| &mut container.findings);
-        for findings in images.chain(containers).chain([&mut self.node.findings]).flatten() {
-            findings.retain(|finding| what.is_about(finding));
-        }
+        self.retain_findings(|finding| what.is_about(finding));
         self.near_misses.retain(|near| what.is_near(&near.near_miss));
     }
 
     /// Leaves out the findings that nobody wants to see.
     pub fn keep_findings(&mut self, filter: &Filter) {
+        self.retain_findings(|finding| filter.wants(finding));
+        let left = num::to_u64(self.findings().count());
+        self.stats.findings = self.stats.findings.map(|_| left);
+    }
+
+    fn retain_findings(&mut self, wanted: impl Fn(&Finding) -> bool) {
         let images = self.images.iter_mut().map(|image| &mut image.findings);
         let containers = self.containers.iter_mut().chain(&mut self.sandboxes);
         let containers = containers.map(|container| &mut container.findings);
         for findings in images.chain(containers).chain([&mut self.node.findings]).flatten() {
-            findings.retain(|finding| filter.wants(finding));
+            findings.retain(&wanted);
         }
-        let left = num::to_u64(self.findings().count());
-        self.stats.findings = self.stats.findings.map(|_| left);
     }
 }
