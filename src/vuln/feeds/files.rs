@@ -36,16 +36,7 @@ const MALFORMED_FEW: u64 = 10;
 /// Builds a database of the feeds in a directory (or of the one feed that it is): of those that `only` names, by
 /// any name of theirs, or of all that are known.
 pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), FormatError> {
-    for name in only {
-        if Feed::of(name).is_none() {
-            let known: Vec<_> = FEEDS.iter().map(|feed| feed.name).collect();
-            return Err(FormatError::unsupported(format!(
-                "no feed `{name}`; there are {}",
-                known.join(", ")
-            )));
-        }
-    }
-    let wanted: Vec<_> = only.iter().filter_map(|name| Feed::of(name)).map(|feed| feed.name).collect();
+    let wanted: Vec<_> = only.iter().map(|name| named(name)).collect::<Result<_, _>>()?;
     let mut builder = Builder::default();
     let mut not_read = Vec::new();
     for path in feeds_below(feeds)? {
@@ -54,7 +45,7 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
             continue;
         }
         match Feed::of(stem(&name)) {
-            Some(feed) if only.is_empty() || wanted.contains(&feed.name) => {
+            Some(feed) if wanted.is_empty() || wanted.contains(&feed.name) => {
                 builder.source(feed);
                 let mut batch = Batch { feed, builder: &mut builder, files: Vec::new(), bytes: 0 };
                 read_path(&mut batch, &path)?;
@@ -64,8 +55,8 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
             None => not_read.push(name),
         }
     }
-    for name in only {
-        if !builder.sources().any(|source| Feed::of(name).is_some_and(|feed| feed.name == source.name)) {
+    for (name, feed) in only.iter().zip(&wanted) {
+        if !builder.sources().any(|source| source.name == *feed) {
             return Err(FormatError::unsupported(format!("the feeds hold no `{name}`")));
         }
     }
@@ -82,6 +73,14 @@ pub fn build(feeds: &Path, only: &[String]) -> Result<(Vec<u8>, Summary), Format
     }
     let problems = builder.problems().cloned().collect();
     Ok((builder.finish()?, Summary { sources, not_read, problems }))
+}
+
+/// The name of the feed that has this one among its names.
+fn named(name: &str) -> Result<&'static str, FormatError> {
+    Feed::of(name).map(|feed| feed.name).ok_or_else(|| {
+        let known: Vec<_> = FEEDS.iter().map(|feed| feed.name).collect();
+        FormatError::unsupported(format!("no feed `{name}`; there are {}", known.join(", ")))
+    })
 }
 
 fn is_another_format(source: &FeedSource) -> bool {
