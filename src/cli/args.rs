@@ -11,7 +11,7 @@ use icecore::{
     vuln::Severity,
 };
 
-use super::{fetch::FetchArgs, progress::When, suppress::SuppressArgs};
+use super::{fetch::FetchArgs, matching::MatchArgs, progress::When, suppress::SuppressArgs};
 
 /// Reads the disk snapshot of a container node offline and reports every image on it.
 #[derive(Parser)]
@@ -445,36 +445,6 @@ pub(crate) struct BuildArgs {
 pub(crate) struct InfoArgs {
     /// The database
     pub(crate) file: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MatchFormat {
-    Table,
-    #[value(alias = "json")]
-    Ndjson,
-}
-
-#[derive(Args)]
-pub(crate) struct MatchArgs {
-    /// The database of advisories; the user's own if absent
-    #[arg(long, value_name = "FILE", env = "ICECORE_DB")]
-    pub(crate) db: Option<PathBuf>,
-    /// The form of the output
-    #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
-    pub(crate) format: MatchFormat,
-    /// Explain a package (by name or purl) or a vulnerability (by any id): every record that speaks of it, whether it holds
-    /// the version or not; tell of nothing else
-    #[arg(long, value_name = "PACKAGE|CVE", env = "ICECORE_EXPLAIN")]
-    pub(crate) explain: Option<String>,
-    /// Also tell of records about the packages that are no finding, and why not
-    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NEAR_MISSES")]
-    pub(crate) near_misses: bool,
-    #[command(flatten)]
-    pub(crate) threads: ThreadArgs,
-    #[command(flatten)]
-    pub(crate) suppress: SuppressArgs,
-    /// Lines of purls or `ecosystem<TAB>name<TAB>version`, or a CycloneDX document; standard input if absent
-    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -2,9 +2,10 @@
 
 use std::{
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
+use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use icecore::{
     FormatError, Gap, block,
     gap::{Code, Scope},
@@ -20,11 +21,42 @@ use rayon::prelude::*;
 
 use super::{
     Done,
-    args::{MatchArgs, MatchFormat},
+    args::ThreadArgs,
     db,
     exit::{Exit, Failure},
-    output, suppress,
+    output,
+    suppress::{self, SuppressArgs},
 };
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MatchFormat {
+    Table,
+    #[value(alias = "json")]
+    Ndjson,
+}
+
+#[derive(Args)]
+pub(crate) struct MatchArgs {
+    /// The database of advisories; the user's own if absent
+    #[arg(long, value_name = "FILE", env = "ICECORE_DB")]
+    pub(crate) db: Option<PathBuf>,
+    /// The form of the output
+    #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
+    pub(crate) format: MatchFormat,
+    /// Explain a package (by name or purl) or a vulnerability (by any id): every record that speaks of it, whether it holds
+    /// the version or not; tell of nothing else
+    #[arg(long, value_name = "PACKAGE|CVE", env = "ICECORE_EXPLAIN")]
+    pub(crate) explain: Option<String>,
+    /// Also tell of records about the packages that are no finding, and why not
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NEAR_MISSES")]
+    pub(crate) near_misses: bool,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
+    #[command(flatten)]
+    pub(crate) suppress: SuppressArgs,
+    /// Lines of purls or `ecosystem<TAB>name<TAB>version`, or a CycloneDX document; standard input if absent
+    pub(crate) file: Option<PathBuf>,
+}
 
 /// Packages that are matched together, and whose answers wait to be written in their order.
 const CHUNK: usize = 4096;
