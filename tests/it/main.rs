@@ -16,6 +16,7 @@
 
 mod advisories;
 mod btrfs;
+mod build;
 mod cli;
 mod corpus;
 mod damage;
