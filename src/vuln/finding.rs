@@ -266,3 +266,34 @@ pub struct Why {
     /// The order by which it was compared; `exact` if the version does not follow its scheme.
     pub scheme: String,
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! Findings for tests.
+
+    use super::*;
+
+    /// A finding of which nothing else is known, of high severity.
+    pub(in crate::vuln) fn finding(id: &str, package: &str) -> Finding {
+        Finding {
+            id: id.to_owned(),
+            aliases: Vec::new(),
+            records: Vec::new(),
+            package: package.to_owned(),
+            severity: Severity::High,
+            cvss: Vec::new(),
+            status: Status::Affected,
+            fixed_in: Vec::new(),
+            fix: Fix::NotAvailable,
+            fixed_elsewhere: Vec::new(),
+            note: None,
+            kev: None,
+            epss: None,
+            exploits: Vec::new(),
+            exploitability: Exploitability::default(),
+            priority: Priority::default(),
+            suppressed: None,
+            why: Vec::new(),
+        }
+    }
+}

@@ -127,28 +127,14 @@ impl Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vuln::finding::{Epss, Fix, Status};
+    use crate::vuln::finding::{Epss, Fix, testing};
 
     fn finding(id: &str, severity: Severity) -> Finding {
         Finding {
-            id: id.to_owned(),
-            aliases: Vec::new(),
-            records: Vec::new(),
-            package: "pkg:npm/a@1".to_owned(),
             severity,
-            cvss: Vec::new(),
-            status: Status::Affected,
             fixed_in: vec!["2".to_owned()],
             fix: Fix::Available,
-            fixed_elsewhere: Vec::new(),
-            note: None,
-            kev: None,
-            epss: None,
-            exploits: Vec::new(),
-            exploitability: Exploitability::default(),
-            priority: Priority::default(),
-            suppressed: None,
-            why: Vec::new(),
+            ..testing::finding(id, "pkg:npm/a@1")
         }
     }
 

@@ -1,31 +1,16 @@
 //! Documents of the forms that their makers write.
 
 use super::*;
-use crate::vuln::{Exploitability, Priority, Severity, Status, finding::Fix};
+use crate::vuln::finding::testing;
 
 const DIGEST: &str = "sha256:4b825dc642cb6eb9a060e54bf8d69288fbee49044b825dc642cb6eb9a060e54b";
 const CURL: &str = "pkg:deb/debian/curl@7.88.1-10%2Bdeb12u5?arch=amd64&distro=debian-12";
 
 fn finding(id: &str, package: &str) -> Finding {
     Finding {
-        id: id.to_owned(),
         aliases: vec!["GHSA-1".to_owned()],
         records: vec!["DEBIAN-1".to_owned()],
-        package: package.to_owned(),
-        severity: Severity::High,
-        cvss: Vec::new(),
-        status: Status::Affected,
-        fixed_in: Vec::new(),
-        fix: Fix::NotAvailable,
-        fixed_elsewhere: Vec::new(),
-        note: None,
-        kev: None,
-        epss: None,
-        exploits: Vec::new(),
-        exploitability: Exploitability::default(),
-        priority: Priority::default(),
-        suppressed: None,
-        why: Vec::new(),
+        ..testing::finding(id, package)
     }
 }
 
