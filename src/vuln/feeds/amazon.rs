@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Feed, File, Output,
-    claims::{Claims, Part},
+    claims::{Claims, Part, is_debug},
     text,
     xml::{self, Element},
 };
@@ -150,7 +150,7 @@ fn add(update: Update, output: &mut Output) -> Result<(), String> {
     let mut fixes: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for package in package.unwrap_or_default() {
         let Some(one) = package.read(&mut output.malformed, || format!("{id}: package")) else { continue };
-        if one.arch == "src" || one.name.contains("-debuginfo") || one.name.ends_with("-debugsource") {
+        if one.arch == "src" || is_debug(&one.name) {
             continue;
         }
         let epoch = if one.epoch.is_empty() { "0" } else { one.epoch.as_str() };

@@ -32,6 +32,12 @@ impl<T> Part<T> {
     }
 }
 
+/// Whether a binary package of an RPM distribution only helps to debug another (`curl-debuginfo`,
+/// `kernel-debuginfo-common-x86_64`, `curl-debugsource`).
+pub(super) fn is_debug(name: &str) -> bool {
+    name.contains("-debuginfo") || name.ends_with("-debugsource")
+}
+
 /// The claims of one record.
 pub(super) struct Claims<'a> {
     record: &'a str,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     Feed, File, Output,
-    claims::{Claims, Part},
+    claims::{Claims, Part, is_debug},
     osv, text,
 };
 use crate::vuln::advisory::{Advisory, Details, Provider, Rating, Statement};
@@ -55,7 +55,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
         for file in &rpms.nvras {
             match nevra(file) {
                 Some((name, version, arch)) => {
-                    if arch != "src" && !name.contains("-debuginfo") && !name.ends_with("-debugsource") {
+                    if arch != "src" && !is_debug(name) {
                         fixes.entry((name, version)).or_default().insert(arch);
                     }
                 }

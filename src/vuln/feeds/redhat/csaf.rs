@@ -12,7 +12,11 @@ use crate::{
     inventory::Package,
     vuln::{
         advisory::{Advisory, Details, Provider, Rating, State, Statement},
-        feeds::{Feed, File, Output, claims::Claims, text},
+        feeds::{
+            Feed, File, Output,
+            claims::{Claims, is_debug},
+            text,
+        },
     },
 };
 
@@ -86,9 +90,8 @@ impl Vulnerability {
             for id in self.product_status.get(status).into_iter().flatten() {
                 let Some(component) = products.component(id) else { continue };
                 let Component { platform, package, purl } = component;
-                let is_debug = package.name.contains("-debuginfo") || package.name.ends_with("-debugsource");
                 let is_flatpak = package.module.as_deref().is_some_and(|module| module.ends_with(":flatpak"));
-                if !purl.starts_with("pkg:rpm/") || is_debug || is_flatpak {
+                if !purl.starts_with("pkg:rpm/") || is_debug(&package.name) || is_flatpak {
                     continue;
                 }
                 let (state, note) = match status {
