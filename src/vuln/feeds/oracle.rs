@@ -65,29 +65,23 @@ fn add(id: &str, definition: &Element, ways: &[Vec<Leaf<'_>>], output: &mut Outp
         claims.fixed(&format!("Oracle Linux:{release}"), name, version, statement);
     }
     let claims = claims.done();
-    let advisory = definition.advisory();
     let mut members: Vec<_> = definition.references("CVE").map(str::to_owned).collect();
     members.sort();
     members.dedup();
     // Vectors are each of one vulnerability (`8.1/CVSS:3.0/AV:N/…`).
-    let scored = advisory.into_iter().flat_map(|advisory| advisory.children("cve"));
+    let scored = definition.advisory().into_iter().flat_map(|advisory| advisory.children("cve"));
     let scored = scored.filter(|_| members.len() == 1);
     let vectors = scored.filter_map(|cve| Some(cve.attribute("cvss3")?.split_once('/')?.1));
-    let vectors = Provider::Source.vectors(vectors);
-    let issued =
-        advisory.and_then(|advisory| advisory.child("issued")).and_then(|issued| issued.attribute("date"));
+    let cvss = Provider::Source.vectors(vectors);
+    let issued = definition.date("issued");
     output.advisories.push(Advisory {
         id: id.to_owned(),
-        modified: issued.map(str::to_owned),
-        rating: Rating {
-            members,
-            cvss: vectors,
-            severity: advisory.and_then(|one| one.text_of("severity")).map(str::to_ascii_lowercase),
-        },
+        modified: issued.clone(),
+        rating: Rating { members, cvss, severity: definition.severity() },
         details: Details {
             title: definition.metadata("title").and_then(text::title),
             description: definition.metadata("description").and_then(text::description),
-            published: issued.map(str::to_owned),
+            published: issued,
             ..Details::default()
         },
         claims,

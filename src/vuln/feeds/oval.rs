@@ -160,6 +160,16 @@ impl Element {
     pub(super) fn advisory(&self) -> Option<&Self> {
         self.child("metadata")?.child("advisory")
     }
+
+    /// The severity in what vendors add.
+    pub(super) fn severity(&self) -> Option<String> {
+        self.advisory()?.text_of("severity").map(str::to_ascii_lowercase)
+    }
+
+    /// The date of an event (`issued`, `updated`) in what vendors add.
+    pub(super) fn date(&self, event: &str) -> Option<String> {
+        self.advisory()?.child(event)?.attribute("date").map(str::to_owned)
+    }
 }
 
 #[cfg(test)]

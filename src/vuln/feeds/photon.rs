@@ -93,20 +93,22 @@ fn read_oval(file: File<'_>, output: &mut Output) -> Result<(), String> {
             }
         }
         let claims = claims.done();
-        let advisory = definition.advisory();
         let mut members: Vec<_> =
             definition.references("CVE").filter_map(|id| id.rsplit(':').next()).collect();
         members.sort_unstable();
         members.dedup();
-        let date = |name| Some(advisory?.child(name)?.attribute("date")?.to_owned());
         output.advisories.push(Advisory {
-            modified: date("updated"),
+            modified: definition.date("updated"),
             rating: Rating {
                 members: members.into_iter().map(str::to_owned).collect(),
-                severity: advisory.and_then(|one| one.text_of("severity")).map(str::to_ascii_lowercase),
+                severity: definition.severity(),
                 ..Rating::default()
             },
-            details: Details { title: text::title(title), published: date("issued"), ..Details::default() },
+            details: Details {
+                title: text::title(title),
+                published: definition.date("issued"),
+                ..Details::default()
+            },
             claims,
             id,
             ..Advisory::default()

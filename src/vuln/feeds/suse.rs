@@ -48,18 +48,13 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
             }
         }
         let claims = claims.done();
-        let advisory = definition.advisory();
-        let date = |name| Some(advisory?.child(name)?.attribute("date")?.to_owned());
         let new = || Advisory {
             id: id.to_owned(),
-            rating: Rating {
-                severity: advisory.and_then(|one| one.text_of("severity")).map(str::to_ascii_lowercase),
-                ..Rating::default()
-            },
+            rating: Rating { severity: definition.severity(), ..Rating::default() },
             details: Details {
                 description: definition.metadata("description").and_then(text::description),
-                published: date("issued"),
-                modified: date("updated"),
+                published: definition.date("issued"),
+                modified: definition.date("updated"),
                 ..Details::default()
             },
             ..Advisory::default()
