@@ -11,7 +11,7 @@ use crate::{
     FormatError, Gap,
     fs::{FileKind, GuestPath, Handle, Root},
     gap::Scope,
-    inventory::{EXTRACTORS, Extraction, Extractor, Os, Package, is_on_the_way},
+    inventory::{EXTRACTORS, Extraction, Extractor, Os, Package, Shown, is_on_the_way},
     layer::{self, FileFacts, LayerFacts, OsFile, Paths},
 };
 
@@ -20,6 +20,8 @@ use crate::{
 pub struct Located {
     /// The file that shows it.
     pub path: Arc<GuestPath>,
+    /// The member of that file, if it is an archive and a member shows it.
+    pub inside: Option<Arc<str>>,
     /// The number of the layer that has this file, base 0.
     pub layer: usize,
     /// The package.
@@ -35,6 +37,18 @@ pub struct Inventory {
     pub packages: Vec<Located>,
     /// What the fold itself could not decide.
     pub gaps: Vec<Gap>,
+}
+
+impl Inventory {
+    /// Takes the packages that a file of a layer shows.
+    fn take(&mut self, path: &Arc<GuestPath>, layer: usize, shown: &[Shown]) {
+        self.packages.extend(shown.iter().map(|shown| Located {
+            path: Arc::clone(path),
+            inside: shown.inside.clone(),
+            layer,
+            package: Arc::clone(&shown.package),
+        }));
+    }
 }
 
 /// Folds the facts of layers, base first. `trees` gives the layers' trees for the cases that facts cannot
@@ -57,11 +71,7 @@ pub fn fold(
                 continue;
             }
             let path = Arc::new(file.path.0.clone());
-            inventory.packages.extend(file.packages.iter().map(|package| Located {
-                path: Arc::clone(&path),
-                layer: number,
-                package: Arc::clone(package),
-            }));
+            inventory.take(&path, number, &file.packages);
         }
     }
     let os = os(layers, &hiding);
@@ -188,12 +198,7 @@ fn take(
             for error in &extraction.damage {
                 into.gaps.push(Gap::from_error(error, Scope::Image, subject, effect).at(path.to_string()));
             }
-            let path = Arc::new(path.clone());
-            into.packages.extend(extraction.packages.into_iter().map(|package| Located {
-                path: Arc::clone(&path),
-                layer: number,
-                package: Arc::new(package),
-            }));
+            into.take(&Arc::new(path.clone()), number, &extraction.shown);
         }
         Err(error) => {
             into.gaps.push(Gap::from_error(&error, Scope::Image, subject, effect).at(path.to_string()))

@@ -104,17 +104,17 @@ mod tests {
             ..Package::new(PackageKind::Apk, "libcrypto3", "3.3.2-r0")
         };
         let virtual_package = Package::new(PackageKind::Apk, ".build-deps", "20240101.010101");
-        assert_eq!(found.packages, [crypto, virtual_package]);
+        assert_eq!(found.packages(), [crypto, virtual_package]);
         assert!(found.damage.is_empty());
     }
 
     #[test]
     fn bad_records_and_the_other_form() {
         let found = extract("P:a\nV:1\n\nP:b\n\nV:1\njunk\n\nP:c\nV:2\n").unwrap();
-        assert_eq!(found.packages.len(), 2);
+        assert_eq!(found.packages().len(), 2);
         assert_eq!(found.damage.len(), 2);
         assert!(extract("ADB.xyz").unwrap_err().detail().contains("adb form"));
-        assert!(extract("").unwrap().packages.is_empty());
+        assert!(extract("").unwrap().packages().is_empty());
     }
 
     proptest::proptest! {

@@ -138,7 +138,7 @@ mod tests {
             ..deb("libc6", "2.36-9+b1")
         };
         let i386 = Package { arch: Some("i386".into()), source: source("2.36-9"), ..deb("libc6", "2.36-9") };
-        assert_eq!(found.packages, [amd64, i386, deb("leaving", "1:2")]);
+        assert_eq!(found.packages(), [amd64, i386, deb("leaving", "1:2")]);
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
              Status: install ok installed\n\nPackage: c\nVersion: 2\n\nPackage: d\nVersion: 3",
         )
         .unwrap();
-        let names: Vec<_> = found.packages.iter().map(|p| p.name.as_str()).collect();
+        let names: Vec<_> = found.packages().into_iter().map(|p| p.name).collect();
         assert_eq!(names, ["b", "c", "d"]);
         let damage: Vec<_> = found.damage.iter().map(FormatError::detail).collect();
         assert_eq!(
@@ -161,7 +161,7 @@ mod tests {
                 "dpkg stanza at offset 0x79: d has no Status; it is taken to be installed",
             ]
         );
-        assert!(extract("").unwrap().packages.is_empty());
+        assert!(extract("").unwrap().packages().is_empty());
         assert!(extract("Package: a\n").is_err());
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let text = b"Package: tzdata\nVersion: 2024a-0+deb12u1\nArchitecture: all";
         let found = testing::extract(&Dpkg, path, text, &[]).unwrap();
         assert!(found.damage.is_empty());
-        assert_eq!(found.packages[0].version, "2024a-0+deb12u1");
+        assert_eq!(found.packages()[0].version, "2024a-0+deb12u1");
     }
 
     proptest::proptest! {

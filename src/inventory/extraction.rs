@@ -1,13 +1,28 @@
 //! What one file says.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
 use super::Package;
 use crate::{error::FormatError, limits};
+
+/// A package, and where in its file it shows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shown {
+    /// The package.
+    pub package: Arc<Package>,
+    /// The member of an archive that shows it, `/` between its directories and `!/` before what lies in a member that is
+    /// an archive itself; `None` if the file does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub inside: Option<Arc<str>>,
+}
 
 /// What one file says, and what of it could not be understood: one bad record loses that record only.
 #[derive(Debug, Default)]
 pub struct Extraction {
     /// The packages, in the order of the file.
-    pub packages: Vec<Package>,
+    pub shown: Vec<Shown>,
     /// The records that were not read.
     pub damage: Vec<FormatError>,
     /// Bytes of text that the packages have.
@@ -15,20 +30,29 @@ pub struct Extraction {
 }
 
 impl Extraction {
-    /// Takes a package. False if the file has too many, which is noted: the caller stops.
+    /// Takes a package that the file itself shows. False if the file has too many, which is noted: the caller stops.
     pub(super) fn add(&mut self, package: Package) -> bool {
+        self.show(package, None)
+    }
+
+    /// Takes a package that a member of the file shows, as [`add`](Self::add).
+    pub(super) fn add_inside(&mut self, package: Package, member: &Arc<str>) -> bool {
+        self.show(package, Some(Arc::clone(member)))
+    }
+
+    fn show(&mut self, package: Package, inside: Option<Arc<str>>) -> bool {
         if package.name.len().max(package.version.len()) > limits::PACKAGE_NAME_BYTES {
             let bound = limits::PACKAGE_NAME_BYTES;
             self.lose(FormatError::limit(format!("a package's name or version of more than {bound} bytes")));
             return true;
         }
         self.text = self.text.saturating_add(text(&package));
-        let problem = if self.packages.len() >= limits::PACKAGES {
+        let problem = if self.shown.len() >= limits::PACKAGES {
             format!("more than {} packages in one file", limits::PACKAGES)
         } else if self.text > limits::PACKAGE_TEXT_BYTES {
             format!("packages of one file with more than {} bytes of text", limits::PACKAGE_TEXT_BYTES)
         } else {
-            self.packages.push(package);
+            self.shown.push(Shown { package: Arc::new(package), inside });
             return true;
         };
         self.damage.push(FormatError::limit(problem));
@@ -47,9 +71,14 @@ impl Extraction {
         }
     }
 
+    /// The packages, wherever in the file they show.
+    pub fn packages(&self) -> Vec<Package> {
+        self.shown.iter().map(|shown| Package::clone(&shown.package)).collect()
+    }
+
     /// The extraction, or its first error if nothing at all could be read.
     pub(super) fn finish(mut self) -> Result<Self, FormatError> {
-        if self.packages.is_empty() && !self.damage.is_empty() {
+        if self.shown.is_empty() && !self.damage.is_empty() {
             return Err(self.damage.swap_remove(0));
         }
         Ok(self)

@@ -16,7 +16,7 @@ mod rpm;
 #[cfg(test)]
 mod testing;
 
-pub use extraction::Extraction;
+pub use extraction::{Extraction, Shown};
 pub use file::File;
 pub use os::Os;
 pub use package::{Package, PackageKind, SourcePackage};
@@ -24,7 +24,7 @@ pub use purl::purl;
 
 use crate::{
     error::FormatError,
-    fs::{FileKind, GuestPath},
+    fs::{FileKind, GuestPath, Stat},
 };
 
 /// Reads one ecosystem's evidence of installed packages. Pure: bytes in, packages out.
@@ -37,6 +37,12 @@ pub trait Extractor: Sync {
 
     /// Whether a file is to be extracted. Called for every path, so it looks at the name first.
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool;
+
+    /// Whether a file that is wanted by its path is worth opening: what names cannot tell is told by the mode or the size.
+    fn accepts(&self, stat: &Stat) -> bool {
+        let _ = stat;
+        true
+    }
 
     /// Names of files in the same directory that [`File::companion`] may be asked for.
     fn companions(&self) -> &'static [&'static str] {

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn name_version_license() {
         let npm = |name, version| Package::new(PackageKind::Npm, name, version);
-        let one = |text| extract(text).unwrap().packages;
+        let one = |text| extract(text).unwrap().packages();
         let mit = Package { license: Some("MIT".into()), ..npm("@s/a", "1.2.3-rc.1") };
         assert_eq!(
             one("\u{feff}{\"version\":\"1.2.3-rc.1\",\"x\":[{}],\"name\":\"@s/a\",\"license\":\"MIT\"}"),

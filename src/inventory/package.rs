@@ -114,6 +114,9 @@ pub struct Package {
     pub origin: Option<String>,
     /// A copy inside another package (pip's `_vendor`), not one that the ecosystem installed.
     pub vendored: bool,
+    /// Only named by a lock file or a manifest: it may not be there.
+    #[serde(default)]
+    pub declared: bool,
 }
 
 impl Package {
@@ -130,6 +133,7 @@ impl Package {
             module: None,
             origin: None,
             vendored: false,
+            declared: false,
         }
     }
 }

@@ -144,7 +144,7 @@ mod tests {
             testing::extract(&Python, &format!("{SITE}/a.dist-info/METADATA"), text.as_bytes(), &[]).unwrap();
         let package =
             Package { license: Some("BSD".into()), ..Package::new(PackageKind::Pypi, "Foo.Bar", "1.0rc1") };
-        assert_eq!(found.packages, [package]);
+        assert_eq!(found.packages(), [package]);
         assert!(testing::extract(&Python, "a.egg-info", b"Name: a\n\nVersion: 1\n", &[]).is_err());
         assert!(testing::extract(&Python, "a.egg-info", b"", &[]).is_err());
     }
@@ -156,7 +156,7 @@ mod tests {
         let content: Source =
             Arc::new(Counted::new(Arc::new(Memory::new(text.into_bytes())), Arc::clone(&counter)));
         let path = GuestPath::new("a.egg-info");
-        assert_eq!(Python.extract(&File::new(&path, &content, &|_| Ok(None))).unwrap().packages.len(), 1);
+        assert_eq!(Python.extract(&File::new(&path, &content, &|_| Ok(None))).unwrap().packages().len(), 1);
         assert_eq!(counter.bytes(), 4096);
     }
 
@@ -166,7 +166,7 @@ mod tests {
         let path = format!("{SITE}/a-1.dist-info/METADATA");
         let origin = |json: &str| {
             let found = testing::extract(&Python, &path, metadata, &[(DIRECT_URL, json.as_bytes())]).unwrap();
-            (found.packages[0].origin.clone(), found.damage.len())
+            (found.packages()[0].origin.clone(), found.damage.len())
         };
         let git = r#"{"url":"https://x/y.git","vcs_info":{"vcs":"git","commit_id":"abc","requested_revision":"m"}}"#;
         assert_eq!(origin(git), (Some("git+https://x/y.git@abc".into()), 0));

@@ -1,13 +1,13 @@
 //! A layer's tree, walked once: names first, then the files that an extractor wants, in disk order.
 
-use std::{cell::RefCell, collections::HashSet, sync::Arc};
+use std::{cell::RefCell, collections::HashSet};
 
 use super::{FileFacts, LayerFacts, OsFile, Paths, overlay};
 use crate::{
     Gap,
     block::{self, ReadAt, Source},
     error::FormatError,
-    fs::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root, settle},
+    fs::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root, Stat, settle},
     gap::{Code, Scope},
     inventory::{EXTRACTORS, Extraction, Extractor, File, Os, is_on_the_way},
     limits,
@@ -79,9 +79,13 @@ fn leads_to_database(path: &GuestPath) -> bool {
     EXTRACTORS.iter().flat_map(|extractor| extractor.places()).any(|place| is_on_the_way(path, place))
 }
 
-/// Whether a walk reads the content of a file at this path.
-pub fn wants(path: &GuestPath, kind: FileKind) -> bool {
-    purpose(path, kind).is_some() || kind == FileKind::Regular && is_companion(path)
+/// Whether a walk reads the content of a file.
+pub fn wants(path: &GuestPath, stat: &Stat) -> bool {
+    let is_read = match purpose(path, stat.kind) {
+        Some(Purpose::Extract(extractor)) => extractor.accepts(stat),
+        other => other.is_some(),
+    };
+    is_read || stat.kind == FileKind::Regular && is_companion(path)
 }
 
 fn is_companion(path: &GuestPath) -> bool {
@@ -251,6 +255,11 @@ impl Walker<'_> {
         let mut wanted = std::mem::take(&mut self.wanted);
         wanted.sort_by_key(|wanted| wanted.ino);
         for Wanted { path, dir, ino, purpose } in wanted {
+            if let Purpose::Extract(extractor) = purpose
+                && !self.is_accepted(extractor, ino)
+            {
+                continue;
+            }
             self.facts.opened = self.facts.opened.saturating_add(1);
             let is_indirect = self.fs.xattrs(ino).map(|xattrs| overlay::is_indirect(&xattrs));
             if is_indirect.as_ref().is_ok_and(|indirect| *indirect) {
@@ -269,6 +278,11 @@ impl Walker<'_> {
                 self.gap(&unreadable(error), Some(&path), "packages that this file shows are missing");
             }
         }
+    }
+
+    /// What cannot be told is told by reading it.
+    fn is_accepted(&self, extractor: &dyn Extractor, ino: Ino) -> bool {
+        self.fs.stat(ino).map_or(true, |stat| extractor.accepts(&stat))
     }
 
     fn extract(
@@ -299,12 +313,12 @@ impl Walker<'_> {
         facts.companions.dedup();
         let result = match extraction {
             Ok(extraction) => {
-                self.packages = self.packages.saturating_add(extraction.packages.len());
+                self.packages = self.packages.saturating_add(extraction.shown.len());
                 if self.packages > limits::LAYER_PACKAGES {
                     let bound = limits::LAYER_PACKAGES;
                     return Err(FormatError::limit(format!("more than {bound} packages of one layer")));
                 }
-                facts.packages = extraction.packages.into_iter().map(Arc::new).collect();
+                facts.packages = extraction.shown;
                 for error in &extraction.damage {
                     self.gap(error, Some(path), "packages that these records show are missing");
                 }
@@ -315,8 +329,10 @@ impl Walker<'_> {
         self.facts.empty = self.facts.empty.saturating_add(u64::from(empty));
         let is_system = !extractor.places().is_empty();
         self.facts.empty_databases = self.facts.empty_databases.saturating_add(u64::from(empty && is_system));
-        // A file that cannot be read still replaces what lies below it.
-        self.facts.files.push(facts);
+        // What it replaces, readable or not, is known by its name.
+        if !facts.packages.is_empty() || !facts.companions.is_empty() {
+            self.facts.files.push(facts);
+        }
         result
     }
 

@@ -19,7 +19,7 @@ use crate::{
     block::{self, Memory, ReadAt, Source},
     error::{self, FormatError},
     fs::{
-        FileKind, FileSystem, GuestPath,
+        FileKind, FileSystem, GuestPath, Stat,
         memory::{Entry, Tree},
     },
     gap::Code,
@@ -42,7 +42,7 @@ pub fn open_blob(
     source: &Source,
     digest: &Digest,
     diff_id: &Digest,
-    keep: &dyn Fn(&GuestPath, FileKind) -> bool,
+    keep: &dyn Fn(&GuestPath, &Stat) -> bool,
 ) -> Result<BlobTree, FormatError> {
     let compression = Compression::detect(source)?;
     let mut members = Members::new(Decoded::new(source, compression)?);
@@ -113,7 +113,7 @@ impl Builder {
         member: Member,
         members: &mut Members<Decoded>,
         again: &Arc<Again>,
-        keep: &dyn Fn(&GuestPath, FileKind) -> bool,
+        keep: &dyn Fn(&GuestPath, &Stat) -> bool,
     ) -> Result<(), FormatError> {
         self.names = self.names.saturating_add(1);
         if self.names > limits::TAR_MEMBERS {
@@ -151,7 +151,7 @@ impl Builder {
                 let content: Option<Source> = match data {
                     _ if stat.kind != FileKind::Regular => None,
                     Data::Sparse => Some(Arc::new(Sparse { size: stat.size })),
-                    Data::At(_) if keep(&path, stat.kind) && total <= limits::TAR_KEPT_BYTES => {
+                    Data::At(_) if keep(&path, &stat) && total <= limits::TAR_KEPT_BYTES => {
                         self.kept = total;
                         Some(Arc::new(Memory::new(members.data(stat.size)?)))
                     }

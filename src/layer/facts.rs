@@ -1,20 +1,18 @@
 //! What is known of a layer once it was read: enough to fold an image without reading it again.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Paths, Shadow};
 use crate::{
     Gap,
     fs::GuestPath,
-    inventory::{Os, Package},
+    inventory::{Os, Shown},
 };
 
 /// A layer's facts. Paths are relative to the layer's root, lists sorted by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerFacts {
-    /// Files that an extractor wanted, also those in which it found nothing: they replace what lies below.
+    /// Files that an extractor wanted, but for those that show nothing and depend on no neighbour.
     pub files: Vec<FileFacts>,
     /// The os-release files.
     pub os: Vec<OsFile>,
@@ -57,7 +55,7 @@ pub struct FileFacts {
     /// the same layer.
     pub companions: Vec<String>,
     /// Its packages, which every image with this layer shares.
-    pub packages: Vec<Arc<Package>>,
+    pub packages: Vec<Shown>,
 }
 
 /// An os-release file.

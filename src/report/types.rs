@@ -402,6 +402,9 @@ pub struct Package {
     /// Whether it is a copy inside another package.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub vendored: bool,
+    /// Whether it is only named by a lock file or a manifest, and may not be there.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub declared: bool,
     /// Where it shows.
     pub locations: Vec<Location>,
 }
@@ -411,6 +414,10 @@ pub struct Package {
 pub struct Location {
     /// The file.
     pub path: String,
+    /// The member of it that shows the package, if the file is an archive; `!/` stands before what lies in a member that
+    /// is an archive itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub inside: Option<String>,
     /// The DiffID of the layer that has the file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub layer: Option<String>,

@@ -12,8 +12,12 @@ use crate::{
 /// layers, base first; a node has none.
 pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) -> Vec<report::Package> {
     let mut by_package: BTreeMap<&Package, Vec<report::Location>> = BTreeMap::new();
-    for Located { path, layer, package } in located {
-        let location = report::Location { path: path.to_string(), layer: layers.get(*layer).cloned() };
+    for Located { path, inside, layer, package } in located {
+        let location = report::Location {
+            path: path.to_string(),
+            inside: inside.as_deref().map(str::to_owned),
+            layer: layers.get(*layer).cloned(),
+        };
         by_package.entry(package).or_default().push(location);
     }
     by_package
@@ -33,6 +37,7 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
                 module: package.module.clone(),
                 origin: package.origin.clone(),
                 vendored: package.vendored,
+                declared: package.declared,
                 locations,
             }
         })

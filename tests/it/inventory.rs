@@ -47,7 +47,7 @@ fn rpm_databases_of_every_form_hold_what_rpm_prints() {
         assert!(found.damage.is_empty(), "{name}: {:?}", found.damage);
         let none = || "(none)".to_owned();
         let mut lines: Vec<String> = found
-            .packages
+            .packages()
             .into_iter()
             .map(|p| {
                 let source = p.source.map_or_else(none, |s| format!("{}-{}.src.rpm", s.name, s.version));
@@ -75,7 +75,7 @@ fn dpkg_packages_whose_files_are_there_are_what_dpkg_query_prints() {
     let found = extract("var/lib/dpkg/status", fixture("dpkg-status")).unwrap();
     assert!(found.damage.is_empty(), "{:?}", found.damage);
     let mut seen: Vec<Vec<String>> = found
-        .packages
+        .packages()
         .into_iter()
         .map(|p| {
             let (source, of) =
@@ -140,7 +140,7 @@ fn commits_that_are_only_in_the_log_are_seen_and_unfinished_ones_are_not() {
 /// The outcome of one input: packages and damaged records, or an error.
 fn outcome(path: &str, name: &str, bytes: Vec<u8>) -> Result<(usize, usize), String> {
     let start = Instant::now();
-    let found = extract(path, bytes).map(|found| (found.packages.len(), found.damage.len()));
+    let found = extract(path, bytes).map(|found| (found.packages().len(), found.damage.len()));
     assert!(start.elapsed() < Duration::from_secs(5), "{name}: {:?}", start.elapsed());
     found.map_err(|error| error.detail())
 }

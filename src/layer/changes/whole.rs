@@ -198,7 +198,7 @@ impl Comparison<'_> {
             return Ok(false);
         }
         let is_read = kind == FileKind::Regular && a.size > 0;
-        if is_read && (self.sameness == Sameness::Content || wants(path, kind)) {
+        if is_read && (self.sameness == Sameness::Content || wants(path, &a)) {
             return same_content(&self.tree.open(ours)?, &below.open(theirs)?);
         }
         Ok(true)
