@@ -200,6 +200,8 @@ pub const ZSTD_WINDOW_LOG: u32 = 27;
 pub const CACHE_ENTRY_BYTES: u64 = 1 << 30;
 /// Packages of one file: more than all that the largest distribution has.
 pub const PACKAGES: usize = 100_000;
+/// Files that one database, or the databases of one layer, list as installed by packages: a large distribution has a tenth.
+pub const OWNED_FILES: usize = 8_000_000;
 /// Damaged records of one file that are named one by one; the rest is told in one sentence.
 pub const DAMAGED_RECORDS: usize = 100;
 /// Bytes of a package's name or version.

@@ -4,14 +4,17 @@
 //! read from the merged tree: a file whose neighbours come from another layer (a database whose write-ahead
 //! log was changed on top of it), and an os-release that is a link to an unusual place.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{Hiding, merge};
 use crate::{
     FormatError, Gap,
     fs::{FileKind, GuestPath, Handle, Root},
     gap::Scope,
-    inventory::{EXTRACTORS, Extraction, Extractor, Os, Package, Shown, is_on_the_way},
+    inventory::{EXTRACTORS, Extraction, Extractor, Os, Package, PackageKind, Shown, is_on_the_way},
     layer::{self, FileFacts, LayerFacts, OsFile, Paths},
 };
 
@@ -26,6 +29,8 @@ pub struct Located {
     pub layer: usize,
     /// The package.
     pub package: Arc<Package>,
+    /// The package of the distribution that installed the file, if one did and the package is not of the distribution.
+    pub owner: Option<Arc<Package>>,
 }
 
 /// What an image holds.
@@ -47,7 +52,32 @@ impl Inventory {
             inside: shown.inside.clone(),
             layer,
             package: Arc::clone(&shown.package),
+            owner: None,
         }));
+    }
+
+    /// Finds the owners of what is no distribution's package itself. A file is its package's if the layer that has the
+    /// file has the package's list of files, too: what a later layer puts in its place is nobody's.
+    fn own(&mut self, layers: &[Arc<LayerFacts>]) {
+        let of_os =
+            self.packages.iter().map(|located| &located.package).filter(|package| package.kind.is_os());
+        let of_os: HashMap<&str, &Arc<Package>> =
+            of_os.map(|package| (package.name.as_str(), package)).collect();
+        let find = |located: &Located| {
+            let mut names = layers.get(located.layer)?.owned.of(&located.path);
+            names.find_map(|name| of_os.get(name)).map(|owner| Arc::clone(owner))
+        };
+        let owners: Vec<Option<Arc<Package>>> = self
+            .packages
+            .iter()
+            .map(|located| if located.package.kind.is_os() { None } else { find(located) })
+            .collect();
+        for (located, owner) in self.packages.iter_mut().zip(owners) {
+            located.owner = owner;
+        }
+        // What a program says of itself is what its package says, and less.
+        self.packages
+            .retain(|located| located.package.kind != PackageKind::Generic || located.owner.is_none());
     }
 }
 
@@ -95,6 +125,7 @@ pub fn fold(
     if let Found::Here(os) = os {
         inventory.os = Some(os);
     }
+    inventory.own(layers);
     inventory.packages.sort();
     inventory
 }
@@ -231,4 +262,48 @@ fn os_at<'a>(layers: &'a [Arc<LayerFacts>], hiding: &Hiding<'_>, path: &GuestPat
     // An empty file says nothing, but it hides those below.
     let facts = layers.get(hiding.top(path)?)?;
     facts.os.iter().find(|file| file.path() == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fs::memory::Tree, layer::Walk};
+
+    #[test]
+    fn what_a_package_installed_is_its_own_until_a_layer_replaces_it() {
+        const METADATA: &str = "usr/lib/python3/dist-packages/six-1.dist-info/METADATA";
+        let (mut base, mut top) = (Tree::default(), Tree::default());
+        base.file(
+            "var/lib/dpkg/status",
+            "Package: python3-six\nStatus: install ok installed\nVersion: 1-2\n\n",
+        );
+        base.file("var/lib/dpkg/info/python3-six.list", format!("/{METADATA}\n"));
+        base.file(METADATA, "Name: six\nVersion: 1\n");
+        base.file("usr/local/lib/six-2.dist-info/METADATA", "Name: six\nVersion: 2\n");
+        top.file(METADATA, "Name: six\nVersion: 3\n");
+        let facts = [base, top].map(|tree| {
+            let top = Root::new(tree.build()).top();
+            Arc::new(layer::analyze(&top, Walk::whole("", Scope::Layer)))
+        });
+        let owners = |layers: &[Arc<LayerFacts>]| {
+            let inventory = fold(layers, "", &|| Ok(Vec::new()));
+            let mut found: Vec<_> = inventory
+                .packages
+                .iter()
+                .map(|located| {
+                    let owner = located.owner.as_ref().map(|owner| owner.name.clone());
+                    (located.package.name.clone(), located.package.version.clone(), owner)
+                })
+                .collect();
+            found.sort();
+            found
+        };
+        let row = |name: &str, version: &str, owner: Option<&str>| {
+            (name.to_owned(), version.to_owned(), owner.map(str::to_owned))
+        };
+        let owner = Some("python3-six");
+        let system = row("python3-six", "1-2", None);
+        assert_eq!(owners(&facts[..1]), [system.clone(), row("six", "1", owner), row("six", "2", None)]);
+        assert_eq!(owners(&facts), [system, row("six", "2", None), row("six", "3", None)]);
+    }
 }

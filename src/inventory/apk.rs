@@ -2,8 +2,8 @@
 //! v3 still writes. One-letter fields, a block a package; the file list follows in the same block.
 
 use super::{
-    Extraction, Extractor, File, Package, PackageKind, SourcePackage,
-    fields::{Block, Blocks, Names},
+    Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage,
+    fields::{Block, Blocks, List, Names},
     lines::Lines,
 };
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
 const RECORD: &str = "apk record";
 /// Before and after `/lib` became a link.
 const PLACES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
+/// Directory, and file in it.
+const FILES: List = List { dir: b'F', file: b'R' };
 /// Package, version, architecture, origin, licence, maintainer.
 const FIELDS: &[&str] = &["P", "V", "A", "o", "L", "m"];
 
@@ -27,7 +29,7 @@ impl Extractor for Apk {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -44,7 +46,7 @@ impl Extractor for Apk {
         if lines.peek()?.starts_with(b"ADB") {
             return Err(FormatError::unsupported("apk database in adb form (apk v3)"));
         }
-        let blocks = Blocks::new(lines, RECORD, Names::Exact, FIELDS);
+        let blocks = Blocks::new(lines, RECORD, Names::Exact, FIELDS).listing(FILES);
         let mut found = Extraction::default();
         blocks.read_into(&mut found, read_record);
         found.finish()
@@ -61,6 +63,8 @@ fn read_record(mut record: Block, found: &mut Extraction) -> bool {
         }
         return true;
     };
+    let files = std::mem::take(&mut record.owner.files);
+    found.own(Owner { name: name.clone(), files });
     let mut package = Package::new(PackageKind::Apk, name, version);
     package.arch = record.take("A");
     package.license = record.take("L");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Package;
+use super::{Owner, Package};
 use crate::{error::FormatError, limits};
 
 /// A package, and where in its file it shows.
@@ -23,10 +23,14 @@ pub struct Shown {
 pub struct Extraction {
     /// The packages, in the order of the file.
     pub shown: Vec<Shown>,
+    /// The files that packages of a distribution installed.
+    pub owners: Vec<Owner>,
     /// The records that were not read.
     pub damage: Vec<FormatError>,
     /// Bytes of text that the packages have.
     text: usize,
+    /// Files that were taken or not, as there were too many.
+    files: usize,
 }
 
 impl Extraction {
@@ -57,6 +61,15 @@ impl Extraction {
         };
         self.damage.push(FormatError::limit(problem));
         false
+    }
+
+    /// Takes the files that a package installed. Of a file that lists too many, the rest has no owner here: what lies in
+    /// them is reported as if nothing had installed it.
+    pub(super) fn own(&mut self, owner: Owner) {
+        self.files = self.files.saturating_add(owner.files.len());
+        if self.files <= limits::OWNED_FILES && !owner.files.is_empty() {
+            self.owners.push(owner);
+        }
     }
 
     /// Notes a record that was not read, or one sentence for all that follow too many of them.

@@ -3,7 +3,7 @@
 //! the field before it; the fields that are asked for have one line each.
 
 use super::{
-    Extraction,
+    Extraction, Owner,
     lines::{Line, Lines},
 };
 use crate::error::FormatError;
@@ -16,6 +16,8 @@ pub(super) struct Block {
     pub problem: Option<FormatError>,
     /// Whether the file ends within its last line: it may have been cut there.
     pub unended: bool,
+    /// The files that the block lists, if it is one of a package that does.
+    pub owner: Owner,
     fields: Vec<(&'static str, String)>,
 }
 
@@ -50,6 +52,14 @@ pub(super) struct Blocks<'a> {
     structure: &'static str,
     names: Names,
     wanted: &'static [&'static str],
+    list: Option<List>,
+}
+
+/// How a block lists files: the field of a directory, and that of a file in the directory before it.
+#[derive(Clone, Copy)]
+pub(super) struct List {
+    pub(super) dir: u8,
+    pub(super) file: u8,
 }
 
 impl<'a> Blocks<'a> {
@@ -60,7 +70,12 @@ impl<'a> Blocks<'a> {
         names: Names,
         wanted: &'static [&'static str],
     ) -> Self {
-        Self { lines, structure, names, wanted }
+        Self { lines, structure, names, wanted, list: None }
+    }
+
+    /// With the files that blocks list.
+    pub(super) fn listing(self, list: List) -> Self {
+        Self { list: Some(list), ..self }
     }
 
     /// Hands every block to `record` until that has enough (false). An unreadable rest is lost, what was found
@@ -86,6 +101,7 @@ impl<'a> Blocks<'a> {
     /// The next block that is not empty, `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Block>, FormatError> {
         let mut block: Option<Block> = None;
+        let mut dir = Vec::new();
         while let Some(line) = self.lines.next()? {
             if line.bytes.is_empty() {
                 if block.is_some() {
@@ -97,8 +113,16 @@ impl<'a> Blocks<'a> {
                 offset: line.offset,
                 problem: None,
                 unended: false,
+                owner: Owner::default(),
                 fields: Vec::with_capacity(self.wanted.len()),
             });
+            if let (Some(List { dir: of_dir, file }), [field, b':', value @ ..]) = (self.list, line.bytes) {
+                if *field == of_dir {
+                    dir = [value, b"/"].concat();
+                } else if *field == file && !line.cut {
+                    block.owner.take_in(&dir, value);
+                }
+            }
             block.unended |= line.unended;
             if let Err(problem) = read_line(block, &line, self.names, self.wanted) {
                 block.problem.get_or_insert(FormatError::corrupt(self.structure, line.offset, problem));

@@ -3,12 +3,14 @@
 
 mod apk;
 mod dpkg;
+mod dpkg_files;
 mod extraction;
 mod fields;
 mod file;
 mod lines;
 mod npm;
 mod os;
+pub mod owned;
 mod package;
 mod purl;
 mod python;
@@ -19,6 +21,7 @@ mod testing;
 pub use extraction::{Extraction, Shown};
 pub use file::File;
 pub use os::Os;
+pub use owned::Owner;
 pub use package::{Package, PackageKind, SourcePackage};
 pub use purl::purl;
 
@@ -60,7 +63,8 @@ pub trait Extractor: Sync {
 }
 
 /// The extractors, in the order in which they are tried; the first that wants a file gets it.
-pub static EXTRACTORS: &[&dyn Extractor] = &[&dpkg::Dpkg, &apk::Apk, &rpm::Rpm, &python::Python, &npm::Npm];
+pub static EXTRACTORS: &[&dyn Extractor] =
+    &[&dpkg::Dpkg, &dpkg_files::DpkgFiles, &apk::Apk, &rpm::Rpm, &python::Python, &npm::Npm];
 
 /// Whether a path is on the way to the place of a database, or is that place.
 pub fn is_on_the_way(path: &GuestPath, place: &str) -> bool {
@@ -77,6 +81,8 @@ mod tests {
         for path in [
             "var/lib/dpkg/status",
             "var/lib/dpkg/status.d/libc6",
+            "var/lib/dpkg/status.d/libc6.md5sums",
+            "var/lib/dpkg/info/libc6:amd64.list",
             "lib/apk/db/installed",
             "var/lib/rpm/rpmdb.sqlite",
             "var/lib/rpm/Packages",

@@ -61,6 +61,7 @@ kinds! {
     Nuget "nuget" ".NET."
     Pub "pub" "Dart."
     Swift "swift" "Swift."
+    Generic "generic" "Programs without a package manager."
 }
 
 impl PackageKind {

@@ -64,6 +64,7 @@ pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
     walker.read_wanted();
     let mut facts = walker.facts;
     facts.shadow.seal();
+    facts.owned.seal();
     facts.files.sort_by(|a, b| a.path.cmp(&b.path));
     facts.os.sort_by(|a, b| a.path().cmp(b.path()));
     facts.whiteouts.sort();
@@ -319,6 +320,11 @@ impl Walker<'_> {
                     return Err(FormatError::limit(format!("more than {bound} packages of one layer")));
                 }
                 facts.packages = extraction.shown;
+                for owner in extraction.owners {
+                    if self.facts.owned.len().saturating_add(owner.files.len()) <= limits::OWNED_FILES {
+                        self.facts.owned.add(owner);
+                    }
+                }
                 for error in &extraction.damage {
                     self.gap(error, Some(path), "packages that these records show are missing");
                 }

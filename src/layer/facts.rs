@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Paths, Shadow};
+use super::{Owned, Paths, Shadow};
 use crate::{
     Gap,
     fs::GuestPath,
@@ -25,6 +25,9 @@ pub struct LayerFacts {
     pub links: Vec<Paths>,
     /// Every path that the layer has.
     pub shadow: Shadow,
+    /// The files that packages of the distribution installed, by the databases that the layer has.
+    #[serde(default)]
+    pub owned: Owned,
     /// Directories, and files that an extractor wanted, that are made of something elsewhere in the layers below: what
     /// they show is known of the merged tree only.
     #[serde(default)]

@@ -399,6 +399,9 @@ pub struct Package {
     /// Where it came from, if not from the package manager's default.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub origin: Option<String>,
+    /// The package of the distribution that installed it (purl), if one did: what there is to fix is that package.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owned_by: Option<String>,
     /// Whether it is a copy inside another package.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub vendored: bool,

@@ -8,21 +8,22 @@ use crate::{
     report,
 };
 
-/// Packages as the report lists them: one entry for equal packages at several places. `layers` are the DiffIDs of the
+/// Packages as the report lists them: one entry for equal packages at several places
+/// that the same package installed, or none. `layers` are the DiffIDs of the
 /// layers, base first; a node has none.
 pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) -> Vec<report::Package> {
-    let mut by_package: BTreeMap<&Package, Vec<report::Location>> = BTreeMap::new();
-    for Located { path, inside, layer, package } in located {
+    let mut by_package: BTreeMap<(&Package, Option<&Package>), Vec<report::Location>> = BTreeMap::new();
+    for Located { path, inside, layer, package, owner } in located {
         let location = report::Location {
             path: path.to_string(),
             inside: inside.as_deref().map(str::to_owned),
             layer: layers.get(*layer).cloned(),
         };
-        by_package.entry(package).or_default().push(location);
+        by_package.entry((package, owner.as_deref())).or_default().push(location);
     }
     by_package
         .into_iter()
-        .map(|(package, mut locations)| {
+        .map(|((package, owner), mut locations)| {
             locations.sort();
             locations.dedup();
             report::Package {
@@ -36,6 +37,7 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
                 vendor: package.vendor.clone(),
                 module: package.module.clone(),
                 origin: package.origin.clone(),
+                owned_by: owner.map(|owner| purl(owner, os)),
                 vendored: package.vendored,
                 declared: package.declared,
                 locations,

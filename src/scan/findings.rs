@@ -46,20 +46,23 @@ pub(super) struct Findings<'a> {
     answers: BTreeMap<Key<'a>, Result<Matches, FormatError>>,
     /// The distributions whose fixes ended before the advisories were gathered.
     ended: BTreeMap<&'a Os, Ended>,
+    database: &'a Database,
     near_misses: bool,
 }
 
 impl<'a> Findings<'a> {
     /// Matches the packages of all inventories of a scan.
     pub(super) fn new(
-        database: &Database,
+        database: &'a Database,
         inventories: &[Held<'a>],
         near_misses: bool,
         progress: &dyn Progress,
     ) -> Self {
         let keys = inventories.iter().flat_map(|held| {
-            let asked = Asked { near_misses, kernel_runs: held.kernel_runs };
-            held.packages.iter().map(move |located| (held.os, located.package.as_ref(), asked))
+            let packages = held.packages.iter().filter(|located| !located.package.declared);
+            packages.map(move |located| {
+                (held.os, located.package.as_ref(), asked(database, held, located, near_misses))
+            })
         });
         let keys: BTreeSet<Key<'a>> = keys.collect();
         let systems: BTreeSet<&Os> = inventories.iter().filter_map(|held| held.os).collect();
@@ -70,13 +73,12 @@ impl<'a> Findings<'a> {
             progress.step();
             ((os, package, asked), matches)
         });
-        Self { answers: answers.collect(), ended, near_misses }
+        Self { answers: answers.collect(), ended, database, near_misses }
     }
 
     /// What is known of one inventory.
     pub(super) fn of(&self, held: Held<'_>, scope: Scope, subject: &str) -> Known {
-        let Held { os, packages, kernel_runs } = held;
-        let asked = Asked { near_misses: self.near_misses, kernel_runs };
+        let Held { os, packages, .. } = held;
         let Known { mut findings, mut near_misses, mut gaps } = Known::default();
         if let Some(Ended { ecosystem, date, prolonged }) = os.and_then(|os| self.ended.get(os)) {
             let detail = format!("fixes for {ecosystem} ended on {date}{prolonged}");
@@ -84,8 +86,10 @@ impl<'a> Findings<'a> {
             gaps.push(Gap::new(Code::EndOfLifeDistribution, scope, subject, detail, effect));
         }
         let mut uncovered: BTreeMap<(PackageKind, bool), usize> = BTreeMap::new();
-        let distinct: BTreeSet<&Package> = packages.iter().map(|located| located.package.as_ref()).collect();
-        for package in distinct {
+        let asked = |located| asked(self.database, &held, located, self.near_misses);
+        let distinct: BTreeSet<(&Package, Asked)> =
+            packages.iter().map(|located| (located.package.as_ref(), asked(located))).collect();
+        for (package, asked) in distinct {
             match self.answers.get(&(os, package, asked)) {
                 Some(Ok(matches)) => {
                     findings.extend(matches.findings.iter().cloned());
@@ -125,6 +129,12 @@ impl<'a> Findings<'a> {
         near_misses.dedup();
         Known { findings, near_misses, gaps }
     }
+}
+
+/// How a package of an inventory is asked about.
+fn asked(database: &Database, held: &Held<'_>, located: &Located, near_misses: bool) -> Asked {
+    let is_owned = located.owner.as_ref().is_some_and(|owner| database.speaks_of(owner, held.os));
+    Asked { near_misses, kernel_runs: held.kernel_runs, is_owned }
 }
 
 /// Why nothing is known of packages of a kind.

@@ -11,6 +11,9 @@ pub(super) const VENDOR: u32 = 1011;
 pub(super) const LICENSE: u32 = 1014;
 pub(super) const ARCH: u32 = 1022;
 pub(super) const SOURCERPM: u32 = 1044;
+pub(super) const DIRINDEXES: u32 = 1116;
+pub(super) const BASENAMES: u32 = 1117;
+pub(super) const DIRNAMES: u32 = 1118;
 pub(super) const MODULARITYLABEL: u32 = 5096;
 
 const INT32: u32 = 4;
@@ -33,6 +36,8 @@ struct Entry {
     kind: u32,
     /// Where its data begins.
     at: usize,
+    /// How many values it has, as it says.
+    count: usize,
 }
 
 impl<'a> Header<'a> {
@@ -78,6 +83,22 @@ impl<'a> Header<'a> {
         value.map(Some).ok_or_else(|| self.corrupt(format!("tag {tag} passes the end of the data")))
     }
 
+    /// The texts of an array's tag, as far as the data go; none if the tag is absent.
+    pub(super) fn strings(&self, tag: u32) -> Result<impl Iterator<Item = &'a [u8]>, FormatError> {
+        let entry = self.find(tag)?.filter(|entry| entry.kind == STRING_ARRAY);
+        let (at, count) = entry.map_or((self.data.len(), 0), |entry| (entry.at, entry.count));
+        let rest = self.data.get(at..).unwrap_or_default();
+        Ok(rest.split(|byte| *byte == 0).take(count))
+    }
+
+    /// The numbers of a tag, as far as the data go; none if the tag is absent.
+    pub(super) fn numbers(&self, tag: u32) -> Result<impl Iterator<Item = u32>, FormatError> {
+        let entry = self.find(tag)?.filter(|entry| entry.kind == INT32);
+        let (at, count) = entry.map_or((self.data.len(), 0), |entry| (entry.at, entry.count));
+        let rest: &'a [u8] = self.data.get(at..).unwrap_or_default();
+        Ok(rest.chunks_exact(4).take(count).filter_map(|bytes| be32(bytes, 0)))
+    }
+
     /// The error for a header whose content makes no sense.
     pub(super) fn corrupt(&self, problem: impl Into<String>) -> FormatError {
         FormatError::corrupt("rpm header", self.offset, problem)
@@ -94,7 +115,7 @@ impl<'a> Header<'a> {
             let problem = format!("tag {tag} has {} values at {at} of {}", field(12), self.data.len());
             return Err(self.corrupt(problem));
         }
-        Ok(Some(Entry { kind: field(4), at }))
+        Ok(Some(Entry { kind: field(4), at, count: num::index(field(12)) }))
     }
 }
 

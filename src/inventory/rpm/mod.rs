@@ -8,11 +8,12 @@ mod header;
 
 use header::Header;
 
-use super::{Extraction, Extractor, File, Package, PackageKind, SourcePackage};
+use super::{Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage};
 use crate::{
     database::{bdb, ndb, sqlite},
     error::FormatError,
     fs::{FileKind, GuestPath},
+    num,
 };
 
 const SQLITE: &str = "rpmdb.sqlite";
@@ -41,7 +42,7 @@ impl Extractor for Rpm {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -129,10 +130,19 @@ fn read_bdb(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> 
     Ok(())
 }
 
+/// A package, and its files: a list that is damaged loses itself only.
+type Installed = (Package, Result<Owner, FormatError>);
+
 /// Adds what a header says; false if no more are to be read.
-fn take(header: Result<Option<Package>, FormatError>, found: &mut Extraction) -> bool {
+fn take(header: Result<Option<Installed>, FormatError>, found: &mut Extraction) -> bool {
     match header {
-        Ok(Some(package)) => found.add(package),
+        Ok(Some((package, owner))) => {
+            match owner {
+                Ok(owner) => found.own(owner),
+                Err(error) => found.lose(error),
+            }
+            found.add(package)
+        }
         Ok(None) => true,
         Err(error) => {
             found.lose(error);
@@ -141,8 +151,8 @@ fn take(header: Result<Option<Package>, FormatError>, found: &mut Extraction) ->
     }
 }
 
-/// The package of a header, `None` for a key.
-fn read_header(bytes: &[u8], offset: u64) -> Result<Option<Package>, FormatError> {
+/// The package of a header and its files, `None` for a key.
+fn read_header(bytes: &[u8], offset: u64) -> Result<Option<Installed>, FormatError> {
     let header = Header::parse(bytes, offset)?;
     let needed = |tag, name: &str| header.string(tag)?.ok_or_else(|| header.corrupt(format!("no {name}")));
     let name = needed(header::NAME, "NAME")?;
@@ -160,7 +170,20 @@ fn read_header(bytes: &[u8], offset: u64) -> Result<Option<Package>, FormatError
     package.license = header.string(header::LICENSE)?;
     package.vendor = header.string(header::VENDOR)?;
     package.module = header.string(header::MODULARITYLABEL)?;
-    Ok(Some(package))
+    let owner = files(&header, &package.name);
+    Ok(Some((package, owner)))
+}
+
+/// The files of a package: names, and for each the number of its directory. The directories end with `/`.
+fn files(header: &Header<'_>, name: &str) -> Result<Owner, FormatError> {
+    let dirs: Vec<&[u8]> = header.strings(header::DIRNAMES)?.collect();
+    let mut owner = Owner::new(name);
+    for (file, dir) in header.strings(header::BASENAMES)?.zip(header.numbers(header::DIRINDEXES)?) {
+        let dir = dirs.get(num::index(dir));
+        let dir = dir.ok_or_else(|| header.corrupt("a file of a directory that is not there"))?;
+        owner.take_in(dir, file);
+    }
+    Ok(owner)
 }
 
 /// `name-version-release.src.rpm`, taken apart from the right: names have hyphens, versions have none.

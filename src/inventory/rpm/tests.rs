@@ -52,6 +52,9 @@ fn a_header_becomes_a_package() {
         (header::ARCH, 6, b"x86_64\0"),
         (header::SOURCERPM, 6, b"perl-x-5.26.3-419.el8.src.rpm\0"),
         (header::MODULARITYLABEL, 6, b"perl:5.26:1:c\0"),
+        (header::DIRINDEXES, 4, &[0, 0, 0, 1]),
+        (header::BASENAMES, 8, b"x.so\0"),
+        (header::DIRNAMES, 8, b"/a/\0"),
     ]);
     let package = Package {
         arch: Some("x86_64".into()),
@@ -61,18 +64,35 @@ fn a_header_becomes_a_package() {
         module: Some("perl:5.26:1:c".into()),
         ..Package::new(PackageKind::Rpm, "perl-libs", "4:5.26.3-419.el8")
     };
-    assert_eq!(read_header(&bytes, 0).unwrap(), Some(package));
+    let (read, files) = read_header(&bytes, 0).unwrap().unwrap();
+    assert_eq!(read, package);
+    assert!(files.unwrap_err().detail().contains("a file of a directory that is not there"));
+}
+
+#[test]
+fn files_have_their_directories() {
+    let bytes = header(&[
+        (header::NAME, 6, b"a\0"),
+        (header::VERSION, 6, b"1\0"),
+        (header::RELEASE, 6, b"2\0"),
+        (header::DIRINDEXES, 4, &[0, 0, 0, 0]),
+        (header::BASENAMES, 8, b"x.so\0"),
+        (header::DIRNAMES, 8, b"/usr/lib64/\0"),
+    ]);
+    let (_, files) = read_header(&bytes, 0).unwrap().unwrap();
+    let key = crate::inventory::owned::key(&GuestPath::new("lib64/x.so"));
+    assert_eq!(files.unwrap(), Owner { name: "a".into(), files: vec![key] });
 }
 
 #[test]
 fn keys_are_no_packages_and_a_header_needs_a_version() {
     let key = header(&[(header::NAME, 6, b"gpg-pubkey\0")]);
-    assert_eq!(read_header(&key, 0).unwrap(), None);
+    assert!(read_header(&key, 0).unwrap().is_none());
     let bad = header(&[(header::NAME, 6, b"a\0"), (header::VERSION, 6, b"1\0")]);
-    assert_eq!(read_header(&bad, 16).unwrap_err().detail(), "rpm header at offset 0x10: no RELEASE");
+    assert_eq!(read_header(&bad, 16).err().unwrap().detail(), "rpm header at offset 0x10: no RELEASE");
     let plain =
         header(&[(header::NAME, 6, b"a\0"), (header::VERSION, 6, b"1\0"), (header::RELEASE, 6, b"2\0")]);
-    assert_eq!(read_header(&plain, 0).unwrap().unwrap().version, "1-2", "no epoch, none printed");
+    assert_eq!(read_header(&plain, 0).unwrap().unwrap().0.version, "1-2", "no epoch, none printed");
 }
 
 #[test]

@@ -70,11 +70,13 @@ pub struct Asked {
     pub near_misses: bool,
     /// Whether a kernel of this package can be the one that runs: not in an image.
     pub kernel_runs: bool,
+    /// Whether a package of the distribution installed it, and the distribution's advisories speak of that one.
+    pub is_owned: bool,
 }
 
 impl Default for Asked {
     fn default() -> Self {
-        Self { near_misses: false, kernel_runs: true }
+        Self { near_misses: false, kernel_runs: true, is_owned: false }
     }
 }
 
@@ -180,6 +182,12 @@ impl Database {
     /// Whether there are advisories for packages of a kind, of a distribution if it is one of its own.
     pub fn covers(&self, os: Option<&Os>, kind: PackageKind) -> Coverage {
         ecosystem::of(kind, os).map_or(Coverage::NoAdvisories, |ecosystem| self.coverage(&ecosystem))
+    }
+
+    /// Whether vulnerabilities of a distribution's package are found by the distribution's own advisories: what it brought
+    /// along is then the distribution's to fix, and its versions say nothing of fixes.
+    pub fn speaks_of(&self, package: &Package, os: Option<&Os>) -> bool {
+        rules::is_the_distributions(package, os) && self.covers(os, package.kind) == Coverage::Covered
     }
 
     fn coverage(&self, ecosystem: &str) -> Coverage {

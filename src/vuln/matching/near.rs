@@ -27,6 +27,8 @@ pub enum Reason {
     Cleared,
     /// The package is of a kernel that does not run here: containers use the node's, and headers are not it.
     KernelNotRunning,
+    /// A package of the distribution installed it, and the distribution's advisories speak of that one.
+    OwnedByDistribution,
 }
 
 impl Reason {
@@ -42,6 +44,7 @@ impl Reason {
             Self::OtherChannel => "other-channel",
             Self::Cleared => "cleared",
             Self::KernelNotRunning => "kernel-not-running",
+            Self::OwnedByDistribution => "owned-by-distribution",
         }
     }
 }

@@ -126,6 +126,9 @@ const VENDORS: &[(&str, &[&str])] = &[
 
 /// Why nothing that is known of an installed package is a finding.
 pub(super) fn suppressed(package: &Package, asked: Asked) -> Option<Reason> {
+    if asked.is_owned {
+        return Some(Reason::OwnedByDistribution);
+    }
     match kernel(package)? {
         Kernel::Headers => Some(Reason::KernelNotRunning),
         Kernel::Image => (!asked.kernel_runs).then_some(Reason::KernelNotRunning),

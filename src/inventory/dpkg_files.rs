@@ -1,0 +1,110 @@
+//! The files that dpkg's packages installed: deb(5), dpkg-query(1) `--listfiles`. `var/lib/dpkg/info` has a list for each
+//! package, a path a line; distroless images have its checksums beside the package in `status.d`.
+
+use super::{Extraction, Extractor, File, Owner, lines::Lines};
+use crate::{
+    error::FormatError,
+    fs::{FileKind, GuestPath, Stat},
+    limits,
+};
+
+const INFO: &[u8] = b"var/lib/dpkg/info/";
+const STATUS_D: &[u8] = b"var/lib/dpkg/status.d/";
+const LIST: &[u8] = b".list";
+const MD5SUMS: &[u8] = b".md5sums";
+
+/// Lists of files of Debian's and its relatives' packages.
+pub(super) struct DpkgFiles;
+
+impl Extractor for DpkgFiles {
+    fn name(&self) -> &'static str {
+        "dpkg-files"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
+        kind == FileKind::Regular && package(path).is_some()
+    }
+
+    /// Distroless images have empty ones. A list whose data is lost has no owners to tell, which loses no package.
+    fn accepts(&self, stat: &Stat) -> bool {
+        stat.size > 0
+    }
+
+    fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
+        let mut found = Extraction::default();
+        let Some((name, is_list)) = package(file.path()) else { return Ok(found) };
+        let mut owner = Owner::new(String::from_utf8_lossy(name));
+        let mut lines =
+            Lines::new(file.content(), "dpkg list of files", 16 * 1024, limits::TEXT_DATABASE_BYTES);
+        while let Some(line) = lines.next()? {
+            // `digest  path`, the path without the slash before it.
+            let path = if is_list { Some(line.bytes) } else { line.bytes.get(34..) };
+            if let Some(path) = path.filter(|path| !path.is_empty() && !line.cut) {
+                owner.take(path);
+            }
+        }
+        found.own(owner);
+        Ok(found)
+    }
+}
+
+/// The package whose list is at a path, and whether it is one of `info`.
+fn package(path: &GuestPath) -> Option<(&[u8], bool)> {
+    let path = path.as_bytes();
+    let named = path.strip_prefix(INFO).and_then(|name| name.strip_suffix(LIST));
+    let (name, is_list) = match named {
+        Some(name) => (name, true),
+        None => (path.strip_prefix(STATUS_D)?.strip_suffix(MD5SUMS)?, false),
+    };
+    // The names of packages that may be there for several architectures have one.
+    let name = name.split(|byte| *byte == b':').next().unwrap_or(name);
+    (!name.is_empty() && !name.contains(&b'/')).then_some((name, is_list))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{owned::key, testing};
+
+    #[test]
+    fn wants_lists_of_files() {
+        testing::wants(
+            &DpkgFiles,
+            &["var/lib/dpkg/info/libc6:amd64.list", "var/lib/dpkg/status.d/libc6.md5sums"],
+            &[
+                "var/lib/dpkg/info/libc6:amd64.md5sums",
+                "var/lib/dpkg/info/x/a.list",
+                "var/lib/dpkg/info/.list",
+                "var/lib/dpkg/status.d/libc6",
+                "x/var/lib/dpkg/info/a.list",
+            ],
+        );
+    }
+
+    #[test]
+    fn files_of_a_package() {
+        let owned =
+            |path: &str, text: &str| testing::extract(&DpkgFiles, path, text.as_bytes(), &[]).unwrap().owners;
+        let owner = |name: &str, paths: &[&str]| {
+            let files = paths.iter().map(|path| key(&GuestPath::new(path))).collect();
+            [Owner { name: name.to_owned(), files }]
+        };
+        let list = "/.\n/lib\n/lib/x86_64-linux-gnu/libc.so.6\n";
+        let files = ["", "lib", "usr/lib/x86_64-linux-gnu/libc.so.6"];
+        assert_eq!(owned("var/lib/dpkg/info/libc6:amd64.list", list), owner("libc6", &files));
+        let sums = "d41d8cd98f00b204e9800998ecf8427e  usr/share/doc/x y\n";
+        assert_eq!(owned("var/lib/dpkg/status.d/base.md5sums", sums), owner("base", &["usr/share/doc/x y"]));
+        assert_eq!(owned("var/lib/dpkg/info/empty.list", ""), []);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>) {
+            let _ = testing::extract(&DpkgFiles, "var/lib/dpkg/status.d/a.md5sums", &bytes, &[]);
+        }
+    }
+}

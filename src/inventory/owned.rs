@@ -1,0 +1,63 @@
+//! Which package of a distribution installed which file: what belongs to it is that package's, whatever else its content
+//! shows.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{fs::GuestPath, limits};
+
+/// A package of a distribution, and the files that it installed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The package's name.
+    pub name: String,
+    /// Its files, as [`key`] spells them.
+    pub files: Vec<u64>,
+}
+
+/// A path by which files and their owners find each other. Where `/lib` and its like are links into `/usr`, databases
+/// still list files under either name.
+pub fn key(path: &GuestPath) -> u64 {
+    xxh3_64(plain(path.as_bytes()))
+}
+
+fn plain(path: &[u8]) -> &[u8] {
+    let below = path.strip_prefix(b"usr/").filter(|rest| {
+        let first = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
+        first == b"bin" || first == b"sbin" || first.starts_with(b"lib") && first != b"libexec"
+    });
+    below.unwrap_or(path)
+}
+
+impl Owner {
+    /// A package without files.
+    pub(super) fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), files: Vec::new() }
+    }
+
+    /// Takes a file by its path from the root.
+    pub(super) fn take(&mut self, path: &[u8]) {
+        self.files.push(key(&GuestPath::new(path)));
+    }
+
+    /// Takes a file by its directory, with a slash at its end, and its name. No file has a longer path than Linux allows.
+    pub(super) fn take_in(&mut self, dir: &[u8], name: &[u8]) {
+        if dir.len().saturating_add(name.len()) <= limits::PATH_BYTES {
+            self.take(&[dir, name].concat());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_one_key_wherever_lib_is() {
+        let key = |path: &str| key(&GuestPath::new(path));
+        assert_eq!(key("/lib/x/y"), key("usr/lib/x/y"));
+        assert_eq!(key("usr/lib64/x"), key("/lib64/x"));
+        assert_ne!(key("usr/share/x"), key("share/x"));
+        assert_ne!(key("usr/libexec/x"), key("libexec/x"));
+        assert_ne!(key("usr/local/lib/x"), key("lib/x"));
+    }
+}
