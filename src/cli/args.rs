@@ -11,7 +11,7 @@ use icecore::{
     vuln::Severity,
 };
 
-use super::{fetch::FetchArgs, matching::MatchArgs, progress::When, suppress::SuppressArgs};
+use super::{fetch::FetchArgs, format::Format, matching::MatchArgs, progress::When, suppress::SuppressArgs};
 
 /// Reads the disk snapshot of a container node offline and reports every image on it.
 #[derive(Parser)]
@@ -151,7 +151,8 @@ pub(crate) struct ReportArgs {
     /// The format of the report on standard output
     #[arg(short, long, default_value = "table", env = "ICECORE_FORMAT")]
     pub(crate) format: Format,
-    /// Write the report in a format to a file; repeatable, in the variable one a line
+    /// Write the report in a format to a file; repeatable, in the variable one a line. A bill of materials that is written
+    /// to a directory that is there is one file for the node and one for each image
     #[arg(
         short,
         long,
@@ -254,13 +255,6 @@ fn size(text: &str) -> Result<u64, String> {
 fn output(text: &str) -> Result<(Format, PathBuf), String> {
     let (format, file) = text.split_once('=').ok_or("expected FORMAT=FILE")?;
     Ok((Format::from_str(format, true)?, file.into()))
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Table,
-    Json,
-    Ndjson,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ mod diff;
 mod exit;
 mod fetch;
 mod files;
+mod format;
 mod hash;
 mod matching;
 mod output;

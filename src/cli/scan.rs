@@ -12,16 +12,17 @@ use icecore::{
     gap::Code,
     layer::Cache,
     node::{Bounds, NodeFacts},
-    report::{self, Filter, Report},
+    report::{self, Bill, Filter, Form, Report},
     scan::{self as library, Options},
     vuln::Database,
 };
 
 use super::{
     Done,
-    args::{Format, InspectArgs, ReportArgs, ScanArgs},
+    args::{InspectArgs, ReportArgs, ScanArgs},
     db,
     exit::{Exit, Failure},
+    format::Format,
     output,
     progress::Bar,
     secrets::hidden,
@@ -131,6 +132,12 @@ fn facts(path: &Path) -> Result<NodeFacts, Failure> {
 }
 
 pub(crate) fn inspect(args: &InspectArgs) -> Done {
+    let formats = args.report.output.iter().map(|(format, _)| *format).chain([args.report.format]);
+    if formats.filter_map(Format::bill).next().is_some() {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "a bill of materials lists packages, which `scan` looks for"
+        )));
+    }
     let report = library::inspect(&args.disks.inputs())?;
     put(&report, &args.report, None)?;
     Ok(Exit::of(&report, false))
@@ -143,6 +150,10 @@ fn put(report: &Report, args: &ReportArgs, explained: Option<&report::Explained>
         _ => write(report, format, style, to),
     };
     for (format, path) in &args.output {
+        if let Some(form) = format.bill().filter(|_| path.is_dir()) {
+            bills(report, form, path)?;
+            continue;
+        }
         output::to_file(path, |to| write(*format, PLAIN, to))?;
     }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
@@ -161,7 +172,27 @@ fn write(report: &Report, format: Format, style: report::Style, to: &mut dyn Wri
         }
         Format::Ndjson => report::ndjson(report, to),
         Format::Table => report::table(report, style, to),
+        Format::Cyclonedx | Format::Spdx2 | Format::Spdx3 => {
+            format.bill().map_or(Ok(()), |form| Bill::node(report).write(form, to))
+        }
     }
+}
+
+/// Writes one document for the node, and one for each image by its digest.
+fn bills(report: &Report, form: Form, dir: &Path) -> Result<(), Failure> {
+    let ending = match form {
+        Form::CycloneDx => "cdx.json",
+        Form::Spdx2 => "spdx.json",
+        Form::Spdx3 => "spdx3.json",
+    };
+    let put = |name: &str, bill: Bill<'_>| {
+        output::to_file(&dir.join(format!("{name}.{ending}")), |to| bill.write(form, to))
+    };
+    put("node", Bill::own(report))?;
+    for image in &report.images {
+        put(&image.id.replace(':', "-"), Bill::image(report, image))?;
+    }
+    Ok(())
 }
 
 /// Of what a file gets, whatever the terminal.

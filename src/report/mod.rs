@@ -1,6 +1,7 @@
 //! The report: what was found and what could not be examined. Its types are its JSON, `icecore.report/1`;
 //! the formats are pure functions of it.
 
+mod bill;
 mod columns;
 mod containers;
 mod diff;
@@ -14,6 +15,7 @@ mod table;
 mod tree;
 mod types;
 
+pub use bill::{Bill, Form};
 pub use containers::*;
 pub use diff::diff;
 pub use explain::{Explained, explain, explain_matches};

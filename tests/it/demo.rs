@@ -42,7 +42,7 @@ fn options() -> Options {
     Options { inputs: inputs(), database: Some(Arc::new(database)), reproducible: true, ..Options::default() }
 }
 
-fn scan_demo() -> Report {
+pub(crate) fn scan_demo() -> Report {
     scan::scan(&options(), &scan::Silent).unwrap()
 }
 

@@ -15,6 +15,7 @@
 )]
 
 mod advisories;
+mod bills;
 mod btrfs;
 mod build;
 mod cli;

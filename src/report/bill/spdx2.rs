@@ -1,0 +1,177 @@
+//! SPDX 2.3, JSON.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Bill, Kind, Part, license::license, place};
+use crate::report::{Package, json};
+
+const NONE: &str = "NOASSERTION";
+const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    spdx_version: &'static str,
+    data_license: &'static str,
+    #[serde(rename = "SPDXID")]
+    id: &'static str,
+    name: &'a str,
+    document_namespace: String,
+    creation_info: Creation<'a>,
+    packages: Vec<Entry<'a>>,
+    relationships: Vec<Relationship>,
+}
+
+#[derive(Serialize)]
+struct Creation<'a> {
+    created: &'a str,
+    creators: [String; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    name: &'a str,
+    #[serde(rename = "SPDXID")]
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_info: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supplier: Option<String>,
+    download_location: &'static str,
+    files_analyzed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_info: Option<String>,
+    license_concluded: &'static str,
+    license_declared: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license_comments: Option<String>,
+    copyright_text: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external_refs: Vec<Reference<'a>>,
+    primary_package_purpose: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reference<'a> {
+    reference_category: &'static str,
+    reference_type: &'static str,
+    reference_locator: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Relationship {
+    spdx_element_id: String,
+    relationship_type: &'static str,
+    related_spdx_element: String,
+}
+
+/// Writes the document.
+pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
+    let (top, parts) = bill.parts();
+    let (mut packages, mut relationships) = (Vec::new(), Vec::new());
+    let mut relate = |from: &str, kind, to: &str| {
+        relationships.push(Relationship {
+            spdx_element_id: from.to_owned(),
+            relationship_type: kind,
+            related_spdx_element: to.to_owned(),
+        });
+    };
+    relate(DOCUMENT, "DESCRIBES", &id(&top.id));
+    for part in &parts {
+        relate(&id(&top.id), "CONTAINS", &id(&part.id));
+    }
+    for part in [&top].into_iter().chain(&parts) {
+        packages.push(whole(part));
+        if let Some(os) = part.os {
+            let own = format!("{}/os", part.id);
+            relate(&id(&part.id), "CONTAINS", &id(&own));
+            packages.push(Entry {
+                version_info: os.version_id.as_deref().or(os.codename.as_deref()),
+                ..entry(&os.id, &own, "OPERATING-SYSTEM")
+            });
+        }
+        for (reference, package) in part.packages() {
+            relate(&id(&part.id), "CONTAINS", &id(&reference));
+            packages.push(of(package, &reference));
+        }
+    }
+    let complete = [&top].into_iter().chain(&parts).all(|part| part.is_complete);
+    let document = Document {
+        spdx_version: "SPDX-2.3",
+        data_license: "CC0-1.0",
+        id: DOCUMENT,
+        name: &top.name,
+        document_namespace: format!("https://icecore.invalid/spdx/{}", bill.uuid("spdx-2.3")),
+        creation_info: Creation {
+            created: bill.created(),
+            creators: [concat!("Tool: icecore-", env!("CARGO_PKG_VERSION")).to_owned()],
+            comment: (!complete).then_some("not everything could be examined: the report's gaps tell what"),
+        },
+        packages,
+        relationships,
+    };
+    json::compact(&document, to)?;
+    to.write_all(b"\n")
+}
+
+/// An element's id: letters, digits, `.` and `-` only.
+fn id(of: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    format!("SPDXRef-{}", of.chars().map(plain).collect::<String>())
+}
+
+fn entry<'a>(name: &'a str, of: &str, purpose: &'static str) -> Entry<'a> {
+    Entry {
+        name,
+        id: id(of),
+        version_info: None,
+        supplier: None,
+        download_location: NONE,
+        files_analyzed: false,
+        source_info: None,
+        license_concluded: NONE,
+        license_declared: NONE.to_owned(),
+        license_comments: None,
+        copyright_text: NONE,
+        external_refs: Vec::new(),
+        primary_package_purpose: purpose,
+    }
+}
+
+fn reference(purl: &str) -> Reference<'_> {
+    Reference { reference_category: "PACKAGE-MANAGER", reference_type: "purl", reference_locator: purl }
+}
+
+fn whole<'a>(part: &'a Part<'_>) -> Entry<'a> {
+    let purpose = if part.kind == Kind::Node { "DEVICE" } else { "CONTAINER" };
+    Entry {
+        version_info: part.version,
+        external_refs: part.purl.as_deref().map(reference).into_iter().collect(),
+        ..entry(&part.name, &part.id, purpose)
+    }
+}
+
+fn of<'a>(package: &'a Package, reference_id: &str) -> Entry<'a> {
+    let declared = package.license.as_deref();
+    let expression = declared.and_then(|text| license(text).expression());
+    let places: Vec<String> = package.locations.iter().map(place).collect();
+    Entry {
+        version_info: Some(&package.version),
+        // Line breaks and the like are no part of a name.
+        supplier: package.vendor.as_deref().map(|vendor| format!("Organization: {vendor}")),
+        source_info: (!places.is_empty()).then(|| places.join("\n")),
+        license_comments: declared
+            .filter(|_| expression.is_none())
+            .map(|text| format!("declared as: {text}")),
+        license_declared: expression.unwrap_or_else(|| NONE.to_owned()),
+        external_refs: vec![reference(&package.purl)],
+        ..entry(&package.name, reference_id, "LIBRARY")
+    }
+}

@@ -1,0 +1,182 @@
+//! SPDX 3.0.1, JSON-LD: the profiles Core and Software.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Bill, Kind, Part, place};
+use crate::report::{Package, json};
+
+const CREATION: &str = "_:creation";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "@context")]
+    context: &'static str,
+    #[serde(rename = "@graph")]
+    graph: Vec<Element<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type")]
+enum Element<'a> {
+    CreationInfo {
+        #[serde(rename = "@id")]
+        id: &'static str,
+        #[serde(rename = "specVersion")]
+        spec_version: &'static str,
+        created: &'a str,
+        #[serde(rename = "createdBy")]
+        created_by: [String; 1],
+    },
+    SoftwareAgent {
+        #[serde(rename = "spdxId")]
+        id: String,
+        #[serde(rename = "creationInfo")]
+        creation: &'static str,
+        name: &'static str,
+    },
+    SpdxDocument {
+        #[serde(rename = "spdxId")]
+        id: String,
+        #[serde(rename = "creationInfo")]
+        creation: &'static str,
+        name: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment: Option<&'static str>,
+        #[serde(rename = "profileConformance")]
+        profiles: [&'static str; 2],
+        #[serde(rename = "rootElement")]
+        root: [String; 1],
+    },
+    #[serde(rename = "software_Sbom")]
+    Sbom {
+        #[serde(rename = "spdxId")]
+        id: String,
+        #[serde(rename = "creationInfo")]
+        creation: &'static str,
+        #[serde(rename = "rootElement")]
+        root: [String; 1],
+        #[serde(rename = "software_sbomType")]
+        kind: [&'static str; 1],
+    },
+    #[serde(rename = "software_Package")]
+    Package {
+        #[serde(rename = "spdxId")]
+        id: String,
+        #[serde(rename = "creationInfo")]
+        creation: &'static str,
+        name: &'a str,
+        #[serde(rename = "software_packageVersion", skip_serializing_if = "Option::is_none")]
+        version: Option<&'a str>,
+        #[serde(rename = "software_packageUrl", skip_serializing_if = "Option::is_none")]
+        purl: Option<&'a str>,
+        #[serde(rename = "software_sourceInfo", skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        #[serde(rename = "software_primaryPurpose")]
+        purpose: &'static str,
+    },
+    Relationship {
+        #[serde(rename = "spdxId")]
+        id: String,
+        #[serde(rename = "creationInfo")]
+        creation: &'static str,
+        #[serde(rename = "relationshipType")]
+        kind: &'static str,
+        from: String,
+        to: Vec<String>,
+        completeness: &'static str,
+    },
+}
+
+/// Writes the document.
+pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
+    let (top, parts) = bill.parts();
+    let space = format!("https://icecore.invalid/spdx/{}", bill.uuid("spdx-3.0"));
+    let id = |of: &str| format!("{space}#{}", of.replace(':', "-"));
+    let complete = [&top].into_iter().chain(&parts).all(|part| part.is_complete);
+    let mut graph = vec![
+        Element::CreationInfo {
+            id: CREATION,
+            spec_version: "3.0.1",
+            created: bill.created(),
+            created_by: [id("tool")],
+        },
+        Element::SoftwareAgent {
+            id: id("tool"),
+            creation: CREATION,
+            name: concat!("icecore-", env!("CARGO_PKG_VERSION")),
+        },
+        Element::SpdxDocument {
+            id: id("document"),
+            creation: CREATION,
+            name: &top.name,
+            comment: (!complete).then_some("not everything could be examined: the report's gaps tell what"),
+            profiles: ["core", "software"],
+            root: [id("sbom")],
+        },
+        Element::Sbom { id: id("sbom"), creation: CREATION, root: [id(&top.id)], kind: ["analyzed"] },
+    ];
+    for part in [&top].into_iter().chain(&parts) {
+        graph.push(whole(part, id(&part.id)));
+        let mut contents = Vec::new();
+        if let Some(os) = part.os {
+            let own = id(&format!("{}/os", part.id));
+            contents.push(own.clone());
+            graph.push(Element::Package {
+                id: own,
+                creation: CREATION,
+                name: &os.id,
+                version: os.version_id.as_deref().or(os.codename.as_deref()),
+                purl: None,
+                source: None,
+                purpose: "operatingSystem",
+            });
+        }
+        for (reference, package) in part.packages() {
+            contents.push(id(&reference));
+            graph.push(of(package, id(&reference)));
+        }
+        if part.kind == Kind::Node {
+            contents.extend(parts.iter().map(|part| id(&part.id)));
+        }
+        if !contents.is_empty() {
+            graph.push(Element::Relationship {
+                id: id(&format!("{}/contents", part.id)),
+                creation: CREATION,
+                kind: "contains",
+                from: id(&part.id),
+                to: contents,
+                completeness: if part.is_complete { "complete" } else { "incomplete" },
+            });
+        }
+    }
+    let context = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld";
+    json::compact(&Document { context, graph }, to)?;
+    to.write_all(b"\n")
+}
+
+fn whole<'a>(part: &'a Part<'_>, id: String) -> Element<'a> {
+    Element::Package {
+        id,
+        creation: CREATION,
+        name: &part.name,
+        version: part.version,
+        purl: part.purl.as_deref(),
+        source: None,
+        purpose: if part.kind == Kind::Node { "device" } else { "container" },
+    }
+}
+
+fn of(package: &Package, id: String) -> Element<'_> {
+    let places: Vec<String> = package.locations.iter().map(place).collect();
+    Element::Package {
+        id,
+        creation: CREATION,
+        name: &package.name,
+        version: Some(&package.version),
+        purl: Some(&package.purl),
+        source: (!places.is_empty()).then(|| places.join("\n")),
+        purpose: "library",
+    }
+}
