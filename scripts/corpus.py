@@ -20,6 +20,8 @@ PLACES = {
     "rpmdb": ["var/lib/rpm/rpmdb.sqlite", "var/lib/rpm/Packages.db", "var/lib/rpm/Packages"],
     "text": ["srv/node_modules/a/package.json", "etc/containerd/config.toml", "etc/os-release", "etc/fstab",
              "usr/lib/python3/dist-packages/a-1.dist-info/METADATA"],
+    "zip": ["opt/lib/a-1.jar"],
+    "archive_other": ["opt/lib/a-1.jar"],
     "registry": ["Windows/System32/config/SOFTWARE", "Windows/System32/config/SYSTEM"],
 }
 icecore, corpus = os.path.abspath(sys.argv[1]), sys.argv[2]

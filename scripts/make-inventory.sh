@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes disk-fixtures/inventory: package databases written by the real tools (rpmbuild, rpm, sqlite3,
 # Berkeley DB's db_load) from packages of our own, each with the truth that the same tools print.
-# Needs: dpkg, rpm, sqlite3, db-util, python3, zstd.
+# Needs: dpkg, rpm, sqlite3, db-util, python3, zstd, mvn.
 set -euo pipefail
-out="$(cd "$(dirname "$0")/.." && pwd)/disk-fixtures/inventory"
+scripts="$(cd "$(dirname "$0")" && pwd)"
+out="$(dirname "$scripts")/disk-fixtures/inventory"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
@@ -131,5 +132,9 @@ and rows of our own. `rpm.tsv` is what `rpm -qa` prints for all of `rpmdb.sqlite
 
 `dpkg.tsv` is what `dpkg-query -W` prints for `dpkg-status`, the state first.
 The ndb file is written by the script itself: few builds of rpm can.
+
+The jars are made by `scripts/make-jars.sh` of unchanged ones of Maven Central, all under Apache-2.0; `jars.tsv` has the
+coordinates by which Maven was asked for them, with the file and the place in it.
 R
+bash "$scripts/make-jars.sh"
 du -cb "$out"/* | tail -1

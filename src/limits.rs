@@ -222,6 +222,29 @@ pub const TEXT_DATABASE_BYTES: u64 = 512 << 20;
 pub const METADATA_HEADER_BYTES: u64 = 1 << 20;
 /// Bytes of a `package.json`.
 pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;
+/// Archives of Java's in each other: a shaded jar in an application in an enterprise archive has four.
+pub const JAR_DEPTH: usize = 8;
+/// Bytes of the directory of one archive: 300,000 members; the largest jars have a tenth.
+pub const JAR_DIRECTORY_BYTES: u64 = 32 << 20;
+/// Bytes of the directories of all archives in one file, with what is read to find them.
+pub const JAR_DIRECTORIES_BYTES: u64 = 256 << 20;
+/// Places at the end of an archive that look like the record which ends one.
+pub const JAR_END_RECORDS: u64 = 64;
+/// Members of one archive that are archives, or that name artifacts: applications have some hundred.
+pub const JAR_MEMBERS: usize = 1 << 16;
+/// Bytes that the members of one file unpack to of which more than the beginning is read.
+pub const JAR_UNPACKED_BYTES: u64 = 1 << 30;
+/// Bytes of archives that lie compressed in each other, while they are unpacked in memory; of a file like this there is one
+/// for each thread.
+pub const JAR_HELD_BYTES: u64 = 128 << 20;
+/// Bytes of a `pom.properties`: real ones have some hundred.
+pub const JAR_PROPERTIES_BYTES: u64 = 64 << 10;
+/// Entries of a file of properties or of a manifest that are read.
+pub const JAR_PROPERTIES: usize = 1024;
+/// Bytes of what a manifest says of its jar; bundles list all that they import and export.
+pub const JAR_MANIFEST_BYTES: u64 = 4 << 20;
+/// Bytes of the file by which a Java runtime is known: real ones have less than 2 KiB.
+pub const JAVA_RELEASE_BYTES: u64 = 64 << 10;
 /// Block groups of an ext4 file system: 128 TiB of blocks of 4 KiB.
 pub const EXT4_GROUPS: usize = 1 << 20;
 /// Bytes of metadata blocks that an ext4 reader keeps.

@@ -27,7 +27,7 @@ pub struct Extraction {
     pub owners: Vec<Owner>,
     /// The records that were not read.
     pub damage: Vec<FormatError>,
-    /// Bytes of text that the packages have.
+    /// Bytes of text that the packages and their places have.
     text: usize,
     /// Files that were taken or not, as there were too many.
     files: usize,
@@ -50,7 +50,8 @@ impl Extraction {
             self.lose(FormatError::limit(format!("a package's name or version of more than {bound} bytes")));
             return true;
         }
-        self.text = self.text.saturating_add(text(&package));
+        let place = inside.as_ref().map_or(0, |inside| inside.len());
+        self.text = self.text.saturating_add(text(&package)).saturating_add(place);
         let problem = if self.shown.len() >= limits::PACKAGES {
             format!("more than {} packages in one file", limits::PACKAGES)
         } else if self.text > limits::PACKAGE_TEXT_BYTES {

@@ -7,6 +7,7 @@ mod dpkg_files;
 mod extraction;
 mod fields;
 mod file;
+mod java;
 mod lines;
 mod npm;
 mod os;
@@ -63,8 +64,16 @@ pub trait Extractor: Sync {
 }
 
 /// The extractors, in the order in which they are tried; the first that wants a file gets it.
-pub static EXTRACTORS: &[&dyn Extractor] =
-    &[&dpkg::Dpkg, &dpkg_files::DpkgFiles, &apk::Apk, &rpm::Rpm, &python::Python, &npm::Npm];
+pub static EXTRACTORS: &[&dyn Extractor] = &[
+    &dpkg::Dpkg,
+    &dpkg_files::DpkgFiles,
+    &apk::Apk,
+    &rpm::Rpm,
+    &python::Python,
+    &npm::Npm,
+    &java::Java,
+    &java::Runtime,
+];
 
 /// Whether a path is on the way to the place of a database, or is that place.
 pub fn is_on_the_way(path: &GuestPath, place: &str) -> bool {
@@ -92,6 +101,9 @@ mod tests {
             "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
             "usr/lib/python3/dist-packages/a-1.egg-info",
             "app/node_modules/a/package.json",
+            "app/lib/a-1.jar",
+            "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
+            "usr/lib/jvm/java-17/release",
         ] {
             let path = GuestPath::new(path);
             let wanting = EXTRACTORS.iter().filter(|e| e.wants(&path, FileKind::Regular));

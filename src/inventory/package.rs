@@ -66,7 +66,8 @@ kinds! {
 
 impl PackageKind {
     /// The kinds that are looked for on disks; packages of the others are matched if somebody names them.
-    pub const LOOKED_FOR: &[Self] = &[Self::Apk, Self::Deb, Self::Rpm, Self::Npm, Self::Pypi];
+    pub const LOOKED_FOR: &[Self] =
+        &[Self::Apk, Self::Deb, Self::Rpm, Self::Npm, Self::Pypi, Self::Maven, Self::Generic];
 
     /// Whether names have a namespace of their own, and what stands between the two.
     pub(crate) fn separator(self) -> Option<char> {

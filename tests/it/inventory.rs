@@ -88,6 +88,22 @@ fn dpkg_packages_whose_files_are_there_are_what_dpkg_query_prints() {
     assert_eq!(seen, truth);
 }
 
+#[test]
+fn jars_are_and_hold_what_maven_was_asked_for() {
+    let truth = String::from_utf8(fixture("jars.tsv")).unwrap();
+    let mut rows = Vec::new();
+    for name in ["app.jar", "shop.ear", "tools-1.0-all.jar"] {
+        let found = extract(&format!("opt/{name}"), fixture(name)).unwrap();
+        assert!(found.damage.is_empty(), "{name}: {:?}", found.damage);
+        for shown in &found.shown {
+            let place = shown.inside.as_deref().unwrap_or("-");
+            rows.push(format!("{name}\t{place}\t{}\t{}\n", shown.package.name, shown.package.version));
+        }
+    }
+    rows.sort();
+    assert_eq!(rows.concat(), truth);
+}
+
 /// Table `t` as the script has `sqlite3` print it.
 fn print_rows(database: &Database) -> String {
     let table = database.table("T").unwrap().expect("a table");
@@ -212,6 +228,18 @@ fn corpus_of_sqlite_files() {
 
 #[test]
 #[ignore = "needs $ICECORE_SHARED"]
+fn corpus_of_archives() {
+    let mut seen = BTreeMap::new();
+    corpus(&["zip/", "archive_other/"], |name, bytes| {
+        seen.insert(name.to_owned(), outcome("opt/a.jar", name, bytes));
+    });
+    assert!(seen.len() > 200, "{}", seen.len());
+    let read = seen.values().filter(|found| found.is_ok()).count();
+    assert!(read > 50, "{read} of {}", seen.len());
+}
+
+#[test]
+#[ignore = "needs $ICECORE_SHARED"]
 fn corpus_of_text_through_every_extractor() {
     let mut seen = BTreeMap::new();
     corpus(&["text/"], |name, bytes| {
@@ -220,11 +248,13 @@ fn corpus_of_text_through_every_extractor() {
             "a.dist-info/METADATA",
             "var/lib/dpkg/status",
             "lib/apk/db/installed",
+            "META-INF/maven/g/a/pom.properties",
+            "opt/java/release",
         ] {
             seen.insert((path, name.to_owned()), outcome(path, name, bytes.clone()));
         }
     });
-    assert!(seen.len() > 4 * 4000, "{}", seen.len());
+    assert!(seen.len() > 6 * 4000, "{}", seen.len());
     // Neither an array nor UTF-16 is a manifest.
     for name in ["json_deep_1M", "json_nul_bom_utf16"] {
         let found = &seen[&("node_modules/a/package.json", format!("text/hostile/{name}.json"))];

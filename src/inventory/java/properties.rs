@@ -1,0 +1,164 @@
+//! Maven's `pom.properties`, in the form of `java.util.Properties`: the coordinates of what a jar was built as.
+
+use crate::{error::FormatError, limits};
+
+pub(super) const STRUCTURE: &str = "pom.properties";
+
+/// What Maven knows an artifact by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Coordinates {
+    /// The group's id.
+    pub group: String,
+    /// The artifact's id.
+    pub artifact: String,
+    /// The version.
+    pub version: String,
+}
+
+impl Coordinates {
+    /// The coordinates that a file gives. Placeholders (`${project.version}`) are of a template, and name nothing.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
+        let (mut group, mut artifact, mut version) = (None, None, None);
+        for (key, value) in pairs(&String::from_utf8_lossy(bytes)) {
+            match key.as_str() {
+                "groupId" => group = Some(value),
+                "artifactId" => artifact = Some(value),
+                "version" => version = Some(value),
+                _ => {}
+            }
+        }
+        let given = |name: &str, value: Option<String>| match value {
+            Some(value) if is_word(&value) => Ok(value),
+            Some(value) => {
+                let value: String = value.chars().take(40).collect();
+                Err(FormatError::malformed(STRUCTURE, format!("{name} {value:?}")))
+            }
+            None => Err(FormatError::malformed(STRUCTURE, format!("no {name}"))),
+        };
+        Ok(Self {
+            group: given("groupId", group)?,
+            artifact: given("artifactId", artifact)?,
+            version: given("version", version)?,
+        })
+    }
+}
+
+/// Whether a value may be a part of coordinates: one word, without a placeholder.
+fn is_word(value: &str) -> bool {
+    let banned = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | '/');
+    !value.is_empty() && !value.contains("${") && !value.contains(banned)
+}
+
+/// The keys and values of a file (the manual of `Properties.load`): lines that end in a backslash go on in the next.
+pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let mut lines = text.split(['\n', '\r']);
+    while let Some(line) = lines.next() {
+        let line = line.trim_start();
+        if line.is_empty() || line.starts_with(['#', '!']) {
+            continue;
+        }
+        let mut whole = line.to_owned();
+        while goes_on(&whole) {
+            whole.pop();
+            let Some(next) = lines.next() else { break };
+            whole.push_str(next.trim_start());
+        }
+        let end = key_end(&whole);
+        let (key, rest) = whole.split_at_checked(end).unwrap_or((&whole, ""));
+        let rest = rest.trim_start();
+        let value = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim_start();
+        pairs.push((unescape(key), unescape(value).trim_end().to_owned()));
+        if pairs.len() >= limits::JAR_PROPERTIES {
+            break;
+        }
+    }
+    pairs
+}
+
+fn goes_on(line: &str) -> bool {
+    let backslashes = line.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    backslashes % 2 == 1
+}
+
+/// Where a key ends: at the first separator that no backslash stands before.
+fn key_end(line: &str) -> usize {
+    let mut escaped = false;
+    let end = line.find(|c: char| {
+        let ends = !escaped && (matches!(c, '=' | ':') || c.is_whitespace());
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(line.len())
+}
+
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let mut chars = after.chars();
+        match chars.next() {
+            Some('u') => {
+                let code = after.get(1..5).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                out.push(code.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER));
+                rest = after.get(5..).unwrap_or_default();
+                continue;
+            }
+            Some('t') => out.push('\t'),
+            Some('n') => out.push('\n'),
+            Some('r') => out.push('\r'),
+            Some(other) => out.push(other),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<(String, String, String), String> {
+        let found = Coordinates::parse(text.as_bytes()).map_err(|error| error.detail())?;
+        Ok((found.group, found.artifact, found.version))
+    }
+
+    #[test]
+    fn coordinates_in_every_spelling() {
+        let is = |text: &str, group: &str, artifact: &str, version: &str| {
+            assert_eq!(parsed(text), Ok((group.into(), artifact.into(), version.into())), "{text}");
+        };
+        is(
+            "#Generated by Maven\r\n#Fri\r\nversion=1.0\r\ngroupId=a.b\r\nartifactId=c\r\n",
+            "a.b",
+            "c",
+            "1.0",
+        );
+        is("groupId : a\nartifactId c \n  version\t=\t1", "a", "c", "1");
+        is("groupId=a\\\n   .b\nartifactId=\\u0063\\-d\n! x\nversion=1\\", "a.b", "c-d", "1");
+        is("version=0\rgroupId=a\rartifactId=b\rversion=1\r", "a", "b", "1");
+    }
+
+    #[test]
+    fn what_names_nothing_is_an_error() {
+        for (text, problem) in [
+            ("", "no groupId"),
+            ("groupId=a\nversion=1", "no artifactId"),
+            ("groupId=a\nartifactId=b\nversion=", "version \"\""),
+            ("groupId=${groupId}\nartifactId=b\nversion=1", "groupId \"${groupId}\""),
+            ("groupId=a\nartifactId=b c\nversion=1", "artifactId \"b c\""),
+        ] {
+            assert_eq!(parsed(text), Err(format!("pom.properties: {problem}")), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "([a-z=: \\\\\r\n#!]|\\\\u|ä|groupId|artifactId|version)*") {
+            let _ = parsed(&text);
+        }
+    }
+}
