@@ -1,29 +1,24 @@
 //! A layer blob as a file system: the tar's names in memory, with whiteouts and opaque directories as an
 //! overlay directory has them (OCI image-spec, layer.md), and the data of the files that will be read.
 
-use std::{
-    io::{self, Read},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::sync::Arc;
 
 use super::{
+    again::{Again, Packed, Sparse},
     overlay,
     stream::{Compression, Decoded},
     tar::{Data, Member, Members},
 };
 use crate::{
     Digest,
-    block::{self, Memory, ReadAt, Source},
+    block::{Memory, Source},
     error::{self, FormatError},
     fs::{
         FileKind, FileSystem, GuestPath, Stat,
         memory::{Entry, Tree},
     },
     gap::Code,
-    limits, num,
+    limits,
 };
 
 const BLOB: &str = "layer blob";
@@ -46,12 +41,7 @@ pub fn open_blob(
 ) -> Result<BlobTree, FormatError> {
     let compression = Compression::detect(source)?;
     let mut members = Members::new(Decoded::new(source, compression)?);
-    let again = Arc::new(Again {
-        source: Arc::clone(source),
-        compression,
-        decoder: Mutex::new(None),
-        skipped: AtomicU64::new(0),
-    });
+    let again = Arc::new(Again::new(source, compression));
     let mut builder = Builder { tree: Tree::default(), kept: 0, names: 0, notes: Vec::new() };
     loop {
         match members.next() {
@@ -150,14 +140,12 @@ impl Builder {
                 let total = self.kept.saturating_add(stat.size);
                 let content: Option<Source> = match data {
                     _ if stat.kind != FileKind::Regular => None,
-                    Data::Sparse => Some(Arc::new(Sparse { size: stat.size })),
+                    Data::Sparse => Some(Arc::new(Sparse(stat.size))),
                     Data::At(_) if keep(&path, &stat) && total <= limits::TAR_KEPT_BYTES => {
                         self.kept = total;
                         Some(Arc::new(Memory::new(members.data(stat.size)?)))
                     }
-                    Data::At(offset) => {
-                        Some(Arc::new(Packed { again: Arc::clone(again), offset, size: stat.size }))
-                    }
+                    Data::At(offset) => Some(Arc::new(Packed::new(again, offset, stat.size))),
                 };
                 self.tree.insert(&path, Entry { stat, target, content, xattrs });
             }
@@ -201,72 +189,6 @@ impl Builder {
             name if self.tree.contains(&dir.join(name)) => {}
             name => self.tree.insert(&dir.join(name), Entry::new(FileKind::CharDevice)),
         }
-    }
-}
-
-/// Decompresses a blob again for files that were not kept. One decoder is shared: files read in the order of
-/// the archive cost one pass.
-struct Again {
-    source: Source,
-    compression: Compression,
-    decoder: Mutex<Option<(Decoded, u64)>>,
-    /// Bytes that were passed over to reach others.
-    skipped: AtomicU64,
-}
-
-impl Again {
-    fn read(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        let mut held = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut decoder, at) = match held.take() {
-            Some((decoder, at)) if at <= offset => (decoder, at),
-            _ => (Decoded::new(&self.source, self.compression)?, 0),
-        };
-        let skip = offset.saturating_sub(at);
-        if self.skipped.fetch_add(skip, Relaxed) > limits::LAYER_AGAIN_BYTES {
-            let bound = limits::LAYER_AGAIN_BYTES;
-            let what =
-                format!("files of a layer blob for which more than {bound} bytes are decompressed again");
-            return Err(FormatError::limit(what).into());
-        }
-        if io::copy(&mut decoder.by_ref().take(skip), &mut io::sink())? < skip {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        decoder.read_exact(buf)?;
-        *held = Some((decoder, offset.saturating_add(num::to_u64(buf.len()))));
-        Ok(())
-    }
-}
-
-/// The data of a member that was not kept.
-struct Packed {
-    again: Arc<Again>,
-    offset: u64,
-    size: u64,
-}
-
-impl ReadAt for Packed {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        block::check_range(self.size, offset, buf.len())?;
-        self.again.read(buf, self.offset.saturating_add(offset))
-    }
-}
-
-/// The data of a sparse member: there, but not read.
-struct Sparse {
-    size: u64,
-}
-
-impl ReadAt for Sparse {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
-        Err(io::Error::other(FormatError::unsupported("a sparse member of a tar")))
     }
 }
 
@@ -455,7 +377,7 @@ mod tests {
         let mut tar = tar::Builder::new(Vec::new());
         (0..50).for_each(|n| member(&mut tar, tar::EntryType::Regular, &format!("file{n}"), ""));
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        io::Write::write_all(&mut packed, &tar.into_inner().unwrap()).unwrap();
+        std::io::Write::write_all(&mut packed, &tar.into_inner().unwrap()).unwrap();
         let mut bytes = packed.finish().unwrap();
         let whole: Source = Arc::new(Memory::new(bytes.clone()));
         // The first block of a type that deflate does not have.

@@ -1,6 +1,7 @@
 //! One layer: a directory or a tar in, its facts out. A layer is analyzed once, however many images and
 //! nodes share it; an image is a fold over its layers' facts.
 
+mod again;
 mod analyze;
 mod blob;
 mod cache;
