@@ -184,6 +184,8 @@ pub const GAPS_PER_LAYER: usize = 1000;
 pub const TAR_EXTENSION_BYTES: u64 = 1 << 20;
 /// Bytes of a layer blob's files that are kept in memory while its packages are read.
 pub const TAR_KEPT_BYTES: u64 = 256 << 20;
+/// Bytes of one other file of a blob that is kept while it is not read from front to back.
+pub const TAR_AGAIN_BYTES: u64 = 128 << 20;
 /// Members of one layer blob.
 pub const TAR_MEMBERS: u64 = 10_000_000;
 /// Bytes of a line of what a runtime keeps of a layer's tar: a header's extensions in base64, or padding of 1 MiB at its end.
