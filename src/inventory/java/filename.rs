@@ -10,7 +10,7 @@ pub(super) struct Named<'a> {
 }
 
 /// Words behind a number that belong to a version; digits may follow them (`rc1`).
-const QUALIFIERS: [&str; 27] = [
+const QUALIFIERS: [&str; 28] = [
     "a",
     "alpha",
     "android",
@@ -38,6 +38,7 @@ const QUALIFIERS: [&str; 27] = [
     "sec",
     "snapshot",
     "sp",
+    "stable",
 ];
 
 /// Splits a file name without its extension where its version begins: at the first number behind a hyphen, unless behind
@@ -66,12 +67,16 @@ pub(super) fn split(stem: &str) -> Option<Named<'_>> {
     Some(Named { artifact, version: stem.get(start..end)? })
 }
 
-/// Splits a file name where one of the versions stands that are known from elsewhere.
+/// Splits a file name where a version stands that is known from elsewhere, unless it goes on there (`2.2.3-1`).
 pub(super) fn split_at<'a>(stem: &'a str, version: &str) -> Option<Named<'a>> {
     let (at, _) = stem.match_indices(version).find(|(at, found)| {
         let before = at.checked_sub(1).and_then(|before| stem.get(before..*at));
         let after = stem.get(at.saturating_add(found.len())..);
-        before == Some("-") && after.is_some_and(|after| after.is_empty() || after.starts_with('-'))
+        let is_end = |after: &str| match after.strip_prefix('-') {
+            Some(more) => !more.starts_with(|c: char| c.is_ascii_digit()),
+            None => after.is_empty(),
+        };
+        before == Some("-") && after.is_some_and(is_end)
     })?;
     let artifact = stem.get(..at.checked_sub(1)?).filter(|artifact| !artifact.is_empty())?;
     Some(Named { artifact, version: stem.get(at..at.saturating_add(version.len()))? })
@@ -106,7 +111,7 @@ mod tests {
             ("kafka_2.13-3.1.0", Some(("kafka_2.13", "3.1.0"))),
             (
                 "plexus-container-default-1.0-alpha-9-stable-1",
-                Some(("plexus-container-default", "1.0-alpha-9")),
+                Some(("plexus-container-default", "1.0-alpha-9-stable-1")),
             ),
             ("tools", None),
             ("-1.0", None),
@@ -122,7 +127,8 @@ mod tests {
     fn a_version_that_is_known() {
         let at = |stem, version| split_at(stem, version).map(|named| (named.artifact, named.version));
         assert_eq!(at("a-1.0-stable-1-x", "1.0-stable-1"), Some(("a", "1.0-stable-1")));
-        assert_eq!(at("a-1-11", "1"), Some(("a", "1")));
+        assert_eq!(at("a-1-11", "1"), None);
+        assert_eq!(at("a-1-x", "1"), Some(("a", "1")));
         assert_eq!(at("a-11", "1"), None);
         assert_eq!(at("1.0", "1.0"), None);
     }

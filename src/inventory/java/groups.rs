@@ -67,12 +67,40 @@ const GROUPS: &[Row] = &[
     (&["velocity"], "org/apache/velocity/", "org.apache.velocity"),
     (&["xercesImpl"], "org/apache/xerces/", "xerces"),
     (&["xalan"], "org/apache/xalan/", "xalan"),
-    (&["log4j"], "org/apache/log4j/", "log4j"),
+    (&["hibernate-commons-annotations"], "org/hibernate/annotations/common/", "org.hibernate.common"),
     (&["quartz"], "org/quartz/", "org.quartz-scheduler"),
     (&["c3p0"], "com/mchange/", "com.mchange"),
-    (&["commons-beanutils"], "org/apache/commons/beanutils/", "commons-beanutils"),
-    (&["commons-collections"], "org/apache/commons/collections/", "commons-collections"),
-    (&["commons-logging"], "org/apache/commons/logging/", "commons-logging"),
+];
+
+/// Artifacts whose group has their name, and where their classes lie.
+const OWN_GROUPS: &[(&[&str], &str)] = &[
+    (COMMONS, "org/apache/commons/"),
+    (&["joda-time"], "org/joda/time/"),
+    (&["log4j"], "org/apache/log4j/"),
+];
+
+/// Those of Apache Commons that are older than its group.
+const COMMONS: &[&str] = &[
+    "commons-beanutils",
+    "commons-chain",
+    "commons-cli",
+    "commons-codec",
+    "commons-collections",
+    "commons-configuration",
+    "commons-daemon",
+    "commons-dbcp",
+    "commons-digester",
+    "commons-discovery",
+    "commons-el",
+    "commons-fileupload",
+    "commons-httpclient",
+    "commons-io",
+    "commons-jxpath",
+    "commons-lang",
+    "commons-logging",
+    "commons-net",
+    "commons-pool",
+    "commons-validator",
 ];
 
 const JACKSON: &[&str] = &["jackson-core-asl", "jackson-jaxrs", "jackson-mapper-asl", "jackson-xc"];
@@ -101,7 +129,11 @@ const SPRING: &[&str] = &[
 ];
 
 /// The group of an artifact, if it is known and the archive `has` something in the directory of its classes.
-pub(super) fn of(artifact: &str, has: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+pub(super) fn of<'a>(artifact: &'a str, has: &dyn Fn(&str) -> bool) -> Option<&'a str> {
+    let mut own = OWN_GROUPS.iter().filter(|(artifacts, _)| artifacts.contains(&artifact));
+    if own.any(|(_, directory)| has(directory)) {
+        return Some(artifact);
+    }
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(start) => artifact.starts_with(start),
         None => artifact == pattern,
@@ -130,6 +162,8 @@ mod tests {
             ("rxjava", "io/reactivex/rxjava3/core/", Some("io.reactivex.rxjava3")),
             ("rxjava", "io/reactivex/", Some("io.reactivex.rxjava2")),
             ("h2o", "org/h2/", None),
+            ("commons-io", "org/apache/commons/io/", Some("commons-io")),
+            ("commons-io", "com/example/", None),
         ] {
             assert_eq!(of(artifact, &|known| directory.starts_with(known)), group, "{artifact} {directory}");
         }

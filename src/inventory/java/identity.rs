@@ -8,8 +8,8 @@
 //!    file name, with the first version of `Implementation-`, `Plugin-`, `Bundle-` and `Specification-Version`.
 //!
 //! The file name comes before the manifest, whose titles and versions are often prose. Without a `pom.properties` the
-//! group is what `Implementation-Vendor-Id` says, or `Group-Id`, or `Bundle-SymbolicName` where it is made of the group and the
-//! artifact as bundles are named; else [`groups`](super::groups) may know it, and if not the package has none.
+//! group is that which [`groups`](super::groups) knows, or what `Group-Id` says, or `Implementation-Vendor-Id` unless it may be
+//! that of a company, or `Bundle-SymbolicName` where it is made of the group and the artifact; otherwise there is none.
 
 use super::{
     filename::{self, Named},
@@ -107,7 +107,10 @@ impl Evidence<'_> {
 
     fn group(&self, artifact: &str) -> Option<String> {
         let Manifest { group, vendor_id, symbolic_name, .. } = &self.manifest;
-        let given = || [group, vendor_id].into_iter().flatten().find(|id| is_group(id)).map(String::as_str);
+        let given = || {
+            let vendor = vendor_id.as_deref().filter(|id| is_more_than_a_vendor(id, artifact));
+            [group.as_deref(), vendor].into_iter().flatten().find(|id| is_group(id))
+        };
         let bundle = || symbolic_name.as_deref().and_then(|name| bundle_group(name, artifact));
         groups::of(artifact, self.has).or_else(given).or_else(bundle).map(str::to_owned)
     }
@@ -156,6 +159,13 @@ fn bundle_group<'a>(symbolic_name: &'a str, artifact: &str) -> Option<&'a str> {
         artifact.strip_prefix(last).and_then(|tail| tail.strip_prefix('-')).is_some_and(|tail| tail == rest)
     });
     Some(group).filter(|group| fits && is_group(group))
+}
+
+/// Whether the id of a vendor may be that of a group: `org.apache` and `com.sun` made many, but `org.hibernate` made
+/// `hibernate-core`.
+fn is_more_than_a_vendor(id: &str, artifact: &str) -> bool {
+    let last = id.rsplit('.').next().unwrap_or(id);
+    id.split('.').count() > 2 || artifact.starts_with(last)
 }
 
 /// Whether a text may be a group's id: words in lower case with dots between them.
@@ -244,6 +254,11 @@ mod tests {
             ),
             ("hib-core-5.6.Final", "Implementation-Vendor-Id: org.hib\n", "org.hib:hib-core@5.6.Final"),
             ("hib-core-5.6.Final", "Implementation-Vendor-Id: The Hib\n", "hib-core@5.6.Final"),
+            (
+                "jaxb-impl-2.2.3-1",
+                "Implementation-Vendor-Id: com.sun\nImplementation-Version: 2.2.3\n",
+                "jaxb-impl@2.2.3-1",
+            ),
             ("commons-x-1", "Bundle-SymbolicName: org.apache.commons.x\n", "org.apache.commons:commons-x@1"),
             ("jackson-core-2", "Bundle-SymbolicName: com.f.jackson-core\n", "com.f:jackson-core@2"),
             ("asm-9.2", "Bundle-SymbolicName: org.objectweb.asm\n", "asm@9.2"),
