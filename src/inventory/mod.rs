@@ -43,8 +43,8 @@ pub trait Extractor: Sync {
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool;
 
     /// Whether a file that is wanted by its path is worth opening: what names cannot tell is told by the mode or the size.
-    fn accepts(&self, stat: &Stat) -> bool {
-        let _ = stat;
+    fn accepts(&self, path: &GuestPath, stat: &Stat) -> bool {
+        let _ = (path, stat);
         true
     }
 

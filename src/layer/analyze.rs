@@ -83,7 +83,7 @@ fn leads_to_database(path: &GuestPath) -> bool {
 /// Whether a walk reads the content of a file.
 pub fn wants(path: &GuestPath, stat: &Stat) -> bool {
     let is_read = match purpose(path, stat.kind) {
-        Some(Purpose::Extract(extractor)) => extractor.accepts(stat),
+        Some(Purpose::Extract(extractor)) => extractor.accepts(path, stat),
         other => other.is_some(),
     };
     is_read || stat.kind == FileKind::Regular && is_companion(path)
@@ -257,7 +257,7 @@ impl Walker<'_> {
         wanted.sort_by_key(|wanted| wanted.ino);
         for Wanted { path, dir, ino, purpose } in wanted {
             if let Purpose::Extract(extractor) = purpose
-                && !self.is_accepted(extractor, ino)
+                && !self.is_accepted(extractor, &path, ino)
             {
                 continue;
             }
@@ -282,8 +282,8 @@ impl Walker<'_> {
     }
 
     /// What cannot be told is told by reading it.
-    fn is_accepted(&self, extractor: &dyn Extractor, ino: Ino) -> bool {
-        self.fs.stat(ino).map_or(true, |stat| extractor.accepts(&stat))
+    fn is_accepted(&self, extractor: &dyn Extractor, path: &GuestPath, ino: Ino) -> bool {
+        self.fs.stat(ino).map_or(true, |stat| extractor.accepts(path, &stat))
     }
 
     fn extract(
