@@ -247,6 +247,23 @@ pub const JAR_PROPERTIES: usize = 1024;
 pub const JAR_MANIFEST_BYTES: u64 = 4 << 20;
 /// Bytes of the file by which a Java runtime is known: real ones have less than 2 KiB.
 pub const JAVA_RELEASE_BYTES: u64 = 64 << 10;
+/// Bytes that a program has at least to be opened: one of Go has a million, a Rust crate's 300,000; what is smaller is C, and
+/// belongs to a distribution's package.
+pub const PROGRAM_LEAST_BYTES: u64 = 64 << 10;
+/// Sections, segments or load commands of a program: real ones have fifty.
+pub const PROGRAM_PARTS: u64 = 4096;
+/// Bytes of the names of a program's sections, or of the load commands of one for macOS.
+pub const SECTION_NAMES_BYTES: u64 = 256 << 10;
+/// Bytes of a program's data that are searched for Go's build information if no section tells where it is.
+pub const GO_SEARCH_BYTES: u64 = 16 << 20;
+/// Bytes of Go's build information; the largest programs have 100 KiB.
+pub const GO_BUILDINFO_BYTES: u64 = 4 << 20;
+/// Bytes of the list of a Rust program's crates, packed and unpacked.
+pub const CRATE_LIST_BYTES: u64 = 8 << 20;
+/// Bytes of the note of a program that names its package; real ones have a few hundred.
+pub const PACKAGE_NOTE_BYTES: u64 = 64 << 10;
+/// Bytes of a program's constants that are searched for its version, if its name is a known one.
+pub const SIGNATURE_BYTES: u64 = 64 << 20;
 /// Block groups of an ext4 file system: 128 TiB of blocks of 4 KiB.
 pub const EXT4_GROUPS: usize = 1 << 20;
 /// Bytes of metadata blocks that an ext4 reader keeps.

@@ -2,6 +2,7 @@
 //! node from an image; [`EXTRACTORS`] lists them.
 
 mod apk;
+mod binary;
 mod dpkg;
 mod dpkg_files;
 mod extraction;
@@ -73,6 +74,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &npm::Npm,
     &java::Java,
     &java::Runtime,
+    &binary::Binary,
 ];
 
 /// Whether a path is on the way to the place of a database, or is that place.
@@ -104,6 +106,8 @@ mod tests {
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",
+            "usr/local/bin/tool",
+            "app/node_modules/a/a.node",
         ] {
             let path = GuestPath::new(path);
             let wanting = EXTRACTORS.iter().filter(|e| e.wants(&path, FileKind::Regular));

@@ -66,8 +66,17 @@ kinds! {
 
 impl PackageKind {
     /// The kinds that are looked for on disks; packages of the others are matched if somebody names them.
-    pub const LOOKED_FOR: &[Self] =
-        &[Self::Apk, Self::Deb, Self::Rpm, Self::Npm, Self::Pypi, Self::Maven, Self::Generic];
+    pub const LOOKED_FOR: &[Self] = &[
+        Self::Apk,
+        Self::Deb,
+        Self::Rpm,
+        Self::Npm,
+        Self::Pypi,
+        Self::Cargo,
+        Self::Golang,
+        Self::Maven,
+        Self::Generic,
+    ];
 
     /// Whether names have a namespace of their own, and what stands between the two.
     pub(crate) fn separator(self) -> Option<char> {

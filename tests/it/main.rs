@@ -45,6 +45,7 @@ mod matching;
 mod md;
 mod node;
 mod ntfs;
+mod programs;
 mod rooms;
 mod shared;
 mod squashfs;
