@@ -41,6 +41,8 @@ seeds() { # target
     lvm) for fixture in "$fixtures"/dm/*.img.zst; do seed "$(basename "$fixture" .img.zst)" "$fixture"; done ;;
     store_* | tar_split) stores "$target" ;;
     jar) cp -n "$fixtures"/inventory/{app.jar,shop.ear,tools-1.0-all.jar} "corpus/$target/" ;;
+    binary)
+      for fixture in "$fixtures"/programs/*.zst; do seed "$(basename "$fixture" .zst)" "$fixture"; done ;;
     registry)
       for fixture in software system; do zstd -dcqf "$fixtures/windows/$fixture.hiv.zst" > "corpus/$target/$fixture"; done ;;
   esac
