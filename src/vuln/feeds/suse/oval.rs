@@ -4,16 +4,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Feed, File, Output,
-    claims::Claims,
-    oval::{Leaf, Oval},
-    text,
+use super::product::{is_product, product};
+use crate::vuln::{
+    advisory::{Advisory, Details, Rating, State, Statement},
+    feeds::{
+        Feed, File, Output,
+        claims::Claims,
+        oval::{Leaf, Oval},
+        text,
+    },
 };
-use crate::vuln::advisory::{Advisory, Details, Rating, State, Statement};
 
 /// One file of vulnerabilities.
-pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), String> {
+pub(in super::super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), String> {
     let oval = Oval::parse(file.bytes)?;
     let mut advisories: BTreeMap<String, Advisory> = BTreeMap::new();
     for (number, definition) in (1_usize..).zip(&oval.definitions) {
@@ -32,7 +35,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
         };
         let mut claims = Claims::new(id, &mut output.unordered);
         for way in &ways {
-            let product = way.iter().find_map(product);
+            let product = way.iter().filter_map(product_name).find_map(product);
             let package = way.iter().filter(|leaf| product_name(leaf).is_none()).find_map(package);
             match (product, package) {
                 (Some((ecosystem, channel)), Some((name, state, version, arches))) => {
@@ -69,36 +72,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
 /// The name of the product that a test finds to be installed.
 fn product_name<'a>(leaf: &Leaf<'a>) -> Option<&'a str> {
     let name = leaf.comment.strip_suffix(" is installed")?;
-    ["SUSE ", "openSUSE "].iter().any(|vendor| name.starts_with(vendor)).then_some(name)
-}
-
-/// The release of the distribution that a product is one of or adds packages to, and its line of updates:
-/// `SUSE Linux Enterprise Module for Basesystem 15 SP2`, `SUSE Linux Enterprise Server 15 SP1-LTSS`.
-fn product(leaf: &Leaf<'_>) -> Option<(String, Option<String>)> {
-    let name = product_name(leaf)?;
-    if let Some(rest) = name.strip_prefix("openSUSE ") {
-        let rest = rest.strip_suffix(" NonFree").unwrap_or(rest);
-        let known = rest == "Tumbleweed" || rest.strip_prefix("Leap ").is_some_and(is_number);
-        return known.then(|| (format!("openSUSE:{rest}"), None));
-    }
-    let rest = name.strip_prefix("SUSE Linux Enterprise ")?;
-    let at = rest.find(|c: char| c.is_ascii_digit())?;
-    let (kind, release) = (rest.get(..at)?.trim(), rest.get(at..)?);
-    let (release, channel) = release.split_once('-').map_or((release, None), |(one, line)| (one, Some(line)));
-    let channel = channel.map(str::to_ascii_lowercase);
-    if kind == "Micro" {
-        return is_number(release).then(|| (format!("SUSE:Linux Enterprise Micro {release}"), channel));
-    }
-    let (major, pack) =
-        release.split_once(" SP").map_or((release, None), |(major, pack)| (major, Some(pack)));
-    if !is_number(major) || !pack.is_none_or(is_number) {
-        return None;
-    }
-    Some((format!("SUSE:Linux Enterprise Server {release}"), channel))
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    is_product(name).then_some(name)
 }
 
 /// A package, whether it is affected, from which version it is not, and on which architectures.
@@ -123,24 +97,6 @@ fn package<'a>(leaf: &Leaf<'a>) -> Option<(&'a str, State, Option<&'a str>, Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn products_and_their_lines() {
-        let of = |comment: &str| {
-            let comment = format!("{comment} is installed");
-            product(&Leaf { comment: &comment, object: None, state: None })
-        };
-        let some = |name: &str, line: Option<&str>| Some((name.to_owned(), line.map(str::to_owned)));
-        let (sp2, server) = ("SUSE:Linux Enterprise Server 15 SP2", "SUSE:Linux Enterprise Server 15");
-        assert_eq!(of("SUSE Linux Enterprise Module for Basesystem 15 SP2"), some(sp2, None));
-        assert_eq!(of("SUSE Linux Enterprise Server 15 SP2-LTSS"), some(sp2, Some("ltss")));
-        assert_eq!(of("SUSE Linux Enterprise Desktop 15"), some(server, None));
-        assert_eq!(of("SUSE Linux Enterprise Micro 5.1"), some("SUSE:Linux Enterprise Micro 5.1", None));
-        assert_eq!(of("openSUSE Leap 15.3 NonFree"), some("openSUSE:Leap 15.3", None));
-        assert_eq!(of("openSUSE Tumbleweed"), some("openSUSE:Tumbleweed", None));
-        assert_eq!(of("SUSE Manager Server 4.1"), None);
-        assert_eq!(of("suse103"), None);
-    }
 
     #[test]
     fn fixes_and_states() {

@@ -1,0 +1,6 @@
+//! SUSE's source: OVAL, with products by their names.
+
+mod oval;
+mod product;
+
+pub(super) use oval::read as read_oval;
