@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::product::{is_product, product};
+use super::product::Product;
 use crate::vuln::{
     advisory::{Advisory, Details, Rating, State, Statement},
     feeds::{
@@ -35,10 +35,10 @@ pub(in super::super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> R
         };
         let mut claims = Claims::new(id, &mut output.unordered);
         for way in &ways {
-            let product = way.iter().filter_map(product_name).find_map(product);
+            let product = way.iter().filter_map(product_name).find_map(Product::of);
             let package = way.iter().filter(|leaf| product_name(leaf).is_none()).find_map(package);
             match (product, package) {
-                (Some((ecosystem, channel)), Some((name, state, version, arches))) => {
+                (Some(Product { ecosystem, channel }), Some((name, state, version, arches))) => {
                     let statement = Statement { state, channel, arches, ..Statement::default() };
                     match version {
                         Some(version) => claims.fixed(&ecosystem, name, version, statement),
@@ -72,7 +72,7 @@ pub(in super::super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> R
 /// The name of the product that a test finds to be installed.
 fn product_name<'a>(leaf: &Leaf<'a>) -> Option<&'a str> {
     let name = leaf.comment.strip_suffix(" is installed")?;
-    is_product(name).then_some(name)
+    Product::is_name(name).then_some(name)
 }
 
 /// A package, whether it is affected, from which version it is not, and on which architectures.
