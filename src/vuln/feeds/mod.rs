@@ -5,6 +5,7 @@ mod amazon;
 mod arch;
 mod azure;
 mod claims;
+mod csaf;
 mod csv;
 mod cve;
 mod debian_lists;

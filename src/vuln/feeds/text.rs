@@ -2,16 +2,28 @@
 
 use std::collections::HashSet;
 
-use crate::limits;
+use crate::{limits, vuln::finding::Severity};
 
 /// Bytes of a line for people that are kept.
 const TITLE_BYTES: usize = 300;
 /// Bytes of an address; longer ones are left out.
 const ADDRESS_BYTES: usize = 500;
+/// How CVE records of different years are rejected, in lower case.
+const REJECTED: [&str; 4] = [
+    "** reject **",
+    "do not use this candidate number",
+    "do not use this cve record",
+    "has been rejected or withdrawn",
+];
 
 /// One line.
 pub(super) fn title(text: &str) -> Option<String> {
     cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), TITLE_BYTES)
+}
+
+/// One line about a record, unless it only names it.
+pub(super) fn title_of(text: &str, id: &str) -> Option<String> {
+    title(text).filter(|title| !title.ends_with(id))
 }
 
 /// Some sentences.
@@ -24,6 +36,17 @@ pub(super) fn references<'a>(urls: impl Iterator<Item = &'a str>) -> Vec<String>
     let mut seen = HashSet::new();
     let urls = urls.map(str::trim).filter(|url| !url.is_empty() && url.len() <= ADDRESS_BYTES);
     urls.filter(|url| seen.insert(*url)).take(limits::REFERENCES).map(str::to_owned).collect()
+}
+
+/// The worst of some words for severities.
+pub(super) fn worst<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    words.into_iter().max_by_key(|word| Severity::from_word(word))
+}
+
+/// Whether a description says that its CVE id is to be used no more, in the words of the CVE Program.
+pub(super) fn is_rejected(description: &str) -> bool {
+    let description = description.to_ascii_lowercase();
+    REJECTED.iter().any(|words| description.contains(words))
 }
 
 /// At most `bytes` of a text, with a sign that there is more; `None` for an empty one.
@@ -44,5 +67,13 @@ mod tests {
         assert_eq!(description("  "), None);
         assert_eq!(cut("éé", 3), Some("é…".to_owned()));
         assert_eq!(references(["u", "", "v", "u"].into_iter()), ["u", "v"]);
+    }
+
+    #[test]
+    fn what_texts_say() {
+        assert_eq!(title_of("SUSE CVE CVE-2010-1323", "CVE-2010-1323"), None);
+        assert_eq!(worst(["low", "important", "?", "moderate"]), Some("important"));
+        assert!(is_rejected("** REJECT ** DO NOT USE THIS CANDIDATE NUMBER. ConsultIDs: none."));
+        assert!(!is_rejected("** DISPUTED ** A flaw"));
     }
 }

@@ -2,167 +2,87 @@
 //! "4.5 Profile 5: VEX"). A product is a component in a platform: the component's purl tells name, version,
 //! architecture and module, the platform's CPE tells release and line of updates.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use super::{
-    document::{Csaf, Tracking, Vulnerability},
-    products::{Component, Products},
-};
+use super::product::Product;
 use crate::{
     inventory::Package,
     vuln::{
-        advisory::{Advisory, Details, Provider, Rating, State, Statement},
+        advisory::{State, Statement},
         feeds::{
             Feed, File, Output,
             claims::{Claims, is_debug},
-            text,
+            csaf::{self, Products, Remedies, Said, Vulnerability},
         },
+        query::rpm,
     },
 };
 
 /// One document.
 pub(in super::super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), String> {
-    let csaf: Csaf = serde_json::from_slice(file.bytes).map_err(|error| error.to_string())?;
-    let Csaf { document, product_tree, vulnerabilities } = csaf;
-    let Tracking { id, status, initial_release_date, current_release_date } = document.tracking;
-    let set_aside = status.as_deref() == Some("deleted");
-    let products = Products::of(product_tree);
-    let mut claims = Claims::new(&id, &mut output.unordered);
-    let (mut members, mut vectors) = (Vec::new(), Vec::new());
-    let mut details = Details {
-        title: document.title.as_deref().and_then(text::title),
-        published: initial_release_date,
-        modified: current_release_date.clone(),
-        ..Details::default()
-    };
-    let mut severity = document.aggregate_severity.map(|word| word.text.to_ascii_lowercase());
-    for vulnerability in &vulnerabilities {
-        vulnerability.claims(&products, &mut claims);
-        members.extend(vulnerability.cve.iter().filter(|cve| **cve != id).cloned());
-        let scores = vulnerability.scores.iter().flat_map(BTreeMap::values);
-        vectors.extend(scores.filter_map(|score| score.get("vectorString")?.as_str()));
-        if vulnerability.cve.as_ref() == Some(&id) {
-            details.title = vulnerability.title.as_deref().and_then(text::title).or(details.title);
-            let note = vulnerability.notes.iter().find(|note| note.category == "description");
-            details.description = note.and_then(|note| text::description(&note.text));
-            details.weaknesses = vulnerability.cwe.iter().map(|cwe| cwe.id.clone()).collect();
-            details.references =
-                text::references(vulnerability.references.iter().map(|one| one.url.as_str()));
-            let impact = vulnerability.threats.iter().find(|threat| threat.category == "impact");
-            severity = impact.map(|threat| threat.details.to_ascii_lowercase()).or(severity);
-        }
-    }
-    members.sort();
-    members.dedup();
-    // An advisory's severity is that of its worst; vectors are each of one vulnerability.
-    if !members.is_empty() {
-        vectors.clear();
-    }
-    let claims = claims.done();
-    output.advisories.push(Advisory {
-        modified: current_release_date,
-        set_aside,
-        rating: Rating { members, cvss: Provider::Source.vectors(vectors), severity },
-        details,
-        claims: if set_aside { Vec::new() } else { claims },
-        id,
-        ..Advisory::default()
-    });
-    Ok(())
+    csaf::read(file, output, say)
 }
 
-/// What is said of one version of a package for several architectures.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    ecosystem: String,
-    name: String,
-    version: String,
-    statement: Statement,
-}
-
-impl Vulnerability {
-    fn claims(&self, products: &Products, claims: &mut Claims<'_>) {
-        let remedies = self.remedies();
-        let mut said: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
-        // What has a fix or needs one is not told to be unaffected by a version of it that is.
-        let mut spoken_of = BTreeSet::new();
-        for status in ["fixed", "known_affected", "under_investigation", "known_not_affected"] {
-            for id in self.product_status.get(status).into_iter().flatten() {
-                let Some(component) = products.component(id) else { continue };
-                let Component { platform, package, purl } = component;
-                let is_flatpak = package.module.as_deref().is_some_and(|module| module.ends_with(":flatpak"));
-                if !purl.starts_with("pkg:rpm/") || is_debug(&package.name) || is_flatpak {
-                    continue;
-                }
-                let (state, note) = match status {
-                    "fixed" => (State::Affected, remedies.fixes.get(id.as_str()).map(|id| (*id).to_owned())),
-                    "known_affected" => remedies.state(id),
-                    "under_investigation" => (State::UnderInvestigation, None),
-                    _ => (State::NotAffected, None),
+fn say(vulnerability: &Vulnerability, products: &Products, said: &mut Said, _: &mut Claims<'_>) {
+    let remedies = Remedies::of(vulnerability);
+    // What has a fix or needs one is not told to be unaffected by a version of it that is.
+    let mut spoken_of = BTreeSet::new();
+    for status in ["fixed", "known_affected", "under_investigation", "known_not_affected"] {
+        for id in vulnerability.product_status.get(status).into_iter().flatten() {
+            let Some(component) = Component::of(products, id) else { continue };
+            let Component { platform, package, purl } = component;
+            let is_flatpak = package.module.as_deref().is_some_and(|module| module.ends_with(":flatpak"));
+            if !purl.starts_with("pkg:rpm/") || is_debug(&package.name) || is_flatpak {
+                continue;
+            }
+            let (state, note) = match status {
+                "fixed" => (State::Affected, remedies.fixes.get(id.as_str()).map(|id| (*id).to_owned())),
+                "known_affected" => remedies.state(id),
+                "under_investigation" => (State::UnderInvestigation, None),
+                _ => (State::NotAffected, None),
+            };
+            let is_fix = status == "fixed" && !package.version.is_empty();
+            if status == "fixed" && !is_fix {
+                continue;
+            }
+            let module = package.module.as_deref().filter(|module| module.contains(':')).map(stream);
+            let place = (platform.ecosystem.clone(), platform.channel.clone(), package.name.clone());
+            match status {
+                "known_not_affected" if spoken_of.contains(&place) => continue,
+                "known_not_affected" => {}
+                _ => drop(spoken_of.insert(place)),
+            }
+            let fixes: Vec<_> = is_fix.then(|| package.version.clone()).into_iter().collect();
+            let arch = package.arch.as_deref().filter(|arch| *arch != "src" && is_fix);
+            for is_source in sources(&package) {
+                let statement = Statement {
+                    state,
+                    channel: platform.channel.clone(),
+                    module: module.clone(),
+                    note: note.clone(),
+                    is_source: *is_source,
+                    ..Statement::default()
                 };
-                let is_fix = status == "fixed" && !package.version.is_empty();
-                if status == "fixed" && !is_fix {
-                    continue;
-                }
-                let module = package.module.as_deref().filter(|module| module.contains(':')).map(stream);
-                let ecosystem = &platform.ecosystem;
-                let place = (ecosystem.clone(), platform.channel.clone(), package.name.clone());
-                match status {
-                    "known_not_affected" if spoken_of.contains(&place) => continue,
-                    "known_not_affected" => {}
-                    _ => drop(spoken_of.insert(place)),
-                }
-                for is_source in sources(&package) {
-                    let statement = Statement {
-                        state,
-                        channel: platform.channel.clone(),
-                        module: module.clone(),
-                        note: note.clone(),
-                        is_source: *is_source,
-                        ..Statement::default()
-                    };
-                    let version = if is_fix { package.version.clone() } else { String::new() };
-                    let name = package.name.clone();
-                    let key = Key { ecosystem: ecosystem.clone(), name, version, statement };
-                    let arches = said.entry(key).or_default();
-                    arches.extend(package.arch.clone().filter(|arch| arch != "src" && is_fix));
-                }
+                said.add(&platform.ecosystem, &package.name, fixes.clone(), statement, arch);
             }
         }
-        for (Key { ecosystem, name, version, statement }, arches) in said {
-            let statement = Statement { arches: arches.into_iter().collect(), ..statement };
-            match version.as_str() {
-                "" => claims.all(&ecosystem, &name, statement),
-                _ => claims.fixed(&ecosystem, &name, &version, statement),
-            }
-        }
-    }
-
-    fn remedies(&self) -> Remedies<'_> {
-        let mut remedies = Remedies::default();
-        for one in &self.remediations {
-            let ids = one.product_ids.iter().map(String::as_str);
-            match one.category.as_str() {
-                "vendor_fix" => {
-                    let advisory = one.url.as_deref().and_then(|url| url.rsplit('/').next());
-                    remedies.fixes.extend(ids.filter_map(|id| Some((id, advisory?))));
-                }
-                "no_fix_planned" => remedies.never.extend(ids.map(|id| (id, one.details.as_str()))),
-                "none_available" => remedies.none.extend(ids.map(|id| (id, one.details.as_str()))),
-                _ => {}
-            }
-        }
-        remedies
     }
 }
 
-/// What is done about products, by their ids.
-#[derive(Default)]
-struct Remedies<'a> {
-    /// The advisories with the fixes.
-    fixes: HashMap<&'a str, &'a str>,
-    never: HashMap<&'a str, &'a str>,
-    none: HashMap<&'a str, &'a str>,
+/// A component of a platform that is a release of the distribution.
+struct Component<'a> {
+    platform: Product,
+    package: Package,
+    /// The component's purl.
+    purl: &'a str,
+}
+
+impl<'a> Component<'a> {
+    fn of(products: &'a Products, id: &str) -> Option<Self> {
+        let part = products.part(id)?;
+        let (platform, purl) = (Product::of(part.cpe?)?, part.purl?);
+        Some(Self { platform, package: rpm(purl)?, purl })
+    }
 }
 
 impl Remedies<'_> {

@@ -2,9 +2,7 @@
 
 mod api;
 mod csaf;
-mod document;
 mod product;
-mod products;
 
 pub(super) use api::read as read_api;
 pub(super) use csaf::read as read_csaf;

@@ -2,25 +2,22 @@
 
 use std::collections::HashMap;
 
-use super::{
-    document::{Branch, Full, Helper, Tree},
-    product::Product,
-};
-use crate::{inventory::Package, limits, vuln::query::rpm};
+use super::document::{Branch, Full, Helper, Tree};
+use crate::limits;
 
 /// The products of a document by their ids.
-pub(super) struct Products {
+pub(in super::super) struct Products {
     helpers: HashMap<String, Helper>,
     /// Component and platform.
     parts: HashMap<String, (String, String)>,
 }
 
-/// A component of a platform that is a release of the distribution.
-pub(super) struct Component<'a> {
-    pub(super) platform: Product,
-    pub(super) package: Package,
+/// A component of a platform.
+pub(in super::super) struct Part<'a> {
     /// The component's purl.
-    pub(super) purl: &'a str,
+    pub(in super::super) purl: Option<&'a str>,
+    /// The platform's CPE.
+    pub(in super::super) cpe: Option<&'a str>,
 }
 
 impl Products {
@@ -44,7 +41,7 @@ impl Products {
 
     /// The component and platform of a product. A module's package is a component of a module, which is one
     /// of the platform.
-    pub(super) fn component(&self, id: &str) -> Option<Component<'_>> {
+    pub(in super::super) fn part(&self, id: &str) -> Option<Part<'_>> {
         let (component, platform) = self.parts.get(id)?;
         let mut platform = platform;
         for _ in 0..limits::NESTED_PRODUCTS {
@@ -53,8 +50,9 @@ impl Products {
                 None => break,
             }
         }
-        let purl = self.helpers.get(component)?.purl.as_deref()?;
-        let platform = Product::of(self.helpers.get(platform)?.cpe.as_deref()?)?;
-        Some(Component { platform, package: rpm(purl)?, purl })
+        Some(Part {
+            purl: self.helpers.get(component).and_then(|helper| helper.purl.as_deref()),
+            cpe: self.helpers.get(platform).and_then(|helper| helper.cpe.as_deref()),
+        })
     }
 }
