@@ -85,6 +85,15 @@ const FILES: &[(&str, &str, &str)] = &[
         "a.json",
         r#"{"name":"RLSA-1","synopsis":"Low: a:1 update","cves":[{"name":"CVE-1"}],"rpms":{"Rocky Linux 8":{"nvras":["a-1:2-3.module+el8.aarch64.rpm"]}}}"#,
     ),
+    (
+        "suse-csaf",
+        "a.json",
+        r#"{"document":{"aggregate_severity":{"text":null},"notes":[{"category":"description","text":"d"}],"tracking":{"id":"CVE-1"}},
+        "product_tree":{"branches":[{"product":{"product_id":"a-1-2.x86_64","product_identification_helper":{"purl":"pkg:rpm/suse/a@1-2?upstream=b-1-2.src.rpm"}}}],
+        "relationships":[{"full_product_name":{"product_id":"p"},"product_reference":"a-1-2.x86_64","relates_to_product_reference":"SUSE Linux Enterprise Server 12 SP5-LTSS"},
+        {"full_product_name":{"product_id":"q"},"product_reference":"b","relates_to_product_reference":"SUSE Linux Enterprise Server LTSS 12 SP5"}]},
+        "vulnerabilities":[{"cve":"CVE-1","product_status":{"recommended":["p"],"known_affected":["q"]},"remediations":[{"category":"no_fix_planned","product_ids":["q"]}]}]}"#,
+    ),
     ("suse-oval", "a.xml", OVAL),
     (
         "ubuntu-cve-tracker",

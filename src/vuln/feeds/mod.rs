@@ -95,6 +95,7 @@ pub static FEEDS: &[Feed] = &[
     Feed { aliases: &["redhat-cve-pre2014"], read: redhat::read_api, ..osv("redhat-cve") },
     Feed { read: rocky::read, ..osv("rocky-errata") },
     Feed { aliases: &["rocky linux"], related_are_members: true, ..osv("rocky-osv") },
+    Feed { aliases: &["csaf-vex", "csaf"], read: suse::read_csaf, ..osv("suse-csaf") },
     Feed { endings: XML, piecewise: true, read: suse::read_oval, ..osv("suse-oval") },
     Feed { aliases: &["opensuse", "suse"], ..osv("suse-osv") },
     Feed {

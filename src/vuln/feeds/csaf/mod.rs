@@ -9,7 +9,12 @@ mod said;
 use std::collections::BTreeMap;
 
 use self::document::{Csaf, Document, Tracking};
-pub(super) use self::{document::Vulnerability, products::Products, remedies::Remedies, said::Said};
+pub(super) use self::{
+    document::Vulnerability,
+    products::{Part, Products},
+    remedies::Remedies,
+    said::Said,
+};
 use super::{File, Output, claims::Claims, text};
 use crate::vuln::advisory::{Advisory, Details, Provider, Rating};
 
@@ -18,7 +23,9 @@ type Say = fn(&Vulnerability, &Products, &mut Said, &mut Claims<'_>);
 
 /// One document.
 pub(super) fn read(file: File<'_>, output: &mut Output, say: Say) -> Result<(), String> {
-    let csaf: Csaf = serde_json::from_slice(file.bytes).map_err(|error| error.to_string())?;
+    // Some of SUSE's have texts that are no UTF-8.
+    let text = String::from_utf8_lossy(file.bytes);
+    let csaf: Csaf = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let Csaf { document, product_tree, vulnerabilities } = csaf;
     let Document { title, aggregate_severity, notes, references, tracking } = document;
     let Tracking { id, status, initial_release_date, current_release_date } = tracking;

@@ -14,8 +14,12 @@ pub(in super::super) struct Products {
 
 /// A component of a platform.
 pub(in super::super) struct Part<'a> {
+    /// The component's id.
+    pub(in super::super) component: &'a str,
     /// The component's purl.
     pub(in super::super) purl: Option<&'a str>,
+    /// The platform's id.
+    pub(in super::super) platform: &'a str,
     /// The platform's CPE.
     pub(in super::super) cpe: Option<&'a str>,
 }
@@ -51,7 +55,9 @@ impl Products {
             }
         }
         Some(Part {
+            component,
             purl: self.helpers.get(component).and_then(|helper| helper.purl.as_deref()),
+            platform,
             cpe: self.helpers.get(platform).and_then(|helper| helper.cpe.as_deref()),
         })
     }
