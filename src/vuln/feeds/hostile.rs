@@ -94,6 +94,14 @@ const FILES: &[(&str, &str, &str)] = &[
         {"full_product_name":{"product_id":"q"},"product_reference":"b","relates_to_product_reference":"SUSE Linux Enterprise Server LTSS 12 SP5"}]},
         "vulnerabilities":[{"cve":"CVE-1","product_status":{"recommended":["p"],"known_affected":["q"]},"remediations":[{"category":"no_fix_planned","product_ids":["q"]}]}]}"#,
     ),
+    (
+        "suse-cvrf",
+        "a.xml",
+        r#"<c><DocumentTracking><Identification><ID>SUSE CVE-1</ID></Identification></DocumentTracking><DocumentNotes><Note Type="Description">d</Note></DocumentNotes>
+        <Relationship ProductReference="a-1-2" RelatesToProductReference="SUSE Linux Enterprise Micro 5.1"><FullProductName ProductID="p"/></Relationship>
+        <Vulnerability><CVE>CVE-1</CVE><CVSSScoreSets><ScoreSet><Vector>AV:N/AC:L/Au:N/C:N/I:N/A:P</Vector></ScoreSet></CVSSScoreSets>
+        <ProductStatuses><Status Type="Fixed"><ProductID>p</ProductID></Status></ProductStatuses><Threats><Threat Type="Impact"><Description>low</Description></Threat></Threats></Vulnerability></c>"#,
+    ),
     ("suse-oval", "a.xml", OVAL),
     (
         "ubuntu-cve-tracker",

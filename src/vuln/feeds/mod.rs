@@ -96,6 +96,7 @@ pub static FEEDS: &[Feed] = &[
     Feed { read: rocky::read, ..osv("rocky-errata") },
     Feed { aliases: &["rocky linux"], related_are_members: true, ..osv("rocky-osv") },
     Feed { aliases: &["csaf-vex", "csaf"], read: suse::read_csaf, ..osv("suse-csaf") },
+    Feed { aliases: CVRF, endings: XML, read: suse::read_cvrf, ..osv("suse-cvrf") },
     Feed { endings: XML, piecewise: true, read: suse::read_oval, ..osv("suse-oval") },
     Feed { aliases: &["opensuse", "suse"], ..osv("suse-osv") },
     Feed {
@@ -158,6 +159,8 @@ pub static FEEDS: &[Feed] = &[
 /// By the archives' names, which tell releases.
 const AZURE: &[&str] = &["azurelinux-oval-mariner2", "azurelinuxvulnerabilitydata"];
 const CSV: &[&str] = &[".csv"];
+/// By advisory, in two versions of the format, and by vulnerability.
+const CVRF: &[&str] = &["cvrf", "cvrf1.2", "cvrf-cve"];
 const JSON_OR_XML: &[&str] = &[".json", ".xml"];
 const LISTS: &[&str] = &["DSA/list", "DLA/list", "DTSA/list"];
 const SECDB: &[&str] = &[".json", ".yaml", ".yml"];
