@@ -1,5 +1,5 @@
 //! Parts of an XML document, one at a time (XML 1.0). Declarations of types and entities are refused: no feed
-//! has them, and what they stand for has no bound.
+//! has them, and what they stand for has no bound. Those that a document only refers to are not read.
 
 use quick_xml::{
     Reader,
@@ -90,9 +90,9 @@ pub(super) fn elements(
                 let value = character(name).ok_or_else(|| format!("entity `{name:.40}`"))?;
                 append(&mut open, value.encode_utf8(&mut [0; 4]));
             }
-            Event::DocType(_) => return Err("a document type".to_owned()),
+            Event::DocType(text) if text.contains('[') => return Err("declarations of a type".to_owned()),
             Event::Eof => break,
-            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+            Event::DocType(_) | Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
     }
     match depth {
@@ -152,6 +152,12 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].attribute("x"), found[0].text()), (Some("1 < 2"), "t & u"));
         assert_eq!((found[0].children("b").count(), found[0].text_of("b")), (2, Some("v")));
+    }
+
+    #[test]
+    fn a_type_that_is_declared_elsewhere() {
+        assert_eq!(of(r#"<!DOCTYPE a SYSTEM "http://www.gentoo.org/dtd/glsa.dtd"><a/>"#).unwrap().len(), 1);
+        assert!(of(r#"<!DOCTYPE a SYSTEM "http://www.gentoo.org/dtd/glsa.dtd"><a>&nbsp;</a>"#).is_err());
     }
 
     #[test]
