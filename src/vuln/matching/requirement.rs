@@ -1,4 +1,4 @@
-//! Versions as an ecosystem's own tools write them: Cargo's, RubyGems' and Composer's requirements.
+//! Versions as an ecosystem's own tools write them: Cargo's, RubyGems', Composer's and Portage's requirements.
 
 use std::{cmp::Ordering, fmt};
 
@@ -15,12 +15,12 @@ impl Requirements {
         if !scheme.accepts(version) || spared || (affected.is_none() && !self.affected.is_empty()) {
             return None;
         }
-        let above = |bound: &str| scheme.compare(bound, version).is_ok_and(Ordering::is_gt);
+        let above = |bound: &&str| scheme.compare(bound, version).is_ok_and(Ordering::is_gt);
         let patched = self.patched.iter().flat_map(|one| comparators(one));
-        let patched = patched.filter(|(sign, _)| matches!(*sign, ">=" | "~>" | "^" | "=" | ""));
+        let patched = patched.filter(|(sign, _)| matches!(*sign, ">=" | ">=~" | "~>" | "^" | "=" | ""));
         let ends = affected.into_iter().flat_map(|one| comparators(one)).filter(|(sign, _)| *sign == "<");
         let mut fixes: Vec<_> =
-            patched.chain(ends).map(|(_, bound)| bound).filter(|bound| above(bound)).collect();
+            patched.chain(ends).map(|(_, bound)| slot(scheme, bound).0).filter(above).collect();
         scheme.sort(&mut fixes, |a, b| scheme.compare(a, b).unwrap_or(Ordering::Equal));
         Some(Held {
             range: affected.cloned().unwrap_or_else(|| self.to_string()),
@@ -80,7 +80,11 @@ fn compares(scheme: Scheme, sign: &str, bound: &str, version: &str) -> Option<bo
     // Cargo's requirements may leave numbers out; a pre-release is a version like any other here, as RustSec's own
     // tools have it.
     let scheme = if scheme == Scheme::SemVer { Scheme::Npm } else { scheme };
+    let (bound, slot) = slot(scheme, bound);
     let order = || scheme.compare(version, bound).ok();
+    if slot.is_some_and(|slot| is_other_slot(slot, bound, version)) {
+        return order().map(|_| false);
+    }
     Some(match sign {
         "" if bound == "*" => true,
         "" | "^" | "~" if scheme == Scheme::Npm => {
@@ -94,6 +98,10 @@ fn compares(scheme: Scheme, sign: &str, bound: &str, version: &str) -> Option<bo
         ">=" => order()?.is_ge(),
         "~>" if scheme == Scheme::RubyGems => {
             order()?.is_ge() && scheme.compare(release(version), &bumped(bound)?).ok()?.is_lt()
+        }
+        "<~" | "<=~" | ">~" | ">=~" if scheme == Scheme::Gentoo => {
+            let of_same = scheme.compare(unrevised(version), unrevised(bound)).ok()?.is_eq();
+            of_same && compares(scheme, sign.trim_end_matches('~'), bound, version)?
         }
         _ => return None,
     })
@@ -121,6 +129,28 @@ fn beyond(sign: &str, bound: &str) -> Option<String> {
     *last = last.checked_add(1)?;
     let [major, minor, patch] = next;
     Some(format!("{major}.{minor}.{patch}-0"))
+}
+
+/// A bound, and the slot of Gentoo's packages behind it.
+fn slot(scheme: Scheme, bound: &str) -> (&str, Option<&str>) {
+    match bound.split_once(':') {
+        Some((bound, slot)) if scheme == Scheme::Gentoo => (bound, Some(slot)),
+        _ => (bound, None),
+    }
+}
+
+/// Whether a version shows that it is in another slot: where slots are called by the beginnings of the versions in
+/// them (`3.11` of `3.11.4`), and not `0`, as most packages have it. Else it may be in any.
+fn is_other_slot(slot: &str, bound: &str, version: &str) -> bool {
+    let within = |version: &str| {
+        version.strip_prefix(slot).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    slot != "0" && within(bound) && !within(version)
+}
+
+/// A version of Gentoo without its revision.
+fn unrevised(version: &str) -> &str {
+    version.rsplit_once("-r").map_or(version, |(version, _)| version)
 }
 
 /// Whether a version is nothing but numbers.
@@ -168,6 +198,18 @@ mod tests {
             (Scheme::Composer, ">=1.0,<1.2", "1.2.0-beta1", Some(false)),
             (Scheme::Composer, ">=1.0,<1.2", "1.0.0-RC1", Some(true)),
             (Scheme::Composer, ">=1.0,<1.2", "nothing", None),
+            (Scheme::Gentoo, "< 1.9.7", "1.9.7_rc1", Some(true)),
+            (Scheme::Gentoo, ">~ 1.8.18", "1.8.18-r1", Some(true)),
+            (Scheme::Gentoo, ">~ 1.8.18", "1.8.18", Some(false)),
+            (Scheme::Gentoo, ">=~ 1.8.18-r2", "1.8.19", Some(false)),
+            (Scheme::Gentoo, "<=~ 1.8.18-r2", "1.8.18", Some(true)),
+            (Scheme::Gentoo, "<~ 1.8.18-r2", "1.8.18-r2", Some(false)),
+            (Scheme::Gentoo, ">= 3.9.13:3.9", "3.10.4", Some(false)),
+            (Scheme::Gentoo, ">= 3.9.13:3.9", "3.9.14", Some(true)),
+            (Scheme::Gentoo, "< 3.1.5:3.1", "3.10.4", Some(false)),
+            (Scheme::Gentoo, "< 2.48.5:4.1", "2.48.4", Some(true)),
+            (Scheme::Gentoo, "< 0.9:0", "0.8", Some(true)),
+            (Scheme::Gentoo, "< 1_foo:1", "0.8", None),
         ] {
             assert_eq!(satisfies(scheme, requirement, version), expected, "{requirement} {version}");
         }
@@ -185,5 +227,14 @@ mod tests {
         assert_eq!(fixed("2.0").as_deref(), Some("2.1.3"));
         assert_eq!((fixed("1.9.9"), fixed("1.4")), (None, None));
         assert_eq!(requirements.to_string(), "all but >= 2.1.3 or ~> 1.9.8 or < 1.5");
+        let requirements = Requirements {
+            affected: vec!["< 3.9.13:3.9".to_owned(), "< 3.10.5:3.10".to_owned()],
+            patched: vec![">= 3.9.13:3.9".to_owned(), ">= 3.10.5:3.10".to_owned()],
+            ..Requirements::default()
+        };
+        let fixed = |version| requirements.held(Scheme::Gentoo, version).map(|held| held.fixed.unwrap());
+        assert_eq!(fixed("3.9.12").as_deref(), Some("3.9.13"));
+        assert_eq!(fixed("3.10.4-r1").as_deref(), Some("3.10.5"));
+        assert_eq!((fixed("3.9.13"), fixed("3.10.5")), (None, None));
     }
 }
