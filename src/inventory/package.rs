@@ -51,6 +51,7 @@ kinds! {
     Conan "conan" "C and C++: Conan."
     Conda "conda" "Conda."
     Cran "cran" "R."
+    Ebuild "ebuild" "Gentoo."
     Gem "gem" "Ruby."
     Github "github" "Actions of GitHub's workflows."
     Golang "golang" "Go."
@@ -81,7 +82,9 @@ impl PackageKind {
     /// Whether names have a namespace of their own, and what stands between the two.
     pub(crate) fn separator(self) -> Option<char> {
         match self {
-            Self::Npm | Self::Composer | Self::Golang | Self::Swift | Self::Github => Some('/'),
+            Self::Npm | Self::Composer | Self::Ebuild | Self::Golang | Self::Swift | Self::Github => {
+                Some('/')
+            }
             Self::Maven => Some(':'),
             _ => None,
         }
@@ -89,7 +92,7 @@ impl PackageKind {
 
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
-        matches!(self, Self::Apk | Self::Deb | Self::Rpm)
+        matches!(self, Self::Apk | Self::Deb | Self::Ebuild | Self::Rpm)
     }
 }
 
@@ -107,7 +110,8 @@ pub struct SourcePackage {
 pub struct Package {
     /// The package manager.
     pub kind: PackageKind,
-    /// The name as installed (`@scope/name` for npm, `group:artifact` for Maven, the path of a Go module).
+    /// The name as installed (`@scope/name` for npm, `group:artifact` for Maven, `category/name` for Gentoo, the path
+    /// of a Go module).
     pub name: String,
     /// The version (`epoch:version-release` for rpm, the epoch only if the package has one).
     pub version: String,

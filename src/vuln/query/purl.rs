@@ -10,7 +10,9 @@ use crate::{
 pub(super) fn parse(text: &str) -> Option<Subject> {
     let Purl { kind, segments, version, qualifiers } = Purl::parse(text)?;
     let (name, namespace) = segments.split_last()?;
-    let Some(kind) = PackageKind::from_text(&kind) else { return Some(Subject::Other) };
+    // Gentoo's packages are called by their distribution and their manager too.
+    let kind = if ["gentoo", "portage"].contains(&kind.as_str()) { "ebuild" } else { &kind };
+    let Some(kind) = PackageKind::from_text(kind) else { return Some(Subject::Other) };
     let namespace = namespace.join("/");
     let mut package = Package::new(kind, name.clone(), version.unwrap_or_default());
     if let Some(separator) = kind.separator().filter(|_| !namespace.is_empty()) {
@@ -23,7 +25,9 @@ pub(super) fn parse(text: &str) -> Option<Subject> {
     package.module = qualifiers.get("rpmmod").cloned();
     let upstream = qualifiers.get("upstream").or_else(|| qualifiers.get("source"));
     package.source = upstream.map(|upstream| source(upstream, &package.version));
-    let os = kind.is_os().then(|| os(&namespace, qualifiers.get("distro").map_or("", String::as_str)));
+    // Their namespace is a category.
+    let vendor = if kind == PackageKind::Ebuild { "gentoo" } else { &namespace };
+    let os = kind.is_os().then(|| os(vendor, qualifiers.get("distro").map_or("", String::as_str)));
     Some(Subject::Package { package: Box::new(package), os })
 }
 
@@ -66,6 +70,13 @@ mod tests {
     }
 
     #[test]
+    fn what_gentoos_packages_are_called() {
+        let of = |kind| parse(&format!("pkg:{kind}/dev-vcs/subversion@1.9.6")).unwrap();
+        assert!(of("gentoo") == of("ebuild") && of("portage") == of("ebuild"));
+        assert_ne!(of("ebuild"), Subject::Other);
+    }
+
+    #[test]
     fn purls_come_back_as_they_were() {
         for text in [
             "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64&distro=debian-12&upstream=openssl",
@@ -79,6 +90,7 @@ mod tests {
             "pkg:golang/golang.org/x/net@v0.1.0",
             "pkg:composer/symfony/http-kernel@5.0.0",
             "pkg:gem/rails@7.0.0",
+            "pkg:ebuild/dev-vcs/subversion@1.9.6-r1?arch=amd64&distro=gentoo-2.17",
         ] {
             let Subject::Package { package, os } = parse(text).unwrap() else { panic!("{text}") };
             assert_eq!(inventory::purl(&package, os.as_ref()), text);
