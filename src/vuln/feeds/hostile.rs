@@ -58,6 +58,13 @@ const FILES: &[(&str, &str, &str)] = &[
         r#"{"a":{"CVE-2008-1":{"releases":{"buster":{"status":"resolved","fixed_version":"1-1","urgency":"high**"}}}}}"#,
     ),
     ("echo", "data.json", r#"{"nginx":{"CVE-2021-3618":{"fixed_version":"1.21.0"}}}"#),
+    (
+        "gentoo-glsa",
+        "glsa-1.xml",
+        r#"<!DOCTYPE glsa SYSTEM "glsa.dtd"><glsa id="1-1"><title>t</title><product type="ebuild">a</product><revised>2017-09-17</revised><affected>
+        <package name="a/b" arch="x86"><unaffected range="rge" slot="1">1.2-r1</unaffected><vulnerable range="lt">1.9_rc1</vulnerable></package></affected>
+        <impact type="high"/><references><uri link="u">CVE-1-2</uri></references></glsa>"#,
+    ),
     ("oracle-oval", "a.xml", OVAL),
     ("photon", "a.xml", OVAL),
     (

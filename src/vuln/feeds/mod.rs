@@ -16,6 +16,7 @@ mod epss;
 mod exploitdb;
 mod files;
 mod friendsofphp;
+mod glsa;
 #[cfg(test)]
 mod hostile;
 mod json;
@@ -85,6 +86,7 @@ pub static FEEDS: &[Feed] = &[
     Feed { endings: LISTS, read: debian_lists::read, ..osv("debian-dsa-dla") },
     Feed { aliases: &["distro-info-data"], endings: CSV, read: distro_info::read, ..osv("debian-support") },
     Feed { read: echo::read, ..osv("echo") },
+    Feed { aliases: &["glsa", "glsa-master"], endings: XML, read: glsa::read, ..osv("gentoo-glsa") },
     Feed { aliases: &["mageia"], ..osv("mageia-osv") },
     Feed { read: secdb::read, piecewise: true, ..osv("minimos-secdb") },
     Feed { aliases: &["minimos"], ..osv("minimos-osv") },
