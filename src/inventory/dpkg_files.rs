@@ -30,7 +30,7 @@ impl Extractor for DpkgFiles {
     }
 
     /// Distroless images have empty ones. A list whose data is lost has no owners to tell, which loses no package.
-    fn accepts(&self, stat: &Stat) -> bool {
+    fn accepts(&self, _: &GuestPath, stat: &Stat) -> bool {
         stat.size > 0
     }
 

@@ -14,6 +14,8 @@ mod npm;
 mod os;
 pub mod owned;
 mod package;
+mod pacman;
+mod portage;
 mod purl;
 mod python;
 mod rpm;
@@ -70,6 +72,9 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &dpkg_files::DpkgFiles,
     &apk::Apk,
     &rpm::Rpm,
+    &rpm::RpmManifest,
+    &pacman::Pacman,
+    &portage::Portage,
     &python::Python,
     &npm::Npm,
     &java::Java,
@@ -99,6 +104,9 @@ mod tests {
             "var/lib/rpm/Packages",
             "usr/lib/sysimage/rpm/Packages.db",
             "usr/lib/apk/db/installed",
+            "var/lib/rpmmanifest/container-manifest-2",
+            "var/lib/pacman/local/a-1-1/desc",
+            "var/db/pkg/dev-libs/a-1/CONTENTS",
             "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
             "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
             "usr/lib/python3/dist-packages/a-1.egg-info",

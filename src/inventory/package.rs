@@ -38,6 +38,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    Alpm "alpm" "Arch Linux and its relatives."
     Apk "apk" "Alpine and its relatives."
     Deb "deb" "Debian and its relatives."
     Rpm "rpm" "Red Hat, SUSE, Amazon and others."
@@ -71,6 +72,8 @@ impl PackageKind {
         Self::Apk,
         Self::Deb,
         Self::Rpm,
+        Self::Alpm,
+        Self::Ebuild,
         Self::Npm,
         Self::Pypi,
         Self::Cargo,
@@ -92,7 +95,7 @@ impl PackageKind {
 
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
-        matches!(self, Self::Apk | Self::Deb | Self::Ebuild | Self::Rpm)
+        matches!(self, Self::Alpm | Self::Apk | Self::Deb | Self::Ebuild | Self::Rpm)
     }
 }
 

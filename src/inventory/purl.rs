@@ -18,7 +18,9 @@ pub fn purl(package: &Package, os: Option<&Os>) -> String {
     }
     match package.kind {
         PackageKind::Pypi => encode(&mut purl, &name.to_ascii_lowercase().replace('_', "-")),
-        PackageKind::Deb | PackageKind::Apk => encode(&mut purl, &name.to_ascii_lowercase()),
+        PackageKind::Alpm | PackageKind::Deb | PackageKind::Apk => {
+            encode(&mut purl, &name.to_ascii_lowercase())
+        }
         _ => encode(&mut purl, name),
     }
     let (epoch, version) = epoch(package);

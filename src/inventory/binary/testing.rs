@@ -1,10 +1,5 @@
 //! Programs for tests.
 
-use std::sync::Arc;
-
-use super::program::Program;
-use crate::block::Memory;
-
 /// Where [`elf`] is loaded.
 pub(super) const BASE: u64 = 0x40_0000;
 
@@ -58,9 +53,4 @@ pub(super) fn elf(big: bool, wide: bool, sections: &[(&str, &[u8])]) -> Vec<u8> 
     file.extend(data);
     file.extend(rows);
     file
-}
-
-/// The program that a file is.
-pub(super) fn program(bytes: &[u8]) -> Program {
-    Program::open(&(Arc::new(Memory::new(bytes)) as _)).unwrap().expect("a program")
 }

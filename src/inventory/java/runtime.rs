@@ -43,7 +43,7 @@ impl Extractor for Runtime {
     }
 
     /// Many files have this name; a runtime's has some hundred bytes.
-    fn accepts(&self, stat: &Stat) -> bool {
+    fn accepts(&self, _: &GuestPath, stat: &Stat) -> bool {
         stat.size <= limits::JAVA_RELEASE_BYTES
     }
 

@@ -5,8 +5,10 @@
 //! package is what the `SOURCERPM` file name says; file names carry no epoch, so its version has none.
 
 mod header;
+mod manifest;
 
 use header::Header;
+pub(super) use manifest::RpmManifest;
 
 use super::{Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage};
 use crate::{

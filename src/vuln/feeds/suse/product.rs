@@ -37,10 +37,9 @@ impl Product {
             .iter()
             .find_map(|family| Some((*family, rest.strip_prefix(family)?)))?;
         // Modules have numbers in their names (`Module for Python 3 15 SP5`): the last one is the release.
-        let words = rest.match_indices(|c: char| c.is_ascii_digit()).map(|(at, _)| at);
-        let at = words
-            .filter(|at| rest.get(..*at).is_none_or(|kind| kind.is_empty() || kind.ends_with(' ')))
-            .next_back()?;
+        let mut words = rest.match_indices(|c: char| c.is_ascii_digit()).map(|(at, _)| at);
+        let at =
+            words.rfind(|at| rest.get(..*at).is_none_or(|kind| kind.is_empty() || kind.ends_with(' ')))?;
         let (kind, release) = rest.split_at_checked(at)?;
         let kind = kind.trim();
         let end = release.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(release.len());
