@@ -3,12 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
+    io::Read,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use crate::shared::corpus;
+use crate::shared::{corpus, packed_corpus};
+use flate2::read::GzDecoder;
 use icecore::{
     FormatError,
     block::{Memory, Source},
@@ -230,7 +232,11 @@ fn corpus_of_sqlite_files() {
 #[ignore = "needs $ICECORE_SHARED"]
 fn corpus_of_archives() {
     let mut seen = BTreeMap::new();
-    corpus(&["zip/", "archive_other/"], |name, bytes| {
+    packed_corpus(&["zip/", "archive_other/"], |name, bytes| {
+        let mut plain = Vec::new();
+        if GzDecoder::new(&bytes[..]).read_to_end(&mut plain).is_ok() {
+            seen.insert(format!("{name}!"), outcome("opt/a.jar", name, plain));
+        }
         seen.insert(name.to_owned(), outcome("opt/a.jar", name, bytes));
     });
     assert!(seen.len() > 200, "{}", seen.len());

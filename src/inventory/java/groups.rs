@@ -17,6 +17,8 @@ const GROUPS: &[Row] = &[
     (&["spring-amqp", "spring-rabbit*"], "org/springframework/amqp/", "org.springframework.amqp"),
     (&["spring-kafka*"], "org/springframework/kafka/", "org.springframework.kafka"),
     (SPRING, "org/springframework/", "org.springframework"),
+    // It stands in for Commons Logging.
+    (&["spring-jcl"], "org/apache/commons/logging/", "org.springframework"),
     (&["tomcat-embed-*"], "org/apache/", "org.apache.tomcat.embed"),
     (&["tomcat-*"], "org/apache/", "org.apache.tomcat"),
     (&["kafka-*", "connect-*"], "org/apache/kafka/", "org.apache.kafka"),
@@ -114,7 +116,6 @@ const SPRING: &[&str] = &[
     "spring-core",
     "spring-expression",
     "spring-instrument",
-    "spring-jcl",
     "spring-jdbc",
     "spring-jms",
     "spring-messaging",
