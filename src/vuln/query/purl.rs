@@ -12,7 +12,9 @@ pub(super) fn parse(text: &str) -> Option<Subject> {
     let (name, namespace) = segments.split_last()?;
     // Gentoo's packages are called by their distribution and their manager too.
     let kind = if ["gentoo", "portage"].contains(&kind.as_str()) { "ebuild" } else { &kind };
-    let Some(kind) = PackageKind::from_text(kind) else { return Some(Subject::Other) };
+    // Nobody files advisories under names of no package manager.
+    let kind = PackageKind::from_text(kind).filter(|kind| *kind != PackageKind::Generic);
+    let Some(kind) = kind else { return Some(Subject::Other) };
     let namespace = namespace.join("/");
     let mut package = Package::new(kind, name.clone(), version.unwrap_or_default());
     if let Some(separator) = kind.separator().filter(|_| !namespace.is_empty()) {
