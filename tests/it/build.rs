@@ -1,6 +1,6 @@
 //! What building a database of feeds tells of them.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use icecore::vuln::feeds;
 
@@ -51,6 +51,47 @@ fn a_feed_of_another_format_fails_the_build_and_one_slip_does_not() {
     }
     let error = feeds::build(feeds_dir.path(), &[]).unwrap_err().to_string();
     assert!(error.contains("ghsa-npm: 11 of 60 records are malformed"), "{error}");
+}
+
+/// Feeds are packed as their publishers like it.
+#[test]
+fn a_feed_is_the_same_however_it_is_packed() {
+    let glsa = br#"<glsa id="202512-01"><product type="ebuild">gnupg</product><affected><package name="app-crypt/gnupg">
+        <vulnerable range="lt">2.5.14</vulnerable></package></affected></glsa>"#;
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(u64::try_from(glsa.len()).unwrap());
+    tar.append_data(&mut header, "glsa-master/glsa-202512-01.xml", &glsa[..]).unwrap();
+    let tar = tar.into_inner().unwrap();
+    let bzip2 = |bytes: &[u8]| {
+        let mut packed = Vec::new();
+        bzip2::read::BzEncoder::new(bytes, bzip2::Compression::fast()).read_to_end(&mut packed).unwrap();
+        packed
+    };
+    // Programs that pack on several threads write streams that follow each other.
+    let (front, back) = tar.split_at(700);
+    let gzip = |bytes: &[u8]| {
+        let mut packed = Vec::new();
+        flate2::read::GzEncoder::new(bytes, flate2::Compression::fast()).read_to_end(&mut packed).unwrap();
+        packed
+    };
+    for (name, bytes) in [
+        ("gentoo-glsa.tar", tar.clone()),
+        ("gentoo-glsa.tar.gz", gzip(&tar)),
+        ("gentoo-glsa.tar.zst", zstd::encode_all(&tar[..], 1).unwrap()),
+        ("glsa-master.tar.bz2", [bzip2(front), bzip2(back)].concat()),
+        ("gentoo-glsa.xml", glsa.to_vec()),
+        ("gentoo-glsa.xml.bz2", bzip2(glsa)),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(name), &bytes).unwrap();
+        let (_, summary) = feeds::build(dir.path(), &[]).unwrap();
+        assert_eq!((summary.sources[0].records, summary.sources[0].malformed), (1, 0), "{name}");
+        if name.ends_with(".bz2") {
+            std::fs::write(dir.path().join(name), &bytes[..bytes.len() / 2]).unwrap();
+            assert!(feeds::build(dir.path(), &[]).is_err(), "{name}");
+        }
+    }
 }
 
 /// What a database lacks is named and counted where it is built, and counted in the database.

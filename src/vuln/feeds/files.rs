@@ -110,7 +110,9 @@ fn file_name(path: &Path) -> String {
 /// A name without the endings of archives and files.
 fn stem(name: &str) -> &str {
     let mut stem = name;
-    for ending in [".zst", ".gz", ".xz", ".tgz", ".tar", ".zip", ".json", ".csv", ".tsv", ".yaml", ".xml"] {
+    for ending in
+        [".zst", ".gz", ".xz", ".bz2", ".tgz", ".tar", ".zip", ".json", ".csv", ".tsv", ".yaml", ".xml"]
+    {
         stem = stem.strip_suffix(ending).unwrap_or(stem);
     }
     stem
@@ -182,7 +184,7 @@ fn read_source(batch: &mut Batch<'_>, path: &Path, name: &str, archives: bool) -
     if archives && name.ends_with(".zip") {
         return read_zip(batch, source()?);
     }
-    let inner = ["", ".zst", ".gz", ".xz"].iter().find_map(|ending| {
+    let inner = ["", ".zst", ".gz", ".xz", ".bz2"].iter().find_map(|ending| {
         let inner = name.strip_suffix(ending)?;
         let wanted = batch.feed.wants(inner) || archives && inner.ends_with(".tar");
         wanted.then(|| (inner.to_owned(), *ending))
@@ -197,6 +199,7 @@ fn read_source(batch: &mut Batch<'_>, path: &Path, name: &str, archives: bool) -
             Box::new(decoder)
         }
         ".gz" => Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, stream))),
+        ".bz2" => Box::new(bzip2::read::MultiBzDecoder::new(stream)),
         ".xz" => Box::new(lzma_rust2::XzReader::new(io::BufReader::with_capacity(1 << 16, stream), true)),
         _ => Box::new(stream),
     };

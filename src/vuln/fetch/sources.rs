@@ -88,9 +88,9 @@ fn malformed(problem: String) -> FormatError {
 }
 
 /// Endings of the files that a build reads.
-const FORMS: [&str; 14] = [
-    "zip", "json", "json.gz", "json.zst", "json.xz", "csv", "csv.gz", "tsv", "xml", "xml.gz", "tar.gz",
-    "tar.zst", "tar.xz", "tar",
+const FORMS: [&str; 17] = [
+    "zip", "json", "json.gz", "json.zst", "json.xz", "json.bz2", "csv", "csv.gz", "tsv", "xml", "xml.gz",
+    "xml.bz2", "tar.gz", "tar.zst", "tar.xz", "tar.bz2", "tar",
 ];
 
 impl Source {
