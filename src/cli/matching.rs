@@ -224,6 +224,9 @@ fn gaps(package: &str, matches: &Matches) -> Vec<Gap> {
         Coverage::Foreign => {
             vec![gap(Code::NoAdvisoriesFor, "it is of another vendor than the distribution")]
         }
+        Coverage::Unnamed => {
+            vec![gap(Code::NoAdvisoriesFor, "its group, under which advisories are filed, is not known")]
+        }
         Coverage::Covered if matches.unordered => {
             let detail =
                 "its version does not follow its scheme; only records that name exactly it are found";

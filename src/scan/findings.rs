@@ -85,7 +85,7 @@ impl<'a> Findings<'a> {
             let effect = "vulnerabilities that were found since are not among its advisories";
             gaps.push(Gap::new(Code::EndOfLifeDistribution, scope, subject, detail, effect));
         }
-        let mut uncovered: BTreeMap<(PackageKind, bool), usize> = BTreeMap::new();
+        let mut uncovered: BTreeMap<(PackageKind, Coverage), usize> = BTreeMap::new();
         let asked = |located| asked(self.database, &held, located, self.near_misses);
         let distinct: BTreeSet<(&Package, Asked)> =
             packages.iter().map(|located| (located.package.as_ref(), asked(located))).collect();
@@ -95,8 +95,7 @@ impl<'a> Findings<'a> {
                     findings.extend(matches.findings.iter().cloned());
                     near_misses.extend(matches.near_misses.iter().cloned());
                     if matches.coverage != Coverage::Covered {
-                        let foreign = matches.coverage == Coverage::Foreign;
-                        let count = uncovered.entry((package.kind, foreign)).or_default();
+                        let count = uncovered.entry((package.kind, matches.coverage)).or_default();
                         *count = count.saturating_add(1);
                     } else if matches.unordered {
                         let detail =
@@ -113,12 +112,16 @@ impl<'a> Findings<'a> {
                 None => {}
             }
         }
-        for ((kind, foreign), count) in uncovered {
-            let (code, detail) = match foreign {
-                true => {
+        for ((kind, coverage), count) in uncovered {
+            let (code, detail) = match coverage {
+                Coverage::Foreign => {
                     (Code::NoAdvisoriesFor, "they are of another vendor than the distribution".to_owned())
                 }
-                false => no_advisories(os, kind),
+                Coverage::Unnamed => (
+                    Code::NoAdvisoriesFor,
+                    "their groups, under which advisories are filed, are not known".to_owned(),
+                ),
+                Coverage::NoAdvisories | Coverage::Covered => no_advisories(os, kind),
             };
             let effect = format!("vulnerabilities of {count} {} packages are not known", kind.text());
             gaps.push(Gap::new(code, scope, subject, detail, effect));

@@ -151,6 +151,13 @@ fn an_almalinux_advisory_is_one_finding_for_each_vulnerability() {
 }
 
 #[test]
+fn an_artifact_without_its_group_is_not_taken_for_one_without_vulnerabilities() {
+    let jar = Package::new(PackageKind::Maven, "commons-text", "1.9");
+    let matches = DATABASE.matches(&jar, None).unwrap();
+    assert_eq!((matches.findings.len(), matches.coverage), (0, Coverage::Unnamed));
+}
+
+#[test]
 fn bug_fixes_are_no_findings_of_a_scan() {
     let texlive = Package::new(PackageKind::Rpm, "texlive-framed", "7:20180414-23.el8");
     assert_eq!(ids(&findings(&texlive, os("almalinux", "8.5").as_ref())), [""; 0]);

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Whether the database can say anything about packages of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Coverage {
     /// It has advisories for them: no finding means that none applies.
     Covered,
@@ -36,6 +36,9 @@ pub enum Coverage {
     NoAdvisories,
     /// It has some for the distribution, but another vendor made the package: no finding means nothing.
     Foreign,
+    /// Its ecosystem files advisories under names that have a part which is not known of the package (Maven's group): no
+    /// finding means nothing.
+    Unnamed,
 }
 
 /// What the database says about a package.
@@ -135,6 +138,9 @@ impl Database {
         let Some(scheme) = ecosystem::scheme(&ecosystem) else { return Ok(Matches::nothing()) };
         if !rules::is_the_distributions(package, os) {
             return Ok(Matches { coverage: Coverage::Foreign, ..Matches::nothing() });
+        }
+        if package.kind == PackageKind::Maven && !package.name.contains(':') {
+            return Ok(Matches { coverage: Coverage::Unnamed, ..Matches::nothing() });
         }
         let names = ecosystem::names(&ecosystem, package);
         let channel = rules::channel(&ecosystem, package);
