@@ -129,6 +129,8 @@ fn release(kind: PackageKind, os: &Os) -> Option<String> {
         (PackageKind::Rpm, "rhel" | "centos") => format!("Red Hat:{}", major(version?)),
         (PackageKind::Rpm, "rocky") => format!("Rocky Linux:{}", major(version?)),
         (PackageKind::Rpm, "sles" | "sles_sap" | "sle_hpc") => format!("SUSE:{}", suse_release(version?)),
+        (PackageKind::Rpm, "sle-micro") => format!("SUSE:Linux Enterprise Micro {}", version?),
+        (PackageKind::Rpm, "sl-micro") => format!("SUSE:Linux Micro {}", version?),
         (PackageKind::Rpm, "opensuse-leap") => format!("openSUSE:Leap {}", version?),
         (PackageKind::Rpm, "opensuse-tumbleweed") => "openSUSE:Tumbleweed".to_owned(),
         (PackageKind::Rpm, "openEuler") => format!("openEuler:{}", version?),
@@ -144,11 +146,13 @@ fn amazon_release(version: &str) -> &str {
     }
 }
 
-/// `15.5` is `Linux Enterprise Server 15 SP5`.
+/// `15.5` is `Linux Enterprise Server 15 SP5`; 16 has no service packs any more.
 fn suse_release(version: &str) -> String {
     match version.split_once('.') {
-        Some((major, pack)) => format!("Linux Enterprise Server {major} SP{pack}"),
-        None => format!("Linux Enterprise Server {version}"),
+        Some((major, pack)) if major.parse().is_ok_and(|major: u32| major < 16) => {
+            format!("Linux Enterprise Server {major} SP{pack}")
+        }
+        _ => format!("Linux Enterprise Server {version}"),
     }
 }
 
@@ -390,6 +394,11 @@ mod tests {
             (PackageKind::Apk, "alpine", "3.21_alpha20240923", Some("Alpine:edge")),
             (PackageKind::Rpm, "almalinux", "9.4", Some("AlmaLinux:9")),
             (PackageKind::Rpm, "rhel", "9.4", Some("Red Hat:9")),
+            (PackageKind::Rpm, "sles", "15", Some("SUSE:Linux Enterprise Server 15")),
+            (PackageKind::Rpm, "sles", "15.5", Some("SUSE:Linux Enterprise Server 15 SP5")),
+            (PackageKind::Rpm, "sles", "16.0", Some("SUSE:Linux Enterprise Server 16.0")),
+            (PackageKind::Rpm, "sle-micro", "5.5", Some("SUSE:Linux Enterprise Micro 5.5")),
+            (PackageKind::Rpm, "sl-micro", "6.0", Some("SUSE:Linux Micro 6.0")),
             (PackageKind::Npm, "debian", "12", Some("npm")),
         ] {
             assert_eq!(of(kind, Some(&os(id, version))).as_deref(), expected, "{id} {version}");

@@ -121,6 +121,8 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("photon", &["vmware", "broadcom"]),
     ("rhel", &["red hat"]),
     ("rocky", &["rocky"]),
+    ("sl-micro", &["suse"]),
+    ("sle-micro", &["suse"]),
     ("sles", &["suse"]),
 ];
 
