@@ -44,9 +44,17 @@ fn source(upstream: &str, version: &str) -> SourcePackage {
     SourcePackage { name: name.to_owned(), version: version.to_owned() }
 }
 
+/// What `distro` begins with where the namespace only names the vendor.
+const SUSE: [&str; 7] =
+    ["sles_sap", "sles", "sle_hpc", "sle-micro", "sl-micro", "opensuse-leap", "opensuse-tumbleweed"];
+
 /// The distribution: `debian-12`, or a codename (`bookworm`, `debian-bookworm`); its id is the namespace.
 fn os(namespace: &str, distro: &str) -> Os {
-    let id = if namespace == "redhat" { "rhel" } else { namespace };
+    let id = match namespace {
+        "redhat" => "rhel",
+        "suse" | "opensuse" => SUSE.into_iter().find(|id| distro.starts_with(id)).unwrap_or(namespace),
+        id => id,
+    };
     let release = distro.strip_prefix(id).or_else(|| distro.strip_prefix(namespace)).unwrap_or(distro);
     let release = release.trim_start_matches(['-', ':']).to_owned();
     let numbered = release.starts_with(|c: char| c.is_ascii_digit());
@@ -69,6 +77,19 @@ mod tests {
         let expected = SourcePackage { name: "bind".to_owned(), version: "9.16.23-18.el9".to_owned() };
         assert_eq!(of("bind-9.16.23-18.el9.src.rpm"), expected);
         assert_eq!((of("bind.src.rpm").name.as_str(), of("bind").version.as_str()), ("bind.src.rpm", "1"));
+    }
+
+    #[test]
+    fn distributions_of_suse() {
+        let of = |namespace, distro| {
+            let os = os(namespace, distro);
+            (os.id, os.version_id)
+        };
+        let some = |id: &str, version: &str| (id.to_owned(), Some(version.to_owned()));
+        assert_eq!(of("opensuse", "opensuse-leap-15.5"), some("opensuse-leap", "15.5"));
+        assert_eq!(of("suse", "sles-15.6"), some("sles", "15.6"));
+        assert_eq!(of("sles", "sles-15.6"), some("sles", "15.6"));
+        assert_eq!(of("opensuse", "opensuse-tumbleweed"), ("opensuse-tumbleweed".to_owned(), None));
     }
 
     #[test]
