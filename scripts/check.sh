@@ -80,10 +80,12 @@ say "a corpus of hostile inputs in 256 MiB, real node disks"
 cargo build --quiet --release --locked
 python3 scripts/corpus.py target/release/icecore "$shared/data/corpus/corpus.tar.zst" > "$suites/corpus.log" || { tail -50 "$suites/corpus.log"; exit 1; }
 bash scripts/judge-nodes.sh "$shared" "$suites/judged"
+say "bills of materials"
+bash scripts/judge-bills.sh target/release/icecore "$suites/bills" disk-fixtures/demo/node.qcow2 "$suites/judged"/data-ctrd17.raw | tee "$suites/bills.log"
 say "disks behind URLs"
 bash scripts/judge-urls.sh "$suites/urls" disk-fixtures/demo/node.qcow2 "$suites/nodes"/{btrfs,talos}.qcow2 \
   "$suites/judged"/data-{ctrd17,ctrd21-xfs-1k,ctrd21-btrfs-zstd}.raw | tee "$suites/urls.log"
 say "done"
 # What a run leaves out is the last that it says.
-grep "^NOT RUN:" "$suites/urls.log" || true
+grep -h "^NOT RUN:" "$suites/urls.log" "$suites/bills.log" || true
 grep "^NOT MADE:" "$suites/stores.log" || true

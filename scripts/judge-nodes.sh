@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # judge-nodes.sh SHARED WORK: scans the real node disks in SHARED/data/disks and holds the reports against their truth.
-# Each must have every image, pod, container and OS, Python and npm package.
+# Each must have every image, pod, container and OS, Python, npm, Maven package, Go module and crate.
 # As images of other formats, and on a logical volume, each must give the same report. Needs root (loop devices), qemu-utils,
 # lvm2.
 set -euo pipefail
@@ -24,7 +24,7 @@ truth, report = (json.load(open(name)) for name in sys.argv[2:])
 own = {(pod["metadata"]["namespace"], pod["metadata"]["name"], pod["metadata"]["uid"]) for pod in truth["pods"]}
 found = {(pod["namespace"], pod["name"], pod["uid"]) for pod in report["pods"]}
 print("   pods", len(own & found), "missing", len(own - found), "extra", len(found - own))
-sys.exit(own != found or any(kinds.get(kind, (0, 0)) != (0, 0) for kind in ("images", "containers", "deb", "apk", "rpm", "pypi", "npm")))
+sys.exit(own != found or any(kinds.get(kind, (0, 0)) != (0, 0) for kind in ("images", "containers", "deb", "apk", "rpm", "pypi", "npm", "maven", "golang", "cargo")))
 P
 }
 same_report() { # same_report DISK FORMAT OPTIONS… : as an image of another format the disk gives the report in raw.json
