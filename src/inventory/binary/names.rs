@@ -60,7 +60,9 @@ pub(super) fn may_be_program(path: &GuestPath) -> bool {
     };
     let is_plain =
         |dir: &[u8]| PLAIN.contains(&dir) || dir.ends_with(b".dist-info") || dir.ends_with(b".egg-info");
-    if dir.split(|byte| *byte == b'/').any(is_plain) {
+    // Java's runtimes are known by files of this name, which are theirs.
+    let is_release = name == b"release" && !dir.is_empty();
+    if is_release || dir.split(|byte| *byte == b'/').any(is_plain) {
         return false;
     }
     !(is_library(name) && is_distributions(dir))
@@ -129,6 +131,8 @@ mod tests {
             ("processor/tool", true),
             ("usr/src/app/target/release/tool", true),
             ("srv/doc/tool", true),
+            ("usr/lib/jvm/java-17/release", false),
+            ("release", true),
         ] {
             assert_eq!(may_be_program(&GuestPath::new(path)), expected, "{path}");
         }
