@@ -3,6 +3,7 @@
 
 mod apk;
 mod binary;
+mod composer;
 mod dpkg;
 mod dpkg_files;
 mod extraction;
@@ -77,6 +78,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &portage::Portage,
     &python::Python,
     &npm::Npm,
+    &composer::Composer,
     &java::Java,
     &java::Runtime,
     &binary::Binary,
@@ -111,6 +113,7 @@ mod tests {
             "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
             "usr/lib/python3/dist-packages/a-1.egg-info",
             "app/node_modules/a/package.json",
+            "app/vendor/composer/installed.json",
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",

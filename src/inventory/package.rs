@@ -77,6 +77,7 @@ impl PackageKind {
         Self::Npm,
         Self::Pypi,
         Self::Cargo,
+        Self::Composer,
         Self::Golang,
         Self::Maven,
         Self::Generic,
@@ -113,8 +114,8 @@ pub struct SourcePackage {
 pub struct Package {
     /// The package manager.
     pub kind: PackageKind,
-    /// The name as installed (`@scope/name` for npm, `group:artifact` for Maven, `category/name` for Gentoo, the path
-    /// of a Go module).
+    /// The name as installed (`@scope/name` for npm, `vendor/package` for Composer, `group:artifact` for Maven,
+    /// `category/name` for Gentoo, the path of a Go module).
     pub name: String,
     /// The version (`epoch:version-release` for rpm, the epoch only if the package has one).
     pub version: String,

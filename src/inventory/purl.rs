@@ -12,13 +12,16 @@ pub fn purl(package: &Package, os: Option<&Os>) -> String {
         Some(separator) => package.name.rsplit_once(separator).unwrap_or(("", &package.name)),
         None => (os.map_or("", namespace), package.name.as_str()),
     };
+    // Packagist's names are the same in any case, and lower case in purls.
+    let lower = package.kind == PackageKind::Composer;
+    let namespace = if lower { &namespace.to_ascii_lowercase() } else { namespace };
     for segment in namespace.split('/').filter(|segment| !segment.is_empty()) {
         encode(&mut purl, segment);
         purl.push('/');
     }
     match package.kind {
         PackageKind::Pypi => encode(&mut purl, &name.to_ascii_lowercase().replace('_', "-")),
-        PackageKind::Alpm | PackageKind::Deb | PackageKind::Apk => {
+        PackageKind::Alpm | PackageKind::Deb | PackageKind::Apk | PackageKind::Composer => {
             encode(&mut purl, &name.to_ascii_lowercase())
         }
         _ => encode(&mut purl, name),
@@ -118,6 +121,7 @@ mod tests {
             language(PackageKind::Maven, "org.apache.tomcat:tomcat", "9.0.0.M1"),
             "pkg:maven/org.apache.tomcat/tomcat@9.0.0.M1"
         );
+        assert_eq!(language(PackageKind::Composer, "Twig/Twig", "v3.4.0"), "pkg:composer/twig/twig@v3.4.0");
         assert_eq!(
             language(PackageKind::Golang, "golang.org/x/net", "v0.1.0"),
             "pkg:golang/golang.org/x/net@v0.1.0"

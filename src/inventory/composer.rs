@@ -1,0 +1,230 @@
+//! PHP packages: what Composer notes of the vendor directory that it fills, `VENDOR/composer/installed.json` (Composer's
+//! `FilesystemRepository`): a list of packages (Composer 1), or an object with that list (Composer 2). `composer.lock` says
+//! what is to be installed, not what is.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use super::{Extraction, Extractor, File, Package, PackageKind};
+use crate::{
+    error::FormatError,
+    fs::{FileKind, GuestPath},
+    limits,
+};
+
+const INSTALLED: &str = "installed.json";
+
+/// Composer's packages, their versions as `composer show` prints them: with the `v` of a tag, or the name of a branch.
+pub(super) struct Composer;
+
+impl Extractor for Composer {
+    fn name(&self) -> &'static str {
+        "composer"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
+        let mut above = path.components().rev();
+        // The vendor directory may have any name.
+        kind == FileKind::Regular
+            && above.next() == Some(INSTALLED.as_bytes())
+            && above.next() == Some(b"composer")
+            && above.next().is_some()
+    }
+
+    fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
+        let bytes = file.read(INSTALLED, limits::COMPOSER_INSTALLED_BYTES)?;
+        let mut found = Extraction::default();
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let read = Installed { found: &mut found }.deserialize(&mut json).and_then(|()| json.end());
+        if let Err(error) = read {
+            found.lose(FormatError::malformed(INSTALLED, error.to_string()));
+        }
+        found.finish()
+    }
+}
+
+/// What is read of a record.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Record {
+    Package { name: String, version: String, license: Option<License> },
+    Other(IgnoredAny),
+}
+
+/// The licences, of which the user chooses one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum License {
+    One(String),
+    Any(Vec<String>),
+    Other(IgnoredAny),
+}
+
+impl License {
+    fn text(self) -> Option<String> {
+        let text = match self {
+            Self::One(text) => text,
+            Self::Any(list) => list.join(" OR "),
+            Self::Other(_) => return None,
+        };
+        Some(text).filter(|text| !text.is_empty())
+    }
+}
+
+/// Takes the packages one by one: a list of a hostile file is longer than memory.
+struct Installed<'a> {
+    found: &'a mut Extraction,
+}
+
+impl<'de> DeserializeSeed<'de> for Installed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Installed<'_> {
+    type Value = ();
+
+    fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        text.write_str("a list of packages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut number = 0_usize;
+        while let Some(record) = list.next_element()? {
+            number = number.saturating_add(1);
+            let package = match record {
+                Record::Package { name, version, license } if name.contains('/') && !version.is_empty() => {
+                    let license = license.and_then(License::text);
+                    Package { license, ..Package::new(PackageKind::Composer, name, version) }
+                }
+                _ => {
+                    let problem = format!("record {number} has no name or no version");
+                    self.found.lose(FormatError::malformed(INSTALLED, problem));
+                    continue;
+                }
+            };
+            if !self.found.add(package) {
+                break;
+            }
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut any = false;
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "packages" {
+                map.next_value_seed(Installed { found: &mut *self.found })?;
+                any = true;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        any.then_some(()).ok_or_else(|| A::Error::missing_field("packages"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::testing;
+
+    fn extract(text: &str) -> Result<Extraction, FormatError> {
+        testing::extract(&Composer, "app/vendor/composer/installed.json", text.as_bytes(), &[])
+    }
+
+    fn composer(name: &str, version: &str, license: Option<&str>) -> Package {
+        Package { license: license.map(str::to_owned), ..Package::new(PackageKind::Composer, name, version) }
+    }
+
+    #[test]
+    fn wants_what_composer_notes_of_a_vendor_directory() {
+        testing::wants(
+            &Composer,
+            &[
+                "vendor/composer/installed.json",
+                "var/www/html/vendor/composer/installed.json",
+                "srv/app/lib/composer/installed.json",
+            ],
+            &[
+                "installed.json",
+                "composer/installed.json",
+                "app/vendor/installed.json",
+                "app/vendor/composer/installed.php",
+                "app/vendor/composer/a/installed.json",
+                "app/composer.lock",
+            ],
+        );
+    }
+
+    #[test]
+    fn lists_of_both_versions() {
+        let list = r#"[
+            {"name":"symfony/http-kernel","version":"v5.4.20","version_normalized":"5.4.20.0","license":["MIT"]},
+            {"version":"dev-master","extra":{"name":"x/y"},"name":"A/b","license":["LGPL-2.1-only","GPL-3.0-or-later"]},
+            {"name":"c/d","version":"1.0","license":"BSD-3-Clause","type":"metapackage","install-path":null},
+            {"name":"e/f","version":"2","license":[]},
+            {"name":"g/h","version":"3","license":{}}
+        ]"#;
+        let expected = [
+            composer("symfony/http-kernel", "v5.4.20", Some("MIT")),
+            composer("A/b", "dev-master", Some("LGPL-2.1-only OR GPL-3.0-or-later")),
+            composer("c/d", "1.0", Some("BSD-3-Clause")),
+            composer("e/f", "2", None),
+            composer("g/h", "3", None),
+        ];
+        let object = format!(r#"{{"dev":true,"packages":{list},"dev-package-names":["c/d"]}}"#);
+        for text in [list, &object] {
+            let found = extract(text).unwrap();
+            assert_eq!((found.packages(), found.damage.len()), (expected.to_vec(), 0));
+        }
+        assert_eq!(extract("[]").unwrap().packages(), []);
+        assert_eq!(extract(r#"{"packages":[]}"#).unwrap().packages(), []);
+    }
+
+    #[test]
+    fn a_bad_record_is_lost_alone() {
+        let good = r#"{"name":"a/b","version":"1"}"#;
+        for bad in [
+            "null",
+            "[]",
+            "{}",
+            r#"{"name":"c/d"}"#,
+            r#"{"name":"c/d","version":2}"#,
+            r#"{"name":"c/d","version":""}"#,
+            r#"{"name":"c","version":"1"}"#,
+        ] {
+            let found = extract(&format!("[{bad},{good}]")).unwrap();
+            assert_eq!(found.packages(), [composer("a/b", "1", None)], "{bad}");
+            assert_eq!(found.damage[0].detail(), "installed.json: record 1 has no name or no version");
+        }
+        let cut = extract(&format!("[{good},{{\"name\":\"c")).unwrap();
+        assert_eq!((cut.packages().len(), cut.damage.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_is_no_list_is_an_error() {
+        for text in ["", "{", "{}", "1", r#"{"packages":1}"#, "[] []", "[{}]"] {
+            assert!(extract(text).is_err(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "([{}\\[\\],:0]|\"name\"|\"version\"|\"license\"|\"packages\"|\"a/b\")*") {
+            let _ = extract(&text);
+        }
+    }
+}
