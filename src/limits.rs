@@ -226,6 +226,8 @@ pub const METADATA_HEADER_BYTES: u64 = 1 << 20;
 pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of what Composer notes of a vendor directory: 2 KiB for each package, of which large shops have 800.
 pub const COMPOSER_INSTALLED_BYTES: u64 = 16 << 20;
+/// Bytes of the specification of an installed gem: older ones list all its files.
+pub const GEMSPEC_BYTES: u64 = 4 << 20;
 /// Archives of Java's in each other: a shaded jar in an application in an enterprise archive has four.
 pub const JAR_DEPTH: usize = 8;
 /// Bytes of the directory of one archive: 300,000 members; the largest jars have a tenth.

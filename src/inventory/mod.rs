@@ -9,6 +9,7 @@ mod dpkg_files;
 mod extraction;
 mod fields;
 mod file;
+mod gem;
 mod java;
 mod lines;
 mod npm;
@@ -79,6 +80,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &python::Python,
     &npm::Npm,
     &composer::Composer,
+    &gem::Gem,
     &java::Java,
     &java::Runtime,
     &binary::Binary,
@@ -114,6 +116,7 @@ mod tests {
             "usr/lib/python3/dist-packages/a-1.egg-info",
             "app/node_modules/a/package.json",
             "app/vendor/composer/installed.json",
+            "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",

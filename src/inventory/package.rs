@@ -78,6 +78,7 @@ impl PackageKind {
         Self::Pypi,
         Self::Cargo,
         Self::Composer,
+        Self::Gem,
         Self::Golang,
         Self::Maven,
         Self::Generic,

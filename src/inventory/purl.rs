@@ -65,10 +65,17 @@ fn qualifiers(purl: &mut String, package: &Package, os: Option<&Os>, epoch: Opti
         true => source.name.clone(),
         false => format!("{}@{}", source.name, source.version),
     });
+    // A gem is built for a platform, which its purl calls so.
+    let is_gem = package.kind == PackageKind::Gem;
+    let (platform, arch) = package.arch.clone().map_or((None, None), |arch| match is_gem {
+        true => (Some(arch), None),
+        false => (None, Some(arch)),
+    });
     let all = [
-        ("arch", package.arch.clone()),
+        ("arch", arch),
         ("distro", distro),
         ("epoch", epoch.map(str::to_owned)),
+        ("platform", platform),
         ("rpmmod", package.module.clone()),
         ("upstream", upstream),
     ];
@@ -115,6 +122,9 @@ mod tests {
         assert_eq!(purl(&deb, None), "pkg:deb/libssl3@3.0.11-1~deb12u2?upstream=openssl");
         let pypi = Package::new(PackageKind::Pypi, "Foo_Bar", "1.0+x");
         assert_eq!(purl(&pypi, Some(&os)), "pkg:pypi/foo-bar@1.0%2Bx");
+        let mut gem = Package::new(PackageKind::Gem, "nokogiri", "1.13.9");
+        gem.arch = Some("x86_64-linux".to_owned());
+        assert_eq!(purl(&gem, None), "pkg:gem/nokogiri@1.13.9?platform=x86_64-linux");
         let language = |kind, name, version| purl(&Package::new(kind, name, version), None);
         assert_eq!(language(PackageKind::Npm, "@babel/core", "7.0.0"), "pkg:npm/%40babel/core@7.0.0");
         assert_eq!(
