@@ -8,7 +8,7 @@
 //!    file name, with the first version of `Implementation-`, `Plugin-`, `Bundle-` and `Specification-Version`.
 //!
 //! The file name comes before the manifest, whose titles and versions are often prose. Without a `pom.properties` the
-//! group is that which [`groups`](super::groups) knows, or what `Group-Id` says, or `Implementation-Vendor-Id` unless it may be
+//! group is that which [`groups`] knows, or what `Group-Id` says, or `Implementation-Vendor-Id` unless it may be
 //! that of a company, or `Bundle-SymbolicName` where it is made of the group and the artifact; otherwise there is none.
 
 use super::{
