@@ -228,6 +228,8 @@ pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;
 pub const COMPOSER_INSTALLED_BYTES: u64 = 16 << 20;
 /// Bytes of the specification of an installed gem: older ones list all its files.
 pub const GEMSPEC_BYTES: u64 = 4 << 20;
+/// Bytes of what a .NET application was published with: those of large ones have 500 KiB.
+pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 /// Archives of Java's in each other: a shaded jar in an application in an enterprise archive has four.
 pub const JAR_DEPTH: usize = 8;
 /// Bytes of the directory of one archive: 300,000 members; the largest jars have a tenth.

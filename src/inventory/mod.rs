@@ -4,6 +4,7 @@
 mod apk;
 mod binary;
 mod composer;
+mod dotnet;
 mod dpkg;
 mod dpkg_files;
 mod extraction;
@@ -81,6 +82,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &npm::Npm,
     &composer::Composer,
     &gem::Gem,
+    &dotnet::Dotnet,
     &java::Java,
     &java::Runtime,
     &binary::Binary,
@@ -117,6 +119,7 @@ mod tests {
             "app/node_modules/a/package.json",
             "app/vendor/composer/installed.json",
             "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
+            "app/a.deps.json",
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",

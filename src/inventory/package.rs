@@ -81,6 +81,7 @@ impl PackageKind {
         Self::Gem,
         Self::Golang,
         Self::Maven,
+        Self::Nuget,
         Self::Generic,
     ];
 
