@@ -96,6 +96,12 @@ impl PackageKind {
         }
     }
 
+    /// A name's namespace, if it has one of its own, and the rest.
+    pub(crate) fn split(self, name: &str) -> (Option<&str>, &str) {
+        let parts = self.separator().and_then(|separator| name.rsplit_once(separator));
+        parts.map_or((None, name), |(namespace, name)| (Some(namespace), name))
+    }
+
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
         matches!(self, Self::Alpm | Self::Apk | Self::Deb | Self::Ebuild | Self::Rpm)

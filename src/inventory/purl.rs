@@ -8,9 +8,10 @@ use super::{Os, Package, PackageKind};
 pub fn purl(package: &Package, os: Option<&Os>) -> String {
     let mut purl = format!("pkg:{}/", package.kind.text());
     let os = os.filter(|_| package.kind.is_os());
-    let (namespace, name) = match package.kind.separator() {
-        Some(separator) => package.name.rsplit_once(separator).unwrap_or(("", &package.name)),
-        None => (os.map_or("", namespace), package.name.as_str()),
+    let (own, name) = package.kind.split(&package.name);
+    let namespace = match package.kind.separator() {
+        Some(_) => own.unwrap_or_default(),
+        None => os.map_or("", namespace),
     };
     // Packagist's names are the same in any case, and lower case in purls.
     let lower = package.kind == PackageKind::Composer;
