@@ -156,17 +156,17 @@ struct Affected {
 
 /// Writes the document.
 pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
-    let (top, parts) = bill.parts();
-    let all = || [&top].into_iter().chain(&parts);
-    let mut components = inside(&top);
-    components.extend(parts.iter().map(|part| Component { components: inside(part), ..whole(part) }));
+    let contents = bill.contents();
+    let mut components = inside(&contents.top);
+    components
+        .extend(contents.parts.iter().map(|part| Component { components: inside(part), ..whole(part) }));
     let document = Document {
         bom_format: "CycloneDX",
         spec_version: "1.6",
-        serial_number: format!("urn:uuid:{}", bill.uuid("cyclonedx")),
+        serial_number: format!("urn:uuid:{}", contents.uuid("cyclonedx")),
         version: 1,
         metadata: Metadata {
-            timestamp: bill.created(),
+            timestamp: contents.created,
             tools: Tools {
                 components: [Tool {
                     r#type: "application",
@@ -174,11 +174,11 @@ pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
                     version: env!("CARGO_PKG_VERSION"),
                 }],
             },
-            component: whole(&top),
+            component: whole(&contents.top),
         },
         components,
-        compositions: all().map(composition).collect(),
-        vulnerabilities: bill.is_matched().then(|| all().flat_map(vulnerabilities).collect()),
+        compositions: contents.all().map(composition).collect(),
+        vulnerabilities: bill.is_matched().then(|| contents.all().flat_map(vulnerabilities).collect()),
     };
     json::compact(&document, to)?;
     to.write_all(b"\n")
@@ -205,7 +205,7 @@ fn inside<'a>(part: &'a Part<'_>) -> Vec<Component<'a>> {
         r#type: "operating-system",
         reference: Some(format!("{}/os", part.id)),
         name: &os.id,
-        version: os.version_id.as_deref().or(os.codename.as_deref()),
+        version: part.release(),
         ..Component::default()
     });
     let packages = part.packages().map(|(reference, package)| component(reference, package));
@@ -213,9 +213,7 @@ fn inside<'a>(part: &'a Part<'_>) -> Vec<Component<'a>> {
 }
 
 fn component(reference: String, package: &Package) -> Component<'_> {
-    let separator = package.kind.separator();
-    let parts = separator.and_then(|separator| package.name.rsplit_once(separator));
-    let (group, name) = parts.map_or((None, package.name.as_str()), |(group, name)| (Some(group), name));
+    let (group, name) = package.kind.split(&package.name);
     let declared = package.license.as_deref().map(|text| match license(text) {
         License::Id(id) => LicenseChoice::License { license: Named::Id(id) },
         License::Expression(expression) => LicenseChoice::Expression { expression },

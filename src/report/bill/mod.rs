@@ -73,8 +73,8 @@ impl<'a> Bill<'a> {
     }
 
     /// What it is of, and what lies on that.
-    fn parts(self) -> (Part<'a>, Vec<Part<'a>>) {
-        match self.of {
+    fn contents(self) -> Contents<'a> {
+        let (top, parts) = match self.of {
             Of::Image(image) => (Part::image(image), Vec::new()),
             Of::All | Of::Node => {
                 let images =
@@ -84,20 +84,46 @@ impl<'a> Bill<'a> {
                 let changed = self.report.containers.iter().filter(is_changed);
                 (Part::node(self.report), images.chain(changed.map(Part::container)).collect())
             }
-        }
+        };
+        Contents { top, parts, created: self.created() }
     }
 
     /// When it was made: documents have to say, and reports that two runs make alike do not know.
     fn created(self) -> &'a str {
         self.report.run.as_ref().map_or("1970-01-01T00:00:00Z", |run| run.finished.as_str())
     }
+}
+
+/// What a document holds.
+struct Contents<'a> {
+    /// What it is of.
+    top: Part<'a>,
+    /// What lies on that.
+    parts: Vec<Part<'a>>,
+    created: &'a str,
+}
+
+impl<'a> Contents<'a> {
+    fn all(&self) -> impl Iterator<Item = &Part<'a>> {
+        [&self.top].into_iter().chain(&self.parts)
+    }
+
+    /// What there is to say if not all of it was examined, where a form has no other place for that.
+    fn comment(&self) -> Option<&'static str> {
+        let complete = self.all().all(|part| part.is_complete);
+        (!complete).then_some("not everything could be examined: the report's gaps tell what")
+    }
+
+    /// The beginning of the names of its elements, in SPDX.
+    fn namespace(&self, form: &str) -> String {
+        format!("https://icecore.invalid/spdx/{}", self.uuid(form))
+    }
 
     /// A name that no other document has, made of its form and of what it holds, so that the same content has the same one.
-    fn uuid(self, form: &str) -> String {
-        let (top, parts) = self.parts();
+    fn uuid(&self, form: &str) -> String {
         let mut sum = xxhash_rust::xxh3::Xxh3::new();
-        for part in [&top].into_iter().chain(&parts) {
-            for text in [form, self.created(), part.id.as_str(), part.name.as_str()] {
+        for part in self.all() {
+            for text in [form, self.created, part.id.as_str(), part.name.as_str()] {
                 sum.update(text.as_bytes());
                 sum.update(&[0]);
             }
@@ -188,10 +214,21 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// The release of its distribution.
+    fn release(&self) -> Option<&'a str> {
+        self.os.and_then(|os| os.version_id.as_deref().or(os.codename.as_deref()))
+    }
+
     /// Its packages with their ids in the document.
     fn packages(&self) -> impl Iterator<Item = (String, &'a Package)> + use<'_, 'a> {
         (0_usize..).zip(self.packages).map(|(number, package)| (format!("{}/{number}", self.id), package))
     }
+}
+
+/// Where a package shows, a line each.
+fn places(package: &Package) -> Option<String> {
+    let lines: Vec<String> = package.locations.iter().map(place).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Where a package shows, as one line.

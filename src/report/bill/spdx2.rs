@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Bill, Kind, Part, license::license, place};
+use super::{Bill, Contents, Kind, Part, license::license, places};
 use crate::report::{Package, json};
 
 const NONE: &str = "NOASSERTION";
@@ -74,7 +74,8 @@ struct Relationship {
 
 /// Writes the document.
 pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
-    let (top, parts) = bill.parts();
+    let contents = bill.contents();
+    let Contents { top, parts, .. } = &contents;
     let (mut packages, mut relationships) = (Vec::new(), Vec::new());
     let mut relate = |from: &str, kind, to: &str| {
         relationships.push(Relationship {
@@ -84,35 +85,31 @@ pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
         });
     };
     relate(DOCUMENT, "DESCRIBES", &id(&top.id));
-    for part in &parts {
+    for part in parts {
         relate(&id(&top.id), "CONTAINS", &id(&part.id));
     }
-    for part in [&top].into_iter().chain(&parts) {
+    for part in contents.all() {
         packages.push(whole(part));
         if let Some(os) = part.os {
             let own = format!("{}/os", part.id);
             relate(&id(&part.id), "CONTAINS", &id(&own));
-            packages.push(Entry {
-                version_info: os.version_id.as_deref().or(os.codename.as_deref()),
-                ..entry(&os.id, &own, "OPERATING-SYSTEM")
-            });
+            packages.push(Entry { version_info: part.release(), ..entry(&os.id, &own, "OPERATING-SYSTEM") });
         }
         for (reference, package) in part.packages() {
             relate(&id(&part.id), "CONTAINS", &id(&reference));
             packages.push(of(package, &reference));
         }
     }
-    let complete = [&top].into_iter().chain(&parts).all(|part| part.is_complete);
     let document = Document {
         spdx_version: "SPDX-2.3",
         data_license: "CC0-1.0",
         id: DOCUMENT,
         name: &top.name,
-        document_namespace: format!("https://icecore.invalid/spdx/{}", bill.uuid("spdx-2.3")),
+        document_namespace: contents.namespace("spdx-2.3"),
         creation_info: Creation {
-            created: bill.created(),
+            created: contents.created,
             creators: [concat!("Tool: icecore-", env!("CARGO_PKG_VERSION")).to_owned()],
-            comment: (!complete).then_some("not everything could be examined: the report's gaps tell what"),
+            comment: contents.comment(),
         },
         packages,
         relationships,
@@ -161,12 +158,11 @@ fn whole<'a>(part: &'a Part<'_>) -> Entry<'a> {
 fn of<'a>(package: &'a Package, reference_id: &str) -> Entry<'a> {
     let declared = package.license.as_deref();
     let expression = declared.and_then(|text| license(text).expression());
-    let places: Vec<String> = package.locations.iter().map(place).collect();
     Entry {
         version_info: Some(&package.version),
         // Line breaks and the like are no part of a name.
         supplier: package.vendor.as_deref().map(|vendor| format!("Organization: {vendor}")),
-        source_info: (!places.is_empty()).then(|| places.join("\n")),
+        source_info: places(package),
         license_comments: declared
             .filter(|_| expression.is_none())
             .map(|text| format!("declared as: {text}")),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Bill, Kind, Part, place};
+use super::{Bill, Contents, Kind, Part, places};
 use crate::report::{Package, json};
 
 const CREATION: &str = "_:creation";
@@ -91,17 +91,12 @@ enum Element<'a> {
 
 /// Writes the document.
 pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
-    let (top, parts) = bill.parts();
-    let space = format!("https://icecore.invalid/spdx/{}", bill.uuid("spdx-3.0"));
+    let contents = bill.contents();
+    let Contents { top, parts, created } = &contents;
+    let space = contents.namespace("spdx-3.0");
     let id = |of: &str| format!("{space}#{}", of.replace(':', "-"));
-    let complete = [&top].into_iter().chain(&parts).all(|part| part.is_complete);
     let mut graph = vec![
-        Element::CreationInfo {
-            id: CREATION,
-            spec_version: "3.0.1",
-            created: bill.created(),
-            created_by: [id("tool")],
-        },
+        Element::CreationInfo { id: CREATION, spec_version: "3.0.1", created, created_by: [id("tool")] },
         Element::SoftwareAgent {
             id: id("tool"),
             creation: CREATION,
@@ -111,42 +106,42 @@ pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
             id: id("document"),
             creation: CREATION,
             name: &top.name,
-            comment: (!complete).then_some("not everything could be examined: the report's gaps tell what"),
+            comment: contents.comment(),
             profiles: ["core", "software"],
             root: [id("sbom")],
         },
         Element::Sbom { id: id("sbom"), creation: CREATION, root: [id(&top.id)], kind: ["analyzed"] },
     ];
-    for part in [&top].into_iter().chain(&parts) {
+    for part in contents.all() {
         graph.push(whole(part, id(&part.id)));
-        let mut contents = Vec::new();
+        let mut inside = Vec::new();
         if let Some(os) = part.os {
             let own = id(&format!("{}/os", part.id));
-            contents.push(own.clone());
+            inside.push(own.clone());
             graph.push(Element::Package {
                 id: own,
                 creation: CREATION,
                 name: &os.id,
-                version: os.version_id.as_deref().or(os.codename.as_deref()),
+                version: part.release(),
                 purl: None,
                 source: None,
                 purpose: "operatingSystem",
             });
         }
         for (reference, package) in part.packages() {
-            contents.push(id(&reference));
+            inside.push(id(&reference));
             graph.push(of(package, id(&reference)));
         }
         if part.kind == Kind::Node {
-            contents.extend(parts.iter().map(|part| id(&part.id)));
+            inside.extend(parts.iter().map(|part| id(&part.id)));
         }
-        if !contents.is_empty() {
+        if !inside.is_empty() {
             graph.push(Element::Relationship {
                 id: id(&format!("{}/contents", part.id)),
                 creation: CREATION,
                 kind: "contains",
                 from: id(&part.id),
-                to: contents,
+                to: inside,
                 completeness: if part.is_complete { "complete" } else { "incomplete" },
             });
         }
@@ -169,14 +164,13 @@ fn whole<'a>(part: &'a Part<'_>, id: String) -> Element<'a> {
 }
 
 fn of(package: &Package, id: String) -> Element<'_> {
-    let places: Vec<String> = package.locations.iter().map(place).collect();
     Element::Package {
         id,
         creation: CREATION,
         name: &package.name,
         version: Some(&package.version),
         purl: Some(&package.purl),
-        source: (!places.is_empty()).then(|| places.join("\n")),
+        source: places(package),
         purpose: "library",
     }
 }
