@@ -13,7 +13,9 @@ use crate::{
 };
 
 const STATUS: &str = "var/lib/dpkg/status";
-const STATUS_D: &[u8] = b"var/lib/dpkg/status.d/";
+pub(super) const STATUS_D: &[u8] = b"var/lib/dpkg/status.d/";
+/// The ending of the list of checksums that lies beside a package in [`STATUS_D`].
+pub(super) const MD5SUMS: &[u8] = b".md5sums";
 const STANZA: &str = "dpkg stanza";
 const FIELDS: &[&str] = &["Package", "Status", "Version", "Architecture", "Source", "Maintainer"];
 
@@ -34,7 +36,7 @@ impl Extractor for Dpkg {
         kind == FileKind::Regular
             && (path == STATUS.as_bytes()
                 || path.strip_prefix(STATUS_D).is_some_and(|name| {
-                    !name.is_empty() && !name.contains(&b'/') && !name.ends_with(b".md5sums")
+                    !name.is_empty() && !name.contains(&b'/') && !name.ends_with(MD5SUMS)
                 }))
     }
 

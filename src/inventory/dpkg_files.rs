@@ -1,7 +1,11 @@
 //! The files that dpkg's packages installed: deb(5), dpkg-query(1) `--listfiles`. `var/lib/dpkg/info` has a list for each
 //! package, a path a line; distroless images have its checksums beside the package in `status.d`.
 
-use super::{Extraction, Extractor, File, Owner, lines::Lines};
+use super::{
+    Extraction, Extractor, File, Owner,
+    dpkg::{MD5SUMS, STATUS_D},
+    lines::Lines,
+};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath, Stat},
@@ -9,9 +13,7 @@ use crate::{
 };
 
 const INFO: &[u8] = b"var/lib/dpkg/info/";
-const STATUS_D: &[u8] = b"var/lib/dpkg/status.d/";
 const LIST: &[u8] = b".list";
-const MD5SUMS: &[u8] = b".md5sums";
 
 /// Lists of files of Debian's and its relatives' packages.
 pub(super) struct DpkgFiles;
