@@ -85,18 +85,20 @@ impl<'a> Header<'a> {
 
     /// The texts of an array's tag, as far as the data go; none if the tag is absent.
     pub(super) fn strings(&self, tag: u32) -> Result<impl Iterator<Item = &'a [u8]>, FormatError> {
-        let entry = self.find(tag)?.filter(|entry| entry.kind == STRING_ARRAY);
-        let (at, count) = entry.map_or((self.data.len(), 0), |entry| (entry.at, entry.count));
-        let rest = self.data.get(at..).unwrap_or_default();
-        Ok(rest.split(|byte| *byte == 0).take(count))
+        let (data, count) = self.array(tag, STRING_ARRAY)?;
+        Ok(data.split(|byte| *byte == 0).take(count))
     }
 
     /// The numbers of a tag, as far as the data go; none if the tag is absent.
     pub(super) fn numbers(&self, tag: u32) -> Result<impl Iterator<Item = u32>, FormatError> {
-        let entry = self.find(tag)?.filter(|entry| entry.kind == INT32);
-        let (at, count) = entry.map_or((self.data.len(), 0), |entry| (entry.at, entry.count));
-        let rest: &'a [u8] = self.data.get(at..).unwrap_or_default();
-        Ok(rest.chunks_exact(4).take(count).filter_map(|bytes| be32(bytes, 0)))
+        let (data, count) = self.array(tag, INT32)?;
+        Ok(data.chunks_exact(4).take(count).filter_map(|bytes| be32(bytes, 0)))
+    }
+
+    /// Where the values of a tag of this type begin, and how many there are.
+    fn array(&self, tag: u32, kind: u32) -> Result<(&'a [u8], usize), FormatError> {
+        let entry = self.find(tag)?.filter(|entry| entry.kind == kind);
+        Ok(entry.map_or((&[], 0), |entry| (self.data.get(entry.at..).unwrap_or_default(), entry.count)))
     }
 
     /// The error for a header whose content makes no sense.
