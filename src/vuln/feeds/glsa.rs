@@ -131,12 +131,7 @@ fn date(glsa: &Element, name: &str) -> Option<String> {
 /// The CVE ids in a text or an address; until 2005 candidates had another beginning.
 fn cves(text: &str) -> impl Iterator<Item = String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
-    words.filter_map(|word| {
-        let number = word.strip_prefix("CVE-").or_else(|| word.strip_prefix("CAN-"))?;
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let (year, rest) = number.split_once('-')?;
-        (digits(year) && digits(rest)).then(|| format!("CVE-{number}"))
-    })
+    words.filter_map(|word| text::cve(word.strip_prefix("CVE-").or_else(|| word.strip_prefix("CAN-"))?))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{
     Feed, File, Output,
     claims::{Claims, Part},
+    text,
 };
 use crate::vuln::advisory::{Advisory, Statement};
 
@@ -77,12 +78,8 @@ fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 /// The CVE ids of an entry, or else its GHSA ids.
 fn ids(text: &str) -> Vec<String> {
     let words = || text.split([' ', ',', '(', ')', '[', ']', ';', '/']).map(str::trim);
-    let cves = words().filter_map(|word| {
-        let number = word.strip_prefix("CVE-").or_else(|| word.strip_prefix("CVE_"))?;
-        let (year, number) = number.split_once(['-', '_'])?;
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        (digits(year) && digits(number)).then(|| format!("CVE-{year}-{number}"))
-    });
+    let cves = words()
+        .filter_map(|word| text::cve(word.strip_prefix("CVE-").or_else(|| word.strip_prefix("CVE_"))?));
     let cves: Vec<_> = cves.collect();
     match cves.is_empty() {
         true => words().filter(|word| word.starts_with("GHSA-")).map(str::to_owned).collect(),

@@ -49,6 +49,13 @@ pub(super) fn is_rejected(description: &str) -> bool {
     REJECTED.iter().any(|words| description.contains(words))
 }
 
+/// The CVE id of a year and a number (`2017-2616`).
+pub(super) fn cve(number: &str) -> Option<String> {
+    let (year, number) = number.split_once(['-', '_'])?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(year) && digits(number)).then(|| format!("CVE-{year}-{number}"))
+}
+
 /// At most `bytes` of a text, with a sign that there is more; `None` for an empty one.
 fn cut(text: &str, bytes: usize) -> Option<String> {
     let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
