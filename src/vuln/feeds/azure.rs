@@ -24,13 +24,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
             output.malformed.push((name(), "no CVE id".to_owned()));
             continue;
         };
-        let ways = match oval.ways(definition) {
-            Ok(ways) => ways,
-            Err(problem) => {
-                output.malformed.push((name(), problem));
-                continue;
-            }
-        };
+        let Some(ways) = oval.ways_or_note(definition, &name, &mut output.malformed) else { continue };
         let severity = definition.metadata("severity").map(str::to_ascii_lowercase);
         let mut claims = Claims::new(cve, &mut output.unordered);
         for way in ways {

@@ -92,6 +92,16 @@ impl Oval {
         }
     }
 
+    /// The same; what is wrong with criteria that are not understood is noted under the definition's `name`.
+    pub(super) fn ways_or_note<'a>(
+        &'a self,
+        definition: &'a Element,
+        name: &dyn Fn() -> String,
+        malformed: &mut Vec<(String, String)>,
+    ) -> Option<Vec<Vec<Leaf<'a>>>> {
+        self.ways(definition).map_err(|problem| malformed.push((name(), problem))).ok()
+    }
+
     /// The parser of the document bounds how deep criteria lie in each other.
     fn of_criteria<'a>(&'a self, criteria: &'a Element) -> Result<Vec<Vec<Leaf<'a>>>, String> {
         let is_or = match criteria.attribute("operator") {

@@ -73,13 +73,7 @@ fn read_oval(file: File<'_>, output: &mut Output) -> Result<(), String> {
             output.malformed.push((name(), "no PHSA id or no release".to_owned()));
             continue;
         };
-        let ways = match oval.ways(definition) {
-            Ok(ways) => ways,
-            Err(problem) => {
-                output.malformed.push((name(), problem));
-                continue;
-            }
-        };
+        let Some(ways) = oval.ways_or_note(definition, &name, &mut output.malformed) else { continue };
         // Numbers begin anew in every release.
         let id = format!("{}-{release}", name());
         let mut claims = Claims::new(&id, &mut output.unordered);

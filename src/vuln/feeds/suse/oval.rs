@@ -22,16 +22,10 @@ pub(in super::super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> R
     for (number, definition) in (1_usize..).zip(&oval.definitions) {
         let id = definition.metadata("title").and_then(|title| title.split_whitespace().next());
         let name = || id.map_or_else(|| format!("definition {number}"), str::to_owned);
-        let (id, ways) = match (id, oval.ways(definition)) {
-            (Some(id), Ok(ways)) => (id, ways),
-            (None, Ok(_)) => {
-                output.malformed.push((name(), "no title".to_owned()));
-                continue;
-            }
-            (_, Err(problem)) => {
-                output.malformed.push((name(), problem));
-                continue;
-            }
+        let Some(ways) = oval.ways_or_note(definition, &name, &mut output.malformed) else { continue };
+        let Some(id) = id else {
+            output.malformed.push((name(), "no title".to_owned()));
+            continue;
         };
         let mut claims = Claims::new(id, &mut output.unordered);
         for way in &ways {
