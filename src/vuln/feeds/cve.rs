@@ -4,7 +4,10 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Fact, Feed, File, Output, text, threat};
+use super::{
+    Fact, Feed, File, Output, text,
+    threat::{self, Reference, Text},
+};
 use crate::vuln::{
     advisory::{Advisory, Details, Provider, Rating},
     finding::{Exploit, ExploitKind},
@@ -53,14 +56,6 @@ struct Container {
     problem_types: Vec<Problem>,
 }
 
-#[derive(Deserialize)]
-struct Text {
-    #[serde(default)]
-    lang: String,
-    #[serde(default)]
-    value: String,
-}
-
 /// A rating by one or several systems.
 #[derive(Default, Deserialize)]
 struct Metric {
@@ -89,13 +84,6 @@ struct Other {
     kind: String,
     /// Of any form, by its kind.
     content: Value,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Reference {
-    url: String,
-    tags: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -134,8 +122,7 @@ pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), 
         exploitation(&id, &adp, output);
         let all = || std::iter::once(&cna).chain(&adp);
         let referred = || all().flat_map(|part| &part.references);
-        let exploits = referred().filter(|reference| threat::is_exploit(&reference.tags));
-        threat::references(&id, exploits.map(|reference| reference.url.as_str()), output);
+        threat::references(&id, referred(), output);
         let mut vectors = given(Provider::Cna, &cna.metrics);
         vectors.extend(given(Provider::Adp, adp.iter().flat_map(|part| &part.metrics)));
         advisory.rating = Rating { cvss: vectors, ..Rating::default() };

@@ -5,7 +5,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Feed, File, Output, json, text, threat};
+use super::{
+    Feed, File, Output, json, text,
+    threat::{self, Reference, Text},
+};
 use crate::vuln::advisory::{Advisory, Details, Provider, Rating};
 
 /// NVD itself among the sources of vectors.
@@ -31,14 +34,6 @@ struct Record {
     weaknesses: Vec<Weakness>,
     #[serde(default)]
     references: Vec<Reference>,
-}
-
-#[derive(Deserialize)]
-struct Text {
-    #[serde(default)]
-    lang: String,
-    #[serde(default)]
-    value: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -72,14 +67,6 @@ struct CvssData {
 struct Weakness {
     #[serde(default)]
     description: Vec<Text>,
-}
-
-#[derive(Deserialize)]
-struct Reference {
-    #[serde(default)]
-    url: String,
-    #[serde(default)]
-    tags: Vec<String>,
 }
 
 /// One document.
@@ -120,8 +107,7 @@ fn add(record: Record, output: &mut Output) {
         ..Advisory::default()
     };
     if !advisory.set_aside {
-        let exploits = record.references.iter().filter(|reference| threat::is_exploit(&reference.tags));
-        threat::references(&record.id, exploits.map(|reference| reference.url.as_str()), output);
+        threat::references(&record.id, record.references.iter(), output);
         advisory.rating = Rating { cvss: vectors(&record.metrics), ..Rating::default() };
         let english = record.descriptions.iter().find(|text| text.lang == "en");
         let weaknesses = record.weaknesses.iter().flat_map(|weakness| &weakness.description);

@@ -1,16 +1,38 @@
 //! What records about vulnerabilities say in passing: exploits among their references, and weaknesses.
 
+use serde::Deserialize;
+
 use super::{Fact, Output, text};
 use crate::vuln::finding::{Exploit, ExploitKind};
 
-/// Whether a reference is said to hold an exploit (CVE record format: `exploit`; NVD: `Exploit`).
-pub(super) fn is_exploit(tags: &[String]) -> bool {
-    tags.iter().any(|tag| tag.eq_ignore_ascii_case("exploit"))
+/// A text, as CVE records and NVD have it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Text {
+    /// Its language (`en`, `en-US`).
+    pub(super) lang: String,
+    pub(super) value: String,
+}
+
+/// A reference, as CVE records and NVD have it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reference {
+    pub(super) url: String,
+    tags: Vec<String>,
+}
+
+impl Reference {
+    /// Whether it is said to hold an exploit (CVE record format: `exploit`; NVD: `Exploit`).
+    fn is_exploit(&self) -> bool {
+        self.tags.iter().any(|tag| tag.eq_ignore_ascii_case("exploit"))
+    }
 }
 
 /// Exploits at the addresses that a record about a vulnerability names, each once.
-pub(super) fn references<'a>(cve: &str, urls: impl Iterator<Item = &'a str>, output: &mut Output) {
-    for url in text::references(urls) {
+pub(super) fn references<'a>(cve: &str, all: impl Iterator<Item = &'a Reference>, output: &mut Output) {
+    let exploits = all.filter(|reference| reference.is_exploit());
+    for url in text::references(exploits.map(|reference| reference.url.as_str())) {
         let exploit = Exploit {
             source: "reference".to_owned(),
             id: url,
