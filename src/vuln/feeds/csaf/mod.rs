@@ -13,7 +13,7 @@ pub(super) use self::{
     document::Vulnerability,
     products::{Part, Products},
     remedies::Remedies,
-    said::Said,
+    said::{Said, upstream},
 };
 use super::{File, Output, claims::Claims, text};
 use crate::vuln::advisory::{Advisory, Details, Provider, Rating};

@@ -48,14 +48,18 @@ impl Said {
                 [first, others @ ..] => {
                     let mut events = vec![(Introduced, "0"), (Fixed, first.as_str())];
                     for fix in others {
-                        let upstream = fix.rsplit_once('-').map_or(fix.as_str(), |(upstream, _)| upstream);
-                        events.extend([(Introduced, upstream), (Fixed, fix)]);
+                        events.extend([(Introduced, upstream(fix)), (Fixed, fix)]);
                     }
                     claims.range(&ecosystem, &name, &events, statement);
                 }
             }
         }
     }
+}
+
+/// The version of the upstream project that a distribution's version is a build of.
+pub(in super::super) fn upstream(version: &str) -> &str {
+    version.rsplit_once('-').map_or(version, |(upstream, _)| upstream)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::vuln::{
     advisory::{State, Statement},
     feeds::{
         claims::{Claims, is_debug},
-        csaf::Said,
+        csaf::{Said, upstream},
     },
     purl::Purl,
     version::Scheme,
@@ -138,7 +138,7 @@ fn lowest(versions: BTreeSet<&str>) -> Vec<String> {
     let scheme = Scheme::Rpm;
     let mut versions: Vec<_> = versions.into_iter().collect();
     scheme.sort(&mut versions, |a, b| scheme.compare(a, b).unwrap_or(Ordering::Equal));
-    versions.dedup_by_key(|version| version.rsplit_once('-').map(|(upstream, _)| upstream));
+    versions.dedup_by_key(|version| upstream(version));
     versions.into_iter().map(str::to_owned).collect()
 }
 
