@@ -41,7 +41,7 @@ bash scripts/make-stores.sh --packages
 say "disks of every kind, made by the kernel, qemu and container runtimes"
 suites=$PWD/target/suites; mkdir -p "$suites"
 made() { # NAME COMMAND…: makes the disks of a suite
-  "${@:2}" "$suites/$1" > "$suites/$1.log" 2>&1 || { tail -5 "$suites/$1.log"; return 1; }
+  "${@:2}" "$suites/$1" > "$suites/$1.log" 2>&1 || { grep -A 30 "^NOT MADE:" "$suites/$1.log" || tail -5 "$suites/$1.log"; return 1; }
 }
 # A third of them beside the others.
 (

@@ -8,7 +8,7 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 missing=()
 for pair in dockerd:docker.io podman:podman buildah:buildah skopeo:skopeo fuse-overlayfs:fuse-overlayfs crun:crun runc:runc \
-  rootlesskit:rootlesskit newuidmap:uidmap containerd:containerd catatonit:catatonit musl-gcc:musl-tools debootstrap:debootstrap \
+  rootlesskit:rootlesskit slirp4netns:slirp4netns newuidmap:uidmap containerd:containerd catatonit:catatonit musl-gcc:musl-tools debootstrap:debootstrap \
   mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs ip:iproute2 fsfreeze:util-linux zstd:zstd; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
