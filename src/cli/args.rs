@@ -192,6 +192,12 @@ pub(crate) struct ScanArgs {
     /// Also tell of records about installed packages that are no finding, and why not (JSON and NDJSON)
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_NEAR_MISSES")]
     pub(crate) near_misses: bool,
+    /// Also match packages that only lock files and manifests name, which need not be there
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_DECLARED")]
+    pub(crate) declared: bool,
+    /// Also tell of packages that layers of an image have and later layers hide (JSON and NDJSON)
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ICECORE_ALL_LAYERS")]
+    pub(crate) all_layers: bool,
     #[command(flatten)]
     pub(crate) suppress: SuppressArgs,
     /// Only the inventory, no vulnerabilities

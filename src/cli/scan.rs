@@ -62,6 +62,8 @@ fn scan_here(args: &ScanArgs) -> Done {
         cache: args.cache.clone(),
         cache_unpacked: args.cache_unpacked,
         near_misses: args.near_misses || args.explain.is_some(),
+        declared: args.declared,
+        all_layers: args.all_layers,
         reproducible: args.reproducible,
     };
     let bar = Bar::new(args.progress, args.quiet);

@@ -5,7 +5,8 @@
 //! log was changed on top of it), and an os-release that is a link to an unusual place.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -40,6 +41,8 @@ pub struct Inventory {
     pub os: Option<Os>,
     /// Its packages, sorted by path.
     pub packages: Vec<Located>,
+    /// Packages that lock files and manifests name and that are not among the packages, sorted by path.
+    pub declared: Vec<Located>,
     /// What the fold itself could not decide.
     pub gaps: Vec<Gap>,
 }
@@ -47,38 +50,55 @@ pub struct Inventory {
 impl Inventory {
     /// Takes the packages that a file of a layer shows.
     fn take(&mut self, path: &Arc<GuestPath>, layer: usize, shown: &[Shown]) {
-        self.packages.extend(shown.iter().map(|shown| Located {
-            path: Arc::clone(path),
-            inside: shown.inside.clone(),
-            layer,
-            package: Arc::clone(&shown.package),
-            owner: None,
-        }));
+        for shown in shown {
+            let list = if shown.package.declared { &mut self.declared } else { &mut self.packages };
+            list.push(Located {
+                path: Arc::clone(path),
+                inside: shown.inside.clone(),
+                layer,
+                package: Arc::clone(&shown.package),
+                owner: None,
+            });
+        }
     }
 
-    /// Finds the owners of what is no distribution's package itself. A file is its package's if the layer that has the
-    /// file has the package's list of files, too: what a later layer puts in its place is nobody's.
-    fn own(&mut self, layers: &[Arc<LayerFacts>]) {
-        let of_os =
-            self.packages.iter().map(|located| &located.package).filter(|package| package.kind.is_os());
-        let of_os: HashMap<&str, &Arc<Package>> =
-            of_os.map(|package| (package.name.as_str(), package)).collect();
-        let find = |located: &Located| {
-            let mut names = layers.get(located.layer)?.owned.of(&located.path);
-            names.find_map(|name| of_os.get(name)).map(|owner| Arc::clone(owner))
-        };
-        let owners: Vec<Option<Arc<Package>>> = self
-            .packages
-            .iter()
-            .map(|located| if located.package.kind.is_os() { None } else { find(located) })
-            .collect();
-        for (located, owner) in self.packages.iter_mut().zip(owners) {
-            located.owner = owner;
+    /// Tells owners, leaves out of the declared packages those that are there, and sorts.
+    fn settle(&mut self, layers: &[Arc<LayerFacts>]) {
+        own(&mut self.packages, &[], layers);
+        self.packages.sort();
+        if !self.declared.is_empty() {
+            let there: HashSet<_> = self.packages.iter().map(identity).collect();
+            self.declared.retain(|located| !there.contains(&identity(located)));
+            self.declared.sort();
         }
-        // What a program says of itself is what its package says, and less.
-        self.packages
-            .retain(|located| located.package.kind != PackageKind::Generic || located.owner.is_none());
     }
+}
+
+/// By what a package is the same wherever it shows.
+fn identity(located: &Located) -> (PackageKind, Cow<'_, str>, &str) {
+    let Package { kind, name, version, .. } = located.package.as_ref();
+    (*kind, kind.normal(name), version)
+}
+
+/// Finds the owners of what is no distribution's package itself, among these packages and others. A file is its package's if
+/// the layer that has the file has the package's list of files, too: what a later layer puts in its place is nobody's.
+fn own(packages: &mut Vec<Located>, others: &[Located], layers: &[Arc<LayerFacts>]) {
+    let all = others.iter().chain(packages.iter()).map(|located| &located.package);
+    let of_os: HashMap<&str, &Arc<Package>> =
+        all.filter(|package| package.kind.is_os()).map(|package| (package.name.as_str(), package)).collect();
+    let find = |located: &Located| {
+        let mut names = layers.get(located.layer)?.owned.of(&located.path);
+        names.find_map(|name| of_os.get(name)).map(|owner| Arc::clone(owner))
+    };
+    let owners: Vec<Option<Arc<Package>>> = packages
+        .iter()
+        .map(|located| if located.package.kind.is_os() { None } else { find(located) })
+        .collect();
+    for (located, owner) in packages.iter_mut().zip(owners) {
+        located.owner = owner;
+    }
+    // What a program says of itself is what its package says, and less.
+    packages.retain(|located| located.package.kind != PackageKind::Generic || located.owner.is_none());
 }
 
 /// Folds the facts of layers, base first. `trees` gives the layers' trees for the cases that facts cannot
@@ -125,9 +145,28 @@ pub fn fold(
     if let Found::Here(os) = os {
         inventory.os = Some(os);
     }
-    inventory.own(layers);
-    inventory.packages.sort();
+    inventory.settle(layers);
     inventory
+}
+
+/// The packages that layers have and the image does not show, as a later layer removes or replaces the file; without those
+/// that the image shows elsewhere. Sorted by path.
+pub fn hidden(layers: &[Arc<LayerFacts>], inventory: &Inventory) -> Vec<Located> {
+    let mut hidden = Inventory::default();
+    let hiding = Hiding::new(layers);
+    for (number, facts) in layers.iter().enumerate() {
+        for file in &facts.files {
+            if hiding.top(&file.path.0).is_some_and(|top| top > number) {
+                hidden.take(&Arc::new(file.path.0.clone()), number, &file.packages);
+            }
+        }
+    }
+    let Inventory { mut packages, .. } = hidden;
+    own(&mut packages, &inventory.packages, layers);
+    let shown: HashSet<_> = inventory.packages.iter().map(identity).collect();
+    packages.retain(|located| !shown.contains(&identity(located)));
+    packages.sort();
+    packages
 }
 
 /// Reads from the merged tree what facts cannot decide.

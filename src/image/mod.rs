@@ -5,6 +5,6 @@ mod fold;
 mod hiding;
 mod merged;
 
-pub use fold::{Inventory, Located, fold};
+pub use fold::{Inventory, Located, fold, hidden};
 pub use hiding::Hiding;
 pub use merged::merge;

@@ -29,7 +29,7 @@ pub use extraction::{Extraction, Shown};
 pub use file::File;
 pub use os::Os;
 pub use owned::Owner;
-pub use package::{Package, PackageKind, SourcePackage};
+pub use package::{Package, PackageKind, SourcePackage, python_name};
 pub use purl::purl;
 
 use crate::{

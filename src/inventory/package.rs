@@ -1,5 +1,7 @@
 //! A package as its own package manager knows it.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -102,10 +104,25 @@ impl PackageKind {
         parts.map_or((None, name), |(namespace, name)| (Some(namespace), name))
     }
 
+    /// A name as its ecosystem compares it: two spellings of one name are the same here.
+    pub fn normal(self, name: &str) -> Cow<'_, str> {
+        match self {
+            Self::Pypi => python_name(name).into(),
+            Self::Nuget | Self::Composer => name.to_ascii_lowercase().into(),
+            _ => name.into(),
+        }
+    }
+
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
         matches!(self, Self::Alpm | Self::Apk | Self::Deb | Self::Ebuild | Self::Rpm)
     }
+}
+
+/// The normalized name of a Python project (PEP 503).
+pub fn python_name(name: &str) -> String {
+    let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 /// The source package that a binary package was built from, where the two have names of their own.

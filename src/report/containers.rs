@@ -72,6 +72,9 @@ pub struct Container {
     pub packages_removed: Option<Vec<Package>>,
     /// Packages that both have, in other versions: they are among the added and the removed, too.
     pub packages_changed: Option<Vec<PackageChange>>,
+    /// Packages that its lock files and manifests name, those of its image do not, and that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub packages_declared: Vec<Package>,
     /// Findings of the added packages; `None` if they were not matched.
     pub findings: Option<Vec<Finding>>,
 }

@@ -90,7 +90,8 @@ fn finding(finding: &Finding, places: &str, to: &mut dyn Write) -> io::Result<()
         fixed => format!(", fixed in {}", fixed.join(", ")),
     };
     let severity = finding.severity.text();
-    let line = format!("{} in {}: affected, {severity}{fix}{places}", finding.id, finding.package);
+    let there = if finding.declared { " if it is there, as a lock file or manifest names it" } else { "" };
+    let line = format!("{} in {}: affected{there}, {severity}{fix}{places}", finding.id, finding.package);
     writeln!(to, "{}", clean(&line))?;
     for why in &finding.why {
         record(why, "holds", to)?;

@@ -43,8 +43,8 @@ enum Body<'a> {
         image: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         container: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        removed: Option<bool>,
+        #[serde(flatten)]
+        standing: Standing,
         package: &'a Package,
     },
     /// A finding of the node, an image, or a container.
@@ -82,6 +82,25 @@ enum Body<'a> {
     },
 }
 
+/// How a package stands that is not simply there.
+#[derive(Clone, Copy, Default, Serialize, JsonSchema)]
+struct Standing {
+    /// The image has it, the container lacks it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    removed: bool,
+    /// Only a lock file or a manifest names it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    declared: bool,
+    /// A later layer of the image hides it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hidden: bool,
+}
+
+const THERE: Standing = Standing { removed: false, declared: false, hidden: false };
+const REMOVED: Standing = Standing { removed: true, ..THERE };
+const DECLARED: Standing = Standing { declared: true, ..THERE };
+const HIDDEN: Standing = Standing { hidden: true, ..THERE };
+
 fn write(body: Body<'_>, to: &mut dyn Write) -> io::Result<()> {
     json::compact(&Record { schema: RECORD_SCHEMA, body }, to)?;
     to.write_all(b"\n")
@@ -101,25 +120,44 @@ fn emptied<T>(list: &Option<Vec<T>>) -> Option<Vec<T>> {
 /// Writes a report as records, in a fixed order.
 pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let mut line = |body: Body<'_>| write(body, to);
-    let Node { packages, findings, .. } = &report.node;
-    let node = Node { packages: emptied(packages), findings: emptied(findings), ..report.node.clone() };
+    let Node { packages, packages_declared, findings, .. } = &report.node;
+    let node = Node {
+        packages: emptied(packages),
+        packages_declared: Vec::new(),
+        findings: emptied(findings),
+        ..report.node.clone()
+    };
     line(Body::Node { node: &node })?;
-    for package in report.node.packages.iter().flatten() {
-        line(Body::Package { image: None, container: None, removed: None, package })?;
+    for (standing, packages) in [(THERE, packages.as_deref()), (DECLARED, Some(packages_declared))] {
+        for package in packages.into_iter().flatten() {
+            line(Body::Package { image: None, container: None, standing, package })?;
+        }
     }
     for finding in report.node.findings.iter().flatten() {
         line(Body::Finding { image: None, container: None, finding })?;
     }
     for image in &report.images {
         let id = Some(image.id.as_str());
-        let (packages, findings) = (emptied(&image.packages), emptied(&image.findings));
-        let bare = Image { layers: Vec::new(), packages, findings, ..image.clone() };
+        let bare = Image {
+            layers: Vec::new(),
+            packages: emptied(&image.packages),
+            packages_declared: Vec::new(),
+            packages_hidden: emptied(&image.packages_hidden),
+            findings: emptied(&image.findings),
+            ..image.clone()
+        };
         line(Body::Image { image: &bare })?;
         for (position, layer) in image.layers.iter().enumerate() {
             line(Body::Layer { image: &image.id, position, layer })?;
         }
-        for package in image.packages.iter().flatten() {
-            line(Body::Package { image: id, container: None, removed: None, package })?;
+        for (standing, packages) in [
+            (THERE, image.packages.as_deref()),
+            (DECLARED, Some(image.packages_declared.as_slice())),
+            (HIDDEN, image.packages_hidden.as_deref()),
+        ] {
+            for package in packages.into_iter().flatten() {
+                line(Body::Package { image: id, container: None, standing, package })?;
+            }
         }
         for finding in image.findings.iter().flatten() {
             line(Body::Finding { image: id, container: None, finding })?;
@@ -131,6 +169,7 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         let bare = Container {
             packages_added: emptied(&container.packages_added),
             packages_removed: emptied(&container.packages_removed),
+            packages_declared: Vec::new(),
             findings: emptied(&container.findings),
             ..container.clone()
         };
@@ -138,11 +177,13 @@ pub fn ndjson(report: &Report, to: &mut dyn Write) -> io::Result<()> {
             true => Body::Sandbox { sandbox: &bare },
             false => Body::Container { container: &bare },
         })?;
-        for (removed, packages) in
-            [(None, &container.packages_added), (Some(true), &container.packages_removed)]
-        {
-            for package in packages.iter().flatten() {
-                line(Body::Package { image: None, container: id, removed, package })?;
+        for (standing, packages) in [
+            (THERE, container.packages_added.as_deref()),
+            (REMOVED, container.packages_removed.as_deref()),
+            (DECLARED, Some(container.packages_declared.as_slice())),
+        ] {
+            for package in packages.into_iter().flatten() {
+                line(Body::Package { image: None, container: id, standing, package })?;
             }
         }
         for finding in container.findings.iter().flatten() {

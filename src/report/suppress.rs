@@ -14,14 +14,16 @@ impl Report {
         let by_id: BTreeMap<String, Names> =
             self.images.iter().map(|image| (image.id.clone(), Names::of(image))).collect();
         for image in &mut self.images {
-            let place = place(by_id.get(&image.id), &image.packages);
+            let place =
+                place(by_id.get(&image.id), [image.packages.as_deref(), Some(&image.packages_declared)]);
             mark(&mut image.findings, suppressions, &place);
         }
         for container in self.containers.iter_mut().chain(&mut self.sandboxes) {
-            let place = place(by_id.get(&container.image), &container.packages_added);
+            let packages = [container.packages_added.as_deref(), Some(&container.packages_declared)];
+            let place = place(by_id.get(&container.image), packages);
             mark(&mut container.findings, suppressions, &place);
         }
-        let node = place(None, &self.node.packages);
+        let node = place(None, [self.node.packages.as_deref(), Some(&self.node.packages_declared)]);
         mark(&mut self.node.findings, suppressions, &node);
     }
 }
@@ -46,9 +48,9 @@ impl Names {
 }
 
 /// An image by all its names, and where its packages show.
-fn place<'a>(image: Option<&'a Names>, packages: &'a Option<Vec<Package>>) -> Place<'a> {
+fn place<'a>(image: Option<&'a Names>, packages: [Option<&'a [Package]>; 2]) -> Place<'a> {
     let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in packages.iter().flatten() {
+    for package in packages.into_iter().flatten().flatten() {
         let shown = package.locations.iter().map(|location| location.path.as_str());
         paths.entry(&package.purl).or_default().extend(shown);
     }

@@ -150,6 +150,9 @@ pub struct Node {
     pub declared: Vec<Declared>,
     /// Its own packages; `None` if they were not looked for.
     pub packages: Option<Vec<Package>>,
+    /// Packages that its lock files and manifests name and that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub packages_declared: Vec<Package>,
     /// Findings of its own packages; `None` if they were not matched.
     pub findings: Option<Vec<Finding>>,
 }
@@ -322,6 +325,13 @@ pub struct Image {
     pub os: Option<Os>,
     /// Its packages; `None` if they were not looked for.
     pub packages: Option<Vec<Package>>,
+    /// Packages that its lock files and manifests name and that are not among its packages: a build may have used them, or
+    /// something may install them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub packages_declared: Vec<Package>,
+    /// Packages that its layers have and that later layers hide, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub packages_hidden: Option<Vec<Package>>,
     /// Their findings; `None` if they were not matched.
     pub findings: Option<Vec<Finding>>,
 }
@@ -405,9 +415,6 @@ pub struct Package {
     /// Whether it is a copy inside another package.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub vendored: bool,
-    /// Whether it is only named by a lock file or a manifest, and may not be there.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub declared: bool,
     /// Where it shows.
     pub locations: Vec<Location>,
 }

@@ -29,6 +29,8 @@ pub(super) struct Examined {
     pub(super) record: report::Container,
     pub(super) os: Option<Os>,
     pub(super) added: Vec<Located>,
+    /// What lock files and manifests name that the container added.
+    pub(super) declared: Vec<Located>,
     pub(super) gaps: Vec<Gap>,
 }
 
@@ -97,6 +99,7 @@ pub(super) fn record(store: &OpenStore, container: &Container) -> report::Contai
         packages_added: None,
         packages_removed: None,
         packages_changed: None,
+        packages_declared: Vec::new(),
         findings: None,
     }
 }
@@ -134,7 +137,13 @@ pub(super) fn one(
         packages_changed: Some(Vec::new()),
         ..record(store, container)
     };
-    let mut examined = Examined { record: record.clone(), os: None, added: Vec::new(), gaps: Vec::new() };
+    let mut examined = Examined {
+        record: record.clone(),
+        os: None,
+        added: Vec::new(),
+        declared: Vec::new(),
+        gaps: Vec::new(),
+    };
     let effect = "what the container changed is not reported";
     let lost = |detail: String| {
         vec![Gap::new(Code::SnapshotMissing, Scope::Container, &container.id, detail, effect)]
@@ -187,7 +196,8 @@ pub(super) fn one(
     record.packages_changed = Some(changed(&removed, &added));
     record.packages_added = Some(added);
     record.packages_removed = Some(removed);
-    Examined { record, os, added: difference.added, ..examined }
+    record.packages_declared = convert::packages(&difference.declared, None, &layers);
+    Examined { record, os, added: difference.added, declared: difference.declared, ..examined }
 }
 
 /// A container's layers: those of its image, and the writable one on top.
@@ -208,6 +218,7 @@ struct Difference {
     os: Option<Os>,
     added: Vec<Located>,
     removed: Vec<Located>,
+    declared: Vec<Located>,
     gaps: Vec<Gap>,
 }
 
@@ -242,6 +253,7 @@ impl Stack<'_> {
         Difference {
             added: only(&after.packages, &had),
             removed: only(&before.packages, &has),
+            declared: only(&after.declared, &identities(&before.declared)),
             os: after.os.or(before.os.clone()),
             gaps: after.gaps.into_iter().map(|gap| Gap { scope: Scope::Container, ..gap }).collect(),
         }
@@ -254,7 +266,8 @@ fn merged(trees: &[Handle], subject: &str) -> image::Inventory {
     let facts = Arc::new(layer::analyze(&top, Walk::whole(subject, Scope::Container)));
     let gaps = facts.gaps.clone();
     let mut inventory = image::fold(&[facts], subject, &|| Ok(vec![top.clone()]));
-    inventory.packages.iter_mut().for_each(|located| located.layer = usize::MAX);
+    let all = inventory.packages.iter_mut().chain(&mut inventory.declared);
+    all.for_each(|located| located.layer = usize::MAX);
     inventory.gaps.extend(gaps);
     inventory
 }

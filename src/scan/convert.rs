@@ -39,7 +39,6 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
                 origin: package.origin.clone(),
                 owned_by: owner.map(|owner| purl(owner, os)),
                 vendored: package.vendored,
-                declared: package.declared,
                 locations,
             }
         })

@@ -28,7 +28,8 @@ pub fn diff(
     gaps.extend(examined.gaps);
     let mut record = examined.record;
     if let Some(database) = database {
-        let added = Held { os: examined.os.as_ref(), packages: &examined.added, kernel_runs: false };
+        let added =
+            Held { os: examined.os.as_ref(), packages: &examined.added, declared: &[], kernel_runs: false };
         let known = Findings::new(database, &[added], false, &Silent).of(added, Scope::Container, &record.id);
         record.findings = Some(known.findings);
         gaps.extend(known.gaps);

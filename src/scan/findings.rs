@@ -26,8 +26,16 @@ type Key<'a> = (Option<&'a Os>, &'a Package, Asked);
 pub(super) struct Held<'a> {
     pub(super) os: Option<&'a Os>,
     pub(super) packages: &'a [Located],
+    /// Packages that are only named, and are to be matched, too.
+    pub(super) declared: &'a [Located],
     /// Whether a kernel among them can be the one that runs.
     pub(super) kernel_runs: bool,
+}
+
+impl<'a> Held<'a> {
+    fn all(&self) -> impl Iterator<Item = &'a Located> + use<'a> {
+        self.packages.iter().chain(self.declared)
+    }
 }
 
 /// What is known of the packages of one of them.
@@ -59,8 +67,7 @@ impl<'a> Findings<'a> {
         progress: &dyn Progress,
     ) -> Self {
         let keys = inventories.iter().flat_map(|held| {
-            let packages = held.packages.iter().filter(|located| !located.package.declared);
-            packages.map(move |located| {
+            held.all().map(move |located| {
                 (held.os, located.package.as_ref(), asked(database, held, located, near_misses))
             })
         });
@@ -78,7 +85,7 @@ impl<'a> Findings<'a> {
 
     /// What is known of one inventory.
     pub(super) fn of(&self, held: Held<'_>, scope: Scope, subject: &str) -> Known {
-        let Held { os, packages, .. } = held;
+        let os = held.os;
         let Known { mut findings, mut near_misses, mut gaps } = Known::default();
         if let Some(Ended { ecosystem, date, prolonged }) = os.and_then(|os| self.ended.get(os)) {
             let detail = format!("fixes for {ecosystem} ended on {date}{prolonged}");
@@ -88,7 +95,7 @@ impl<'a> Findings<'a> {
         let mut uncovered: BTreeMap<(PackageKind, Coverage), usize> = BTreeMap::new();
         let asked = |located| asked(self.database, &held, located, self.near_misses);
         let distinct: BTreeSet<(&Package, Asked)> =
-            packages.iter().map(|located| (located.package.as_ref(), asked(located))).collect();
+            held.all().map(|located| (located.package.as_ref(), asked(located))).collect();
         for (package, asked) in distinct {
             match self.answers.get(&(os, package, asked)) {
                 Some(Ok(matches)) => {

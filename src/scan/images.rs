@@ -94,7 +94,8 @@ pub(super) fn fold<'a>(
                 true => too_much(image),
                 false => image::fold(&facts, &image.id.to_string(), &|| layers.trees(image)),
             };
-            rows.fetch_add(num::to_u64(inventory.packages.len()), Relaxed);
+            let listed = inventory.packages.len().saturating_add(inventory.declared.len());
+            rows.fetch_add(num::to_u64(listed), Relaxed);
             progress.step();
             Folded { image, inventory }
         })
@@ -157,8 +158,18 @@ pub(super) fn record(folded: &Folded<'_>, layers: &Layers<'_>, uses: &Uses) -> r
         }),
         os: inventory.os.clone(),
         packages: Some(convert::packages(&inventory.packages, inventory.os.as_ref(), &layers)),
+        packages_declared: convert::packages(&inventory.declared, None, &layers),
+        packages_hidden: None,
         findings: None,
     }
+}
+
+/// The packages that the layers of an image have and that it does not show.
+pub(super) fn hidden(folded: &Folded<'_>, layers: &Layers<'_>) -> Vec<report::Package> {
+    let Folded { image, inventory } = folded;
+    let hidden = image::hidden(&layers.facts(image).unwrap_or_default(), inventory);
+    let layers: Vec<String> = image.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+    convert::packages(&hidden, inventory.os.as_ref(), &layers)
 }
 
 fn history(step: &crate::store::oci::History) -> report::History {

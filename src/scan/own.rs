@@ -35,6 +35,8 @@ const DOCKERS: [&[u8]; 12] = [
 #[derive(Default)]
 pub(super) struct Own {
     pub(super) packages: Vec<Located>,
+    /// What its lock files and manifests name, and it has not.
+    pub(super) declared: Vec<Located>,
     /// Names seen in directories.
     pub(super) seen: u64,
     pub(super) gaps: Vec<Gap>,
@@ -77,7 +79,7 @@ impl Own {
         let inventory = image::fold(&facts, "node", &|| Ok(vec![root.top()]));
         gaps.extend(inventory.gaps.into_iter().map(|gap| Gap { scope: Scope::Volume, ..gap }));
         let seen = facts.iter().map(|facts| facts.entries).sum();
-        Self { packages: inventory.packages, seen, gaps }
+        Self { packages: inventory.packages, declared: inventory.declared, seen, gaps }
     }
 }
 

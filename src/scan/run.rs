@@ -13,7 +13,7 @@ use super::{
     Inputs, OpenError, OpenedNode, Progress, containers, convert,
     copies::Copies,
     findings::{Findings, Held, Known},
-    images,
+    images::{self, Folded},
     layers::Layers,
     open,
     own::Own,
@@ -23,8 +23,8 @@ use crate::{
     Gap,
     fs::Root,
     gap::{Code, Reason, Scope},
-    image::Inventory,
-    inventory::PackageKind,
+    image::{Inventory, Located},
+    inventory::{Os, PackageKind},
     layer::{self, Cache, Sameness},
     node::{self, Bounds, NodeFacts},
     num,
@@ -50,6 +50,10 @@ pub struct Options {
     pub cache_unpacked: bool,
     /// Whether records about packages that are no finding are told, too.
     pub near_misses: bool,
+    /// Whether packages that lock files and manifests name, and that are not there, are matched, too.
+    pub declared: bool,
+    /// Whether packages that layers have and later layers hide are told.
+    pub all_layers: bool,
     /// Without figures that differ between runs.
     pub reproducible: bool,
     /// What the caller knows of the node.
@@ -126,6 +130,10 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     let folded = images::fold(&chosen, &layers, progress);
     report.gaps.extend(folded.iter().flat_map(images::gaps));
     report.images = folded.par_iter().map(|folded| images::record(folded, &layers, &uses)).collect();
+    if options.all_layers {
+        let hidden = folded.par_iter().map(|folded| Some(images::hidden(folded, &layers)));
+        report.images.par_iter_mut().zip(hidden).for_each(|(image, hidden)| image.packages_hidden = hidden);
+    }
     let mut examined = Vec::new();
     if !options.no_containers && !skipped {
         let ids: BTreeSet<_> = chosen.iter().map(|image| &image.id).collect();
@@ -140,11 +148,15 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     let own_packages = convert::packages(&own.packages, report.node.os.as_ref(), &[]);
     let looked_for = !options.no_node && node.machine.root.is_some();
     report.node.packages = looked_for.then_some(own_packages);
+    report.node.packages_declared = convert::packages(&own.declared, None, &[]);
     if let Some(database) = &options.database {
-        let inside = |os, packages| Held { os, packages, kernel_runs: false };
-        let images = folded.iter().map(|f| inside(f.inventory.os.as_ref(), f.inventory.packages.as_slice()));
-        let containers = examined.iter().map(|one| inside(one.os.as_ref(), one.added.as_slice()));
-        let node = Held { os: node.machine.os.as_ref(), packages: &own.packages, kernel_runs: true };
+        let with = options.declared;
+        let images = folded.iter().map(|Folded { inventory, .. }| {
+            held(inventory.os.as_ref(), (&inventory.packages, &inventory.declared), with)
+        });
+        let containers = examined.iter().map(|one| held(one.os.as_ref(), (&one.added, &one.declared), with));
+        let node = held(node.machine.os.as_ref(), (&own.packages, &own.declared), with);
+        let node = Held { kernel_runs: true, ..node };
         let all: Vec<_> = images.chain(containers).chain([node]).collect();
         let findings = Findings::new(database, &all, options.near_misses, progress);
         assign(&mut report, &findings, &all);
@@ -156,6 +168,16 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     folded.into_par_iter().for_each(drop);
     layers.free();
     Ok(report)
+}
+
+/// What is matched of packages that are there and others that are named.
+fn held<'a>(
+    os: Option<&'a Os>,
+    (packages, declared): (&'a Vec<Located>, &'a Vec<Located>),
+    with_declared: bool,
+) -> Held<'a> {
+    let declared = if with_declared { declared.as_slice() } else { &[] };
+    Held { os, packages, declared, kernel_runs: false }
 }
 
 /// Gives images, containers and the node (in this order) their findings.
@@ -200,7 +222,7 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     let copies = Copies::new(&node.stores, Sameness::Attributes);
     let layers = Layers::none(&copies);
     for image in images::choose(&node.stores, &[]) {
-        let folded = images::Folded { image, inventory: Inventory::default() };
+        let folded = Folded { image, inventory: Inventory::default() };
         let mut record = images::record(&folded, &layers, &uses);
         (record.packages, record.status) = (None, (!image.gaps.is_empty()).then_some(Status::Partial));
         for (row, layer) in record.layers.iter_mut().zip(&image.layers) {
@@ -259,6 +281,7 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
             image_archives,
             declared: node.declared.iter().map(|one| pods::declared(one, &node.stores)).collect(),
             packages: None,
+            packages_declared: Vec::new(),
             findings: None,
         },
         images: Vec::new(),

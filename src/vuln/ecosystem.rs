@@ -2,7 +2,7 @@
 //! names are spelled, and which scheme orders its versions.
 
 use super::version::Scheme;
-use crate::inventory::{Os, Package, PackageKind, SourcePackage};
+use crate::inventory::{Os, Package, PackageKind, SourcePackage, python_name};
 
 /// The order of versions in an ecosystem; `None` for one whose versions are not read.
 pub fn scheme(ecosystem: &str) -> Option<Scheme> {
@@ -67,12 +67,6 @@ pub fn name(ecosystem: &str, name: &str) -> String {
         "NuGet" | "Packagist" => name.to_ascii_lowercase(),
         _ => name.to_owned(),
     }
-}
-
-/// The normalized name of a Python project (PEP 503).
-pub fn python_name(name: &str) -> String {
-    let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 /// The ecosystem that a package of a distribution, or of a language, is looked up in; `None` if OSV has no

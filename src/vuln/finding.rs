@@ -147,6 +147,9 @@ pub struct Finding {
     /// Its place in the order of what to fix first.
     #[serde(default)]
     pub priority: Priority,
+    /// Whether the package is only named by a lock file or a manifest, and may not be there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declared: bool,
     /// Who says that it is none here, or need not be heeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<Suppressed>,
@@ -292,6 +295,7 @@ pub(super) mod testing {
             exploits: Vec::new(),
             exploitability: Exploitability::default(),
             priority: Priority::default(),
+            declared: false,
             suppressed: None,
             why: Vec::new(),
         }

@@ -32,6 +32,7 @@ mod fat;
 mod faults;
 mod features;
 mod fold;
+mod folding;
 mod host;
 mod hostile;
 #[cfg(feature = "http")]

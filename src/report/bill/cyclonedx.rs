@@ -231,7 +231,6 @@ fn component(reference: String, package: &Package) -> Component<'_> {
         ("icecore:origin", package.origin.as_deref()),
         ("icecore:owned-by", package.owned_by.as_deref()),
         ("icecore:vendored", package.vendored.then_some("true")),
-        ("icecore:declared", package.declared.then_some("true")),
     ];
     let others = others.into_iter().filter_map(|(name, value)| Some(property(name, value?)));
     Component {

@@ -194,6 +194,7 @@ fn finding(database: &Database, question: &Question<'_>, group: Group<'_>) -> Re
         exploits,
         exploitability,
         priority: Priority::default(),
+        declared: false,
         suppressed: None,
         why: why.into_iter().collect(),
     };

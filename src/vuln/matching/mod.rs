@@ -160,7 +160,9 @@ impl Database {
             suppressed: rules::suppressed(package, asked),
             asked,
         };
-        self.find(&question, &subjects.collect::<Vec<_>>())
+        let mut matches = self.find(&question, &subjects.collect::<Vec<_>>())?;
+        matches.findings.iter_mut().for_each(|finding| finding.declared = package.declared);
+        Ok(matches)
     }
 
     /// The findings for a name and version of an ecosystem, exactly as the OSV schema evaluates records.
