@@ -233,18 +233,18 @@ pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 /// Archives of Java's in each other: a shaded jar in an application in an enterprise archive has four.
 pub const JAR_DEPTH: usize = 8;
 /// Bytes of the directory of one archive: 300,000 members; the largest jars have a tenth.
-pub const JAR_DIRECTORY_BYTES: u64 = 32 << 20;
+pub const ZIP_DIRECTORY_BYTES: u64 = 32 << 20;
 /// Bytes of the directories of all archives in one file, with what is read to find them.
-pub const JAR_DIRECTORIES_BYTES: u64 = 256 << 20;
+pub const ZIP_DIRECTORIES_BYTES: u64 = 256 << 20;
 /// Places at the end of an archive that look like the record which ends one.
-pub const JAR_END_RECORDS: u64 = 64;
+pub const ZIP_END_RECORDS: u64 = 64;
 /// Members of one archive that are archives, or that name artifacts: applications have some hundred.
-pub const JAR_MEMBERS: usize = 1 << 16;
+pub const ZIP_MEMBERS: usize = 1 << 16;
 /// Bytes that the members of one file unpack to of which more than the beginning is read.
-pub const JAR_UNPACKED_BYTES: u64 = 1 << 30;
+pub const ZIP_UNPACKED_BYTES: u64 = 1 << 30;
 /// Bytes of archives that lie compressed in each other, while they are unpacked in memory; of a file like this there is one
 /// for each thread.
-pub const JAR_HELD_BYTES: u64 = 128 << 20;
+pub const ZIP_HELD_BYTES: u64 = 128 << 20;
 /// Bytes of a `pom.properties`: real ones have some hundred.
 pub const JAR_PROPERTIES_BYTES: u64 = 64 << 10;
 /// Entries of a file of properties or of a manifest that are read.

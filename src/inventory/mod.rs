@@ -24,6 +24,7 @@ mod python;
 mod rpm;
 #[cfg(test)]
 mod testing;
+mod zip;
 
 pub use extraction::{Extraction, Shown};
 pub use file::File;

@@ -3,18 +3,17 @@
 
 use std::sync::Arc;
 
-use super::{
-    budget::Budget, directory::Directory, identity::Evidence, manifest::Manifest, member::Member,
-    properties::Coordinates,
-};
+use super::{identity::Evidence, manifest::Manifest, properties::Coordinates};
 use crate::{
     block::{Memory, ReadAt, Source},
     error::FormatError,
-    inventory::Extraction,
+    inventory::{
+        Extraction,
+        zip::{ARCHIVE, Budget, Directory, Member},
+    },
     limits, num,
 };
 
-const ARCHIVE: &str = "zip archive";
 const MANIFEST: &str = "META-INF/MANIFEST.MF";
 
 /// The file names that Java archives have: extension, and whether other formats have it, too.
@@ -124,8 +123,8 @@ impl Search {
             };
             let problem = if name.len() > limits::PATH_BYTES {
                 format!("a member's name of more than {} bytes", limits::PATH_BYTES)
-            } else if list.len() >= limits::JAR_MEMBERS {
-                format!("more than {} archives or {} in one archive", limits::JAR_MEMBERS, super::POM)
+            } else if list.len() >= limits::ZIP_MEMBERS {
+                format!("more than {} archives or {} in one archive", limits::ZIP_MEMBERS, super::POM)
             } else {
                 list.push((String::from_utf8_lossy(name).into(), member));
                 continue;

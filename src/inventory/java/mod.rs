@@ -2,13 +2,10 @@
 //! were unpacked, and the runtime. An archive costs its directory and the few members that name packages, not its bytes.
 
 mod archive;
-mod budget;
-mod directory;
 mod filename;
 mod groups;
 mod identity;
 mod manifest;
-mod member;
 mod properties;
 mod runtime;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The central directory of a zip archive and the records that lead to it (PKWARE, APPNOTE.TXT, 4.3.12 to 4.3.16), found
 //! as Java finds them: from the end, so that an archive may have anything before it.
 
-use super::{budget::Budget, member::Member};
+use super::{Budget, Member};
 use crate::{
     block::{self, Source},
     bytes::{le16, le32, le64, part},
@@ -21,7 +21,7 @@ const SHORT_TAIL: u64 = 4096;
 const LONG_TAIL: u64 = 22 + 65_535;
 
 /// A central directory.
-pub(super) struct Directory {
+pub(in crate::inventory) struct Directory {
     bytes: Vec<u8>,
     /// Where it begins in the source.
     at: u64,
@@ -31,7 +31,10 @@ pub(super) struct Directory {
 
 impl Directory {
     /// The directory of the archive that ends where the source ends; `None` if nothing there ends an archive.
-    pub(super) fn read(source: &Source, budget: &mut Budget) -> Result<Option<Self>, FormatError> {
+    pub(in crate::inventory) fn read(
+        source: &Source,
+        budget: &mut Budget,
+    ) -> Result<Option<Self>, FormatError> {
         let mut tail = Tail::default();
         for length in [SHORT_TAIL, LONG_TAIL] {
             let length = length.min(source.size());
@@ -51,8 +54,8 @@ impl Directory {
     fn before(end: &End, source: &Source, tail: &Tail, budget: &mut Budget) -> Result<Self, FormatError> {
         let bad = |problem: String| FormatError::corrupt(END, end.at, problem);
         let End { until, size, offset, .. } = *end;
-        if size > limits::JAR_DIRECTORY_BYTES {
-            let bound = limits::JAR_DIRECTORY_BYTES;
+        if size > limits::ZIP_DIRECTORY_BYTES {
+            let bound = limits::ZIP_DIRECTORY_BYTES;
             return Err(FormatError::limit(format!("{DIRECTORY} of {size} bytes, more than {bound}")));
         }
         let at = until.checked_sub(size).ok_or_else(|| bad(format!("a directory of {size} bytes")))?;
@@ -75,7 +78,7 @@ impl Directory {
     }
 
     /// The names and places of its members, in its order; an error is the last.
-    pub(super) fn members(&self) -> impl Iterator<Item = Result<(&[u8], Member), FormatError>> {
+    pub(in crate::inventory) fn members(&self) -> impl Iterator<Item = Result<(&[u8], Member), FormatError>> {
         let mut at = 0usize;
         std::iter::from_fn(move || {
             let rest = self.bytes.get(at..).filter(|rest| rest.starts_with(HEADER) || !is_end(rest))?;
@@ -93,7 +96,7 @@ impl Directory {
     }
 
     /// Whether the name of a member begins so.
-    pub(super) fn has(&self, start: &str) -> bool {
+    pub(in crate::inventory) fn has(&self, start: &str) -> bool {
         self.members().flatten().any(|(name, _)| name.starts_with(start.as_bytes()))
     }
 
@@ -174,8 +177,8 @@ impl Tail {
                 return Ok(Some(end));
             }
             tried = u64::saturating_add(tried, 1);
-            if tried > limits::JAR_END_RECORDS {
-                let bound = limits::JAR_END_RECORDS;
+            if tried > limits::ZIP_END_RECORDS {
+                let bound = limits::ZIP_END_RECORDS;
                 return Err(FormatError::limit(format!("more than {bound} places that look like a {END}")));
             }
             bytes = bytes.get(..start.saturating_add(END_LENGTH.saturating_sub(1))).unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::{error::FormatError, limits};
 
 /// What is left of the bounds on one file.
-pub(super) struct Budget {
+pub(in crate::inventory) struct Budget {
     directories: u64,
     unpacked: u64,
     held: u64,
@@ -11,37 +11,37 @@ pub(super) struct Budget {
 
 impl Budget {
     /// All that one file may cost.
-    pub(super) fn new() -> Self {
+    pub(in crate::inventory) fn new() -> Self {
         Self {
-            directories: limits::JAR_DIRECTORIES_BYTES,
-            unpacked: limits::JAR_UNPACKED_BYTES,
-            held: limits::JAR_HELD_BYTES,
+            directories: limits::ZIP_DIRECTORIES_BYTES,
+            unpacked: limits::ZIP_UNPACKED_BYTES,
+            held: limits::ZIP_HELD_BYTES,
         }
     }
 
     /// Pays for bytes that are read to find and list members.
-    pub(super) fn list(&mut self, bytes: u64) -> Result<(), FormatError> {
+    pub(in crate::inventory) fn list(&mut self, bytes: u64) -> Result<(), FormatError> {
         pay(&mut self.directories, bytes, || {
-            format!("directories of archives with more than {} bytes", limits::JAR_DIRECTORIES_BYTES)
+            format!("directories of archives with more than {} bytes", limits::ZIP_DIRECTORIES_BYTES)
         })
     }
 
     /// Pays for bytes of members that are read or unpacked.
-    pub(super) fn unpack(&mut self, bytes: u64) -> Result<(), FormatError> {
+    pub(in crate::inventory) fn unpack(&mut self, bytes: u64) -> Result<(), FormatError> {
         pay(&mut self.unpacked, bytes, || {
-            format!("members that unpack to more than {} bytes", limits::JAR_UNPACKED_BYTES)
+            format!("members that unpack to more than {} bytes", limits::ZIP_UNPACKED_BYTES)
         })
     }
 
     /// Pays for an archive that lies in memory until it is given [`back`](Self::give_back).
-    pub(super) fn hold(&mut self, bytes: u64) -> Result<(), FormatError> {
+    pub(in crate::inventory) fn hold(&mut self, bytes: u64) -> Result<(), FormatError> {
         pay(&mut self.held, bytes, || {
-            format!("a compressed archive in an archive of more than {} bytes", limits::JAR_HELD_BYTES)
+            format!("a compressed archive in an archive of more than {} bytes", limits::ZIP_HELD_BYTES)
         })
     }
 
     /// The archive is no longer in memory.
-    pub(super) fn give_back(&mut self, bytes: u64) {
+    pub(in crate::inventory) fn give_back(&mut self, bytes: u64) {
         self.held = self.held.saturating_add(bytes);
     }
 }

@@ -22,7 +22,7 @@ const STEP: u64 = 32 * 1024;
 
 /// What a directory says of a member, which is not yet believed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Member {
+pub(in crate::inventory) struct Member {
     /// 4.4.4.
     pub flags: u16,
     /// How it is compressed.
@@ -39,7 +39,7 @@ pub(super) struct Member {
 
 impl Member {
     /// Its bytes in place, if they are stored as they are.
-    pub(super) fn stored(&self, source: &Source) -> Result<Option<Source>, FormatError> {
+    pub(in crate::inventory) fn stored(&self, source: &Source) -> Result<Option<Source>, FormatError> {
         if self.method != STORED {
             return Ok(None);
         }
@@ -53,7 +53,7 @@ impl Member {
 
     /// Its bytes, refused if they are not as many as the directory says or not those of its checksum. The caller bounds
     /// [`size`](Self::size).
-    pub(super) fn read(&self, source: &Source) -> Result<Vec<u8>, FormatError> {
+    pub(in crate::inventory) fn read(&self, source: &Source) -> Result<Vec<u8>, FormatError> {
         // A byte more than there should be, to see whether it is there.
         let room = num::to_usize(self.size).saturating_add(1);
         let bytes = self.unpack(source, room, &|_| false)?;
@@ -70,7 +70,7 @@ impl Member {
     }
 
     /// Its first bytes, at most about `limit`, and no more than are needed for `is_enough`.
-    pub(super) fn begin(
+    pub(in crate::inventory) fn begin(
         &self,
         source: &Source,
         limit: usize,
