@@ -30,6 +30,8 @@ pub struct Located {
     pub layer: usize,
     /// The package.
     pub package: Arc<Package>,
+    /// Whether none of the files that came with it is there: it was removed by hand, and what tells of it was left.
+    pub files_gone: bool,
     /// The package of the distribution that installed the file, if one did and the package is not of the distribution.
     pub owner: Option<Arc<Package>>,
 }
@@ -49,7 +51,7 @@ pub struct Inventory {
 
 impl Inventory {
     /// Takes the packages that a file of a layer shows.
-    fn take(&mut self, path: &Arc<GuestPath>, layer: usize, shown: &[Shown]) {
+    fn take(&mut self, path: &Arc<GuestPath>, layer: usize, shown: &[Shown], files_gone: bool) {
         for shown in shown {
             let list = if shown.package.declared { &mut self.declared } else { &mut self.packages };
             list.push(Located {
@@ -57,6 +59,7 @@ impl Inventory {
                 inside: shown.inside.clone(),
                 layer,
                 package: Arc::clone(&shown.package),
+                files_gone,
                 owner: None,
             });
         }
@@ -72,6 +75,11 @@ impl Inventory {
             self.declared.sort();
         }
     }
+}
+
+/// Whether there are witnesses and none is there.
+fn are_gone<T>(witnesses: &[T], shows: &dyn Fn(&T) -> bool) -> bool {
+    !witnesses.is_empty() && !witnesses.iter().any(shows)
 }
 
 /// By what a package is the same wherever it shows.
@@ -121,7 +129,8 @@ pub fn fold(
                 continue;
             }
             let path = Arc::new(file.path.0.clone());
-            inventory.take(&path, number, &file.packages);
+            let files_gone = are_gone(&file.witnesses, &|path| hiding.shows(&path.0));
+            inventory.take(&path, number, &file.packages, files_gone);
         }
     }
     let os = os(layers, &hiding);
@@ -157,7 +166,7 @@ pub fn hidden(layers: &[Arc<LayerFacts>], inventory: &Inventory) -> Vec<Located>
     for (number, facts) in layers.iter().enumerate() {
         for file in &facts.files {
             if hiding.top(&file.path.0).is_some_and(|top| top > number) {
-                hidden.take(&Arc::new(file.path.0.clone()), number, &file.packages);
+                hidden.take(&Arc::new(file.path.0.clone()), number, &file.packages, false);
             }
         }
     }
@@ -226,7 +235,7 @@ fn behind_links(
     // It says what it says under the name by which its tool opens it.
     let (number, path) = (hiding.owner(&file.path).unwrap_or(0), file.path.clone());
     let opened = Handle { path: GuestPath::new(place), ..file };
-    take(layer::extract_one(root, &opened, extractor), &path, number, subject, into);
+    take(root, layer::extract_one(root, &opened, extractor), &path, number, subject, into);
 }
 
 /// Whether a file of a layer and its neighbours come from different layers.
@@ -251,11 +260,12 @@ fn reread(
         Some(file) => layer::extract_one(root, &file, extractor),
         None => Ok(Extraction::default()),
     });
-    take(found, path, number, subject, into);
+    take(root, found, path, number, subject, into);
 }
 
 /// Takes what a file of the merged tree shows.
 fn take(
+    root: &Root,
     found: Result<Extraction, FormatError>,
     path: &GuestPath,
     number: usize,
@@ -268,7 +278,10 @@ fn take(
             for error in &extraction.damage {
                 into.gaps.push(Gap::from_error(error, Scope::Image, subject, effect).at(path.to_string()));
             }
-            into.take(&Arc::new(path.clone()), number, &extraction.shown);
+            // What cannot be looked for may be there.
+            let shows = |path: &GuestPath| !matches!(root.find_no_follow(path.as_bytes()), Ok(None));
+            let files_gone = are_gone(&extraction.witnesses, &shows);
+            into.take(&Arc::new(path.clone()), number, &extraction.shown, files_gone);
         }
         Err(error) => {
             into.gaps.push(Gap::from_error(&error, Scope::Image, subject, effect).at(path.to_string()))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Owner, Package};
-use crate::{error::FormatError, limits};
+use crate::{error::FormatError, fs::GuestPath, limits};
 
 /// A package, and where in its file it shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct Shown {
 pub struct Extraction {
     /// The packages, in the order of the file.
     pub shown: Vec<Shown>,
+    /// Files that came with the packages: if none of them is there, the packages were removed and this file was left.
+    pub witnesses: Vec<GuestPath>,
     /// The files that packages of a distribution installed.
     pub owners: Vec<Owner>,
     /// The records that were not read.

@@ -297,6 +297,7 @@ impl Walker<'_> {
             path: Paths(path.clone()),
             extractor: extractor.name().to_owned(),
             companions: Vec::new(),
+            witnesses: Vec::new(),
             packages: Vec::new(),
         };
         let asked = RefCell::new(Vec::new());
@@ -320,6 +321,7 @@ impl Walker<'_> {
                     return Err(FormatError::limit(format!("more than {bound} packages of one layer")));
                 }
                 facts.packages = extraction.shown;
+                facts.witnesses = extraction.witnesses.into_iter().map(Paths).collect();
                 for owner in extraction.owners {
                     if self.facts.owned.len().saturating_add(owner.files.len()) <= limits::OWNED_FILES {
                         self.facts.owned.add(owner);

@@ -57,6 +57,9 @@ pub struct FileFacts {
     /// Names of neighbours that the extractor read or missed: the answer holds only while these come from
     /// the same layer.
     pub companions: Vec<String>,
+    /// Files that came with its packages, as [`Extraction::witnesses`](crate::inventory::Extraction::witnesses).
+    #[serde(default)]
+    pub witnesses: Vec<Paths>,
     /// Its packages, which every image with this layer shares.
     pub packages: Vec<Shown>,
 }

@@ -415,6 +415,9 @@ pub struct Package {
     /// Whether it is a copy inside another package.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub vendored: bool,
+    /// Whether none of the files that came with it is there: it was removed by hand, and what tells of it was left.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub files_gone: bool,
     /// Where it shows.
     pub locations: Vec<Location>,
 }

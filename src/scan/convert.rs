@@ -12,18 +12,18 @@ use crate::{
 /// that the same package installed, or none. `layers` are the DiffIDs of the
 /// layers, base first; a node has none.
 pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) -> Vec<report::Package> {
-    let mut by_package: BTreeMap<(&Package, Option<&Package>), Vec<report::Location>> = BTreeMap::new();
-    for Located { path, inside, layer, package, owner } in located {
+    let mut by_package: BTreeMap<(&Package, Option<&Package>, bool), Vec<report::Location>> = BTreeMap::new();
+    for Located { path, inside, layer, package, files_gone, owner } in located {
         let location = report::Location {
             path: path.to_string(),
             inside: inside.as_deref().map(str::to_owned),
             layer: layers.get(*layer).cloned(),
         };
-        by_package.entry((package, owner.as_deref())).or_default().push(location);
+        by_package.entry((package, owner.as_deref(), *files_gone)).or_default().push(location);
     }
     by_package
         .into_iter()
-        .map(|((package, owner), mut locations)| {
+        .map(|((package, owner, files_gone), mut locations)| {
             locations.sort();
             locations.dedup();
             report::Package {
@@ -39,6 +39,7 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
                 origin: package.origin.clone(),
                 owned_by: owner.map(|owner| purl(owner, os)),
                 vendored: package.vendored,
+                files_gone,
                 locations,
             }
         })

@@ -167,6 +167,27 @@ fn a_package_of_which_a_later_layer_removes_other_files_only_is_still_evident() 
 }
 
 #[test]
+fn a_package_of_which_a_later_layer_leaves_the_metadata_only_is_marked() {
+    let record = "usr/lib/python3/site-packages/six.dist-info/RECORD";
+    let module = "usr/lib/python3/site-packages/six/__init__.py";
+    let base = || {
+        vec![
+            file(SIX, metadata("six", "1")),
+            file(record, "six/__init__.py,,\nsix.dist-info/RECORD,,\n"),
+            file(module, ""),
+        ]
+    };
+    let gone = |layers: &[Vec<Step>]| {
+        let facts: Vec<_> = layers.iter().map(|steps| facts_of(&tar(steps))).collect();
+        let inventory = image::fold(&facts, "test", &|| Ok(Vec::new()));
+        inventory.packages.iter().map(|at| at.files_gone).collect::<Vec<_>>()
+    };
+    assert_eq!(gone(&[base()]), [false]);
+    assert_eq!(gone(&[base(), vec![Whiteout(module)]]), [true]);
+    assert_eq!(gone(&[base(), vec![Whiteout("usr/lib/python3/site-packages/six")]]), [true]);
+}
+
+#[test]
 fn the_newest_database_wins_whole() {
     const STATUS: &str = "var/lib/dpkg/status";
     let layers = [

@@ -9,7 +9,7 @@ use crate::{
     error::FormatError,
     inventory::{
         Extraction,
-        zip::{ARCHIVE, Budget, Directory, Member},
+        zip::{ARCHIVE, Budget, Directory, Member, within},
     },
     limits, num,
 };
@@ -238,17 +238,4 @@ fn no_archive(source: &Source, place: &Place<'_>) -> Result<(), FormatError> {
         return Ok(());
     }
     Err(FormatError::malformed(ARCHIVE, "no end record"))
-}
-
-/// The same error with the member that it is of.
-fn within(error: FormatError, member: &str) -> FormatError {
-    match error {
-        FormatError::Corrupt { structure, offset, problem } => {
-            FormatError::Corrupt { structure, offset, problem: format!("{problem} ({member})") }
-        }
-        FormatError::Unsupported { code, what } => {
-            FormatError::Unsupported { code, what: format!("{what} ({member})") }
-        }
-        read @ FormatError::Read { .. } => read,
-    }
 }

@@ -1,27 +1,24 @@
-//! Python packages: packaging.python.org, "Core metadata specifications" and "Recording installed projects"
-//! (`*.dist-info/METADATA`, PEP 610 `direct_url.json`), and setuptools' older `*.egg-info`.
-//! Only the headers are read, not the description after them.
+//! What Python's installers write of a package: packaging.python.org, "Recording installed projects"
+//! (`*.dist-info/METADATA`, PEP 610 `direct_url.json`, `RECORD`), and setuptools' older `*.egg-info`.
 
 use serde::Deserialize;
 
-use super::{
-    Extraction, Extractor, File, Package, PackageKind,
-    fields::{Blocks, Names},
-    lines::Lines,
-};
+use super::metadata;
 use crate::{
     block,
     error::FormatError,
     fs::{FileKind, GuestPath},
+    inventory::{Extraction, Extractor, File, lines::Lines},
     limits,
 };
 
-const HEADERS: &str = "python metadata";
 const DIRECT_URL: &str = "direct_url.json";
-const FIELDS: &[&str] = &["Name", "Version", "License", "License-Expression"];
+const RECORD: &str = "RECORD";
+/// Files of a package that are looked for: whoever removes it by hand leaves none of them.
+const WITNESSES: usize = 8;
 
 /// Python's packages, under the names as written; PEP 503 normalisation belongs to matching.
-pub(super) struct Python;
+pub(in crate::inventory) struct Python;
 
 impl Extractor for Python {
     fn name(&self) -> &'static str {
@@ -29,7 +26,7 @@ impl Extractor for Python {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -48,19 +45,11 @@ impl Extractor for Python {
     }
 
     fn companions(&self) -> &'static [&'static str] {
-        &[DIRECT_URL]
+        &[DIRECT_URL, RECORD]
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
-        let lines = Lines::new(file.content(), HEADERS, 4096, limits::METADATA_HEADER_BYTES);
-        let block = Blocks::new(lines, HEADERS, Names::AnyCase, FIELDS).next()?;
-        let mut block = block.ok_or_else(|| FormatError::malformed(HEADERS, "no headers"))?;
-        let (Some(name), Some(version)) = (block.take("Name"), block.take("Version")) else {
-            return Err(FormatError::corrupt(HEADERS, block.offset, "no Name or no Version"));
-        };
-        let mut package = Package::new(PackageKind::Pypi, name, version);
-        let license = block.take("License-Expression").or_else(|| block.take("License"));
-        package.license = license.filter(|license| license != "UNKNOWN");
+        let mut package = metadata::read(file.content())?;
         package.vendored = is_vendored(file.path());
         let mut found = Extraction::default();
         match read_origin(file) {
@@ -68,6 +57,10 @@ impl Extractor for Python {
             Err(error) => found.lose(error),
         }
         found.add(package);
+        match read_record(file) {
+            Ok(witnesses) => found.witnesses = witnesses,
+            Err(error) => found.lose(error),
+        }
         Ok(found)
     }
 }
@@ -110,6 +103,31 @@ fn read_origin(file: &File<'_>) -> Result<Option<String>, FormatError> {
     }))
 }
 
+/// The first modules that the record of an installation lists: not what is beside the packages, and not what is compiled
+/// when it is first used.
+fn read_record(file: &File<'_>) -> Result<Vec<GuestPath>, FormatError> {
+    let mut witnesses = Vec::new();
+    let dir = file.path().parent().filter(|_| file.path().name() == b"METADATA");
+    let Some((dir, site)) = dir.and_then(|dir| dir.parent().map(|site| (dir, site))) else {
+        return Ok(witnesses);
+    };
+    let Some(source) = file.companion(RECORD)? else { return Ok(witnesses) };
+    let mut lines = Lines::new(&source, RECORD, 4096, limits::TEXT_FILE_BYTES);
+    while let Some(line) = lines.next()? {
+        // `path,hash,size`; a path that is quoted has a comma in it.
+        let path = line.bytes.split(|byte| *byte == b',').next().unwrap_or_default();
+        let is_module = !path.is_empty() && !path.starts_with(b"\"") && !path.ends_with(b".pyc");
+        let is_below = !path.starts_with(b"/") && !path.starts_with(b"../");
+        if is_module && is_below && !path.starts_with(dir.name()) && !line.cut {
+            witnesses.push(site.concat(&GuestPath::new(path)));
+            if witnesses.len() >= WITNESSES {
+                break;
+            }
+        }
+    }
+    Ok(witnesses)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -117,7 +135,7 @@ mod tests {
     use super::*;
     use crate::{
         block::{Counted, Counter, Memory, Source},
-        inventory::testing,
+        inventory::{Package, PackageKind, testing},
     };
 
     const SITE: &str = "usr/lib/python3.11/site-packages";
@@ -172,6 +190,18 @@ mod tests {
         assert_eq!(origin(git), (Some("git+https://x/y.git@abc".into()), 0));
         assert_eq!(origin(r#"{"url":"file:///src/a","dir_info":{}}"#), (Some("file:///src/a".into()), 0));
         assert_eq!(origin("{"), (None, 1));
+    }
+
+    #[test]
+    fn the_first_modules_of_a_record_are_looked_for() {
+        let record = "a-1.dist-info/METADATA,sha256=x,1\n../../../bin/a,,\n__pycache__/a.cpython-311.pyc,,\n\
+                      \"a,b.py\",,\na/__init__.py,sha256=y,0\na/b.py,,\na-1.dist-info/RECORD,,\n";
+        let path = format!("{SITE}/a-1.dist-info/METADATA");
+        let found =
+            testing::extract(&Python, &path, b"Name: a\nVersion: 1\n", &[(RECORD, record.as_bytes())])
+                .unwrap();
+        let expected = ["a/__init__.py", "a/b.py"].map(|name| GuestPath::new(format!("{SITE}/{name}")));
+        assert_eq!(found.witnesses, expected);
     }
 
     #[test]

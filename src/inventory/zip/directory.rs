@@ -1,11 +1,14 @@
 //! The central directory of a zip archive and the records that lead to it (PKWARE, APPNOTE.TXT, 4.3.12 to 4.3.16), found
 //! as Java finds them: from the end, so that an archive may have anything before it.
 
+use std::sync::Arc;
+
 use super::{Budget, Member};
 use crate::{
     block::{self, Source},
     bytes::{le16, le32, le64, part},
     error::FormatError,
+    inventory::Extraction,
     limits, num,
 };
 
@@ -93,6 +96,40 @@ impl Directory {
                 Err(problem) => Err(FormatError::corrupt(DIRECTORY, place, problem)),
             })
         })
+    }
+
+    /// The members with a name that is wanted, in the order of the disk; what stands between them and the others is lost, and
+    /// told.
+    pub(in crate::inventory) fn choose(
+        &self,
+        is_wanted: &dyn Fn(&[u8]) -> bool,
+        found: &mut Extraction,
+    ) -> Vec<(Arc<str>, Member)> {
+        let mut chosen = Vec::new();
+        for member in self.members() {
+            let (name, member) = match member {
+                Ok(member) => member,
+                Err(error) => {
+                    found.lose(error);
+                    break;
+                }
+            };
+            if !is_wanted(name) {
+                continue;
+            }
+            let problem = if name.len() > limits::PATH_BYTES {
+                format!("a member's name of more than {} bytes", limits::PATH_BYTES)
+            } else if chosen.len() >= limits::ZIP_MEMBERS {
+                format!("more than {} members of one archive that name packages", limits::ZIP_MEMBERS)
+            } else {
+                chosen.push((String::from_utf8_lossy(name).into(), member));
+                continue;
+            };
+            found.lose(FormatError::limit(problem));
+            break;
+        }
+        chosen.sort_by_key(|(_, member)| member.at);
+        chosen
     }
 
     /// Whether the name of a member begins so.

@@ -230,6 +230,7 @@ fn component(reference: String, package: &Package) -> Component<'_> {
         ("icecore:module", package.module.as_deref()),
         ("icecore:origin", package.origin.as_deref()),
         ("icecore:owned-by", package.owned_by.as_deref()),
+        ("icecore:files-gone", package.files_gone.then_some("true")),
         ("icecore:vendored", package.vendored.then_some("true")),
     ];
     let others = others.into_iter().filter_map(|(name, value)| Some(property(name, value?)));
