@@ -222,6 +222,10 @@ pub const LINE_BYTES: usize = 64 * 1024;
 pub const TEXT_DATABASE_BYTES: u64 = 512 << 20;
 /// Bytes of the headers of a Python package's metadata.
 pub const METADATA_HEADER_BYTES: u64 = 1 << 20;
+/// Bytes of the header of an Electron archive: 300,000 files; the largest have a tenth.
+pub const ASAR_HEADER_BYTES: u64 = 32 << 20;
+/// Bytes of what conda notes of a package, which lists its files: those of the largest have 10 MiB.
+pub const CONDA_RECORD_BYTES: u64 = 64 << 20;
 /// Bytes of a `package.json`.
 pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of what Composer notes of a vendor directory: 2 KiB for each package, of which large shops have 800.

@@ -4,6 +4,7 @@
 mod apk;
 mod binary;
 mod composer;
+mod conda;
 mod dotnet;
 mod dpkg;
 mod dpkg_files;
@@ -13,7 +14,7 @@ mod file;
 mod gem;
 mod java;
 mod lines;
-mod npm;
+mod node;
 mod os;
 pub mod owned;
 mod package;
@@ -81,8 +82,11 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &portage::Portage,
     &python::Python,
     &python::Archive,
-    &npm::Npm,
+    &node::Npm,
+    &node::YarnCache,
+    &node::Asar,
     &composer::Composer,
+    &conda::Conda,
     &gem::Gem,
     &dotnet::Dotnet,
     &java::Java,
@@ -120,7 +124,10 @@ mod tests {
             "usr/lib/python3/dist-packages/a-1.egg-info",
             "usr/share/python-wheels/pip-23.0.1-py3-none-any.whl",
             "app/node_modules/a/package.json",
+            "app/.yarn/cache/a-npm-1.0.0-0123456789-0123456789.zip",
+            "opt/app/resources/app.asar",
             "app/vendor/composer/installed.json",
+            "opt/conda/conda-meta/numpy-1.26.4-py312heda63a1_0.json",
             "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
             "app/a.deps.json",
             "app/lib/a-1.jar",

@@ -80,6 +80,7 @@ impl PackageKind {
         Self::Pypi,
         Self::Cargo,
         Self::Composer,
+        Self::Conda,
         Self::Gem,
         Self::Golang,
         Self::Maven,
@@ -154,7 +155,7 @@ pub struct Package {
     pub vendor: Option<String>,
     /// The rpm module it belongs to (`name:stream:version:context`).
     pub module: Option<String>,
-    /// Where it came from, if not from the package manager's default (pip's `direct_url`).
+    /// Where it came from, if not from the package manager's default (pip's `direct_url`); conda's channel.
     pub origin: Option<String>,
     /// A copy inside another package (pip's `_vendor`), not one that the ecosystem installed.
     pub vendored: bool,

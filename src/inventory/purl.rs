@@ -21,7 +21,7 @@ pub fn purl(package: &Package, os: Option<&Os>) -> String {
         purl.push('/');
     }
     match package.kind {
-        PackageKind::Pypi => encode(&mut purl, &name.to_ascii_lowercase().replace('_', "-")),
+        PackageKind::Pypi => encode(&mut purl, &package.kind.normal(name)),
         PackageKind::Alpm | PackageKind::Deb | PackageKind::Apk | PackageKind::Composer => {
             encode(&mut purl, &name.to_ascii_lowercase())
         }
@@ -66,18 +66,17 @@ fn qualifiers(purl: &mut String, package: &Package, os: Option<&Os>, epoch: Opti
         true => source.name.clone(),
         false => format!("{}@{}", source.name, source.version),
     });
-    // A gem is built for a platform, which its purl calls so.
-    let is_gem = package.kind == PackageKind::Gem;
-    let (platform, arch) = package.arch.clone().map_or((None, None), |arch| match is_gem {
-        true => (Some(arch), None),
-        false => (None, Some(arch)),
-    });
+    let of_kind = |kind, value: &Option<String>| value.clone().filter(|_| package.kind == kind);
+    // What a gem or one of conda's packages was built for, their purls call otherwise.
+    let is_other = matches!(package.kind, PackageKind::Gem | PackageKind::Conda);
     let all = [
-        ("arch", arch),
+        ("arch", package.arch.clone().filter(|_| !is_other)),
+        ("channel", of_kind(PackageKind::Conda, &package.origin)),
         ("distro", distro),
         ("epoch", epoch.map(str::to_owned)),
-        ("platform", platform),
+        ("platform", of_kind(PackageKind::Gem, &package.arch)),
         ("rpmmod", package.module.clone()),
+        ("subdir", of_kind(PackageKind::Conda, &package.arch)),
         ("upstream", upstream),
     ];
     let mut separator = '?';
@@ -126,6 +125,9 @@ mod tests {
         let mut gem = Package::new(PackageKind::Gem, "nokogiri", "1.13.9");
         gem.arch = Some("x86_64-linux".to_owned());
         assert_eq!(purl(&gem, None), "pkg:gem/nokogiri@1.13.9?platform=x86_64-linux");
+        let mut conda = Package::new(PackageKind::Conda, "numpy", "1.26.4");
+        (conda.arch, conda.origin) = (Some("linux-64".to_owned()), Some("conda-forge".to_owned()));
+        assert_eq!(purl(&conda, None), "pkg:conda/numpy@1.26.4?channel=conda-forge&subdir=linux-64");
         let language = |kind, name, version| purl(&Package::new(kind, name, version), None);
         assert_eq!(language(PackageKind::Npm, "@babel/core", "7.0.0"), "pkg:npm/%40babel/core@7.0.0");
         assert_eq!(

@@ -27,17 +27,17 @@ const TEXTS: &[&[u8]] = &[
 /// name (`python3.11`, `tool.real`).
 #[rustfmt::skip]
 const EXTENSIONS: &[&[u8]] = &[
-    b"a", b"adoc", b"afm", b"asc", b"awk", b"bak", b"bat", b"bz2", b"c", b"cache", b"cc", b"cer", b"cfg",
+    b"a", b"adoc", b"afm", b"asar", b"asc", b"awk", b"bak", b"bat", b"bz2", b"c", b"cache", b"cc", b"cer", b"cfg",
     b"cjs", b"class", b"cmd", b"cnf", b"cob", b"coffee", b"conf", b"conffiles", b"config", b"cpp", b"crt",
     b"cs", b"css", b"csv", b"cts", b"dat", b"db", b"deb", b"debug", b"def", b"desktop", b"dtd", b"ear",
-    b"egg-info", b"el", b"elc", b"eot", b"erb", b"f", b"f90", b"flow", b"gemspec", b"gif", b"gir", b"go",
+    b"egg", b"egg-info", b"el", b"elc", b"eot", b"erb", b"f", b"f90", b"flow", b"gemspec", b"gif", b"gir", b"go",
     b"gpg", b"gz", b"h", b"hpp", b"html", b"hwdb", b"ico", b"in", b"inc", b"ini", b"ipynb", b"jar",
     b"java", b"jpeg", b"jpg", b"js", b"json", b"jst", b"key", b"ko", b"la", b"less", b"list", b"lock",
     b"log", b"lua", b"lzma", b"m4", b"map", b"markdown", b"mat", b"md", b"md5sums", b"mjs", b"mo",
     b"mount", b"mp3", b"mp4", b"mts", b"npy", b"npz", b"o", b"odt", b"orig", b"otf", b"pc", b"pdf",
-    b"pem", b"ph", b"php", b"pickle", b"pkl", b"pl", b"plist", b"pm", b"png", b"po", b"pod", b"postinst",
+    b"pem", b"pex", b"ph", b"php", b"pickle", b"pkl", b"pl", b"plist", b"pm", b"png", b"po", b"pod", b"postinst",
     b"postrm", b"preinst", b"prerm", b"properties", b"proto", b"ps1", b"pth", b"pub", b"pxd", b"py",
-    b"pyc", b"pyi", b"pyo", b"pyx", b"rb", b"rlib", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
+    b"pyc", b"pyi", b"pyo", b"pyx", b"pyz", b"rb", b"rlib", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
     b"scss", b"service", b"sh", b"shlibs", b"slice", b"socket", b"sql", b"sqlite", b"svg", b"symbols",
     b"tab", b"tar", b"target", b"tcc", b"tcl", b"template", b"templates", b"tgz", b"timer", b"tmpl",
     b"toml", b"tpl", b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib", b"war", b"wasm", b"wav",

@@ -1,0 +1,108 @@
+//! What a package says of itself: package-json(5).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    error::FormatError,
+    inventory::{Package, PackageKind},
+};
+
+/// The file's name.
+pub(super) const MANIFEST: &str = "package.json";
+
+/// The package that a manifest describes, `None` for one that describes a part of the package around it.
+pub(super) fn read(bytes: &[u8]) -> Result<Option<Package>, FormatError> {
+    // npm passes over a byte order mark.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let corrupt = |problem: String| FormatError::malformed(MANIFEST, problem);
+    let manifest: Manifest = serde_json::from_slice(text).map_err(|error| corrupt(error.to_string()))?;
+    let (name, version) = match (manifest.name, manifest.version) {
+        (Some(Value::String(name)), Some(Value::String(version))) => (name, version),
+        // A file that only sets a module type or an entry point.
+        (None, None) => return Ok(None),
+        (name, version) => {
+            let shown = |value: Option<Value>| value.map_or_else(|| "none".to_owned(), |v| excerpt(&v));
+            return Err(corrupt(format!("name {}, version {}", shown(name), shown(version))));
+        }
+    };
+    if name.is_empty() || version.is_empty() {
+        return Err(corrupt(format!("name {name:?}, version {version:?}")));
+    }
+    let mut package = Package::new(PackageKind::Npm, name, version);
+    package.license = manifest.license.or(manifest.licenses).as_ref().and_then(license);
+    Ok(Some(package))
+}
+
+/// What is read of package-json(5).
+#[derive(Deserialize)]
+struct Manifest {
+    name: Option<Value>,
+    version: Option<Value>,
+    license: Option<Value>,
+    licenses: Option<Value>,
+}
+
+/// An SPDX expression, or the older `{ "type": … }` and lists of either.
+fn license(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Object(object) => object.get("type").and_then(Value::as_str).map(str::to_owned),
+        Value::Array(list) => {
+            let names: Vec<String> =
+                list.iter().filter(|item| !item.is_array()).filter_map(license).collect();
+            (!names.is_empty()).then(|| names.join(" OR "))
+        }
+        _ => None,
+    }
+}
+
+fn excerpt(value: &Value) -> String {
+    value.to_string().chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_version_license() {
+        let npm = |name, version| Package::new(PackageKind::Npm, name, version);
+        let one = |text: &str| read(text.as_bytes()).unwrap();
+        let mit = Package { license: Some("MIT".into()), ..npm("@s/a", "1.2.3-rc.1") };
+        assert_eq!(
+            one("\u{feff}{\"version\":\"1.2.3-rc.1\",\"x\":[{}],\"name\":\"@s/a\",\"license\":\"MIT\"}"),
+            Some(mit)
+        );
+        let old = Package { license: Some("MIT OR BSD".into()), ..npm("a", "1") };
+        assert_eq!(one(r#"{"name":"a","version":"1","licenses":[{"type":"MIT"},"BSD",[[]]]}"#), Some(old));
+        assert_eq!(one(r#"{"name":"a","version":"1","license":null}"#), Some(npm("a", "1")));
+        assert_eq!(one(r#"{"type":"module"}"#), None);
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_an_error() {
+        for text in [
+            "",
+            "[]",
+            "{",
+            r#"{"name":"a"}"#,
+            r#"{"name":"a","version":1}"#,
+            r#"{"name":"","version":"1"}"#,
+            r#"{"name":"a","name":"b","version":"1"}"#,
+        ] {
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
+        assert_eq!(
+            read(br#"{"name":["a"]}"#).unwrap_err().detail(),
+            "package.json: name [\"a\"], version none"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "([{}\\[\\],:0]|\"name\"|\"version\"|\"license\"|\"type\")*") {
+            let _ = read(text.as_bytes());
+        }
+    }
+}
