@@ -23,6 +23,7 @@ mod portage;
 mod purl;
 mod python;
 mod rpm;
+mod sqlite;
 #[cfg(test)]
 mod testing;
 mod zip;

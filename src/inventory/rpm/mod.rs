@@ -10,9 +10,9 @@ mod manifest;
 use header::Header;
 pub(super) use manifest::RpmManifest;
 
-use super::{Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage};
+use super::{Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage, sqlite};
 use crate::{
-    database::{bdb, ndb, sqlite},
+    database::{bdb, ndb, sqlite::Value},
     error::FormatError,
     fs::{FileKind, GuestPath},
     num,
@@ -71,27 +71,13 @@ impl Extractor for Rpm {
 }
 
 fn read_sqlite(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> {
-    let wal = file.companion(WAL).and_then(|wal| wal.map_or(Ok(None), |wal| sqlite::Wal::read(&wal)));
-    // A log that cannot be read loses what was written last, not what the database has.
-    let wal = wal.unwrap_or_else(|error| {
-        found.lose(error);
-        None
-    });
-    let hot = file.companion(JOURNAL).and_then(|file| file.map_or(Ok(false), |file| sqlite::is_hot(&file)));
-    match hot {
-        Ok(false) => {}
-        Ok(true) => {
-            found.lose(FormatError::unsupported("a rollback journal of SQLite, which is not applied"))
-        }
-        Err(error) => found.lose(error),
-    }
-    let database = sqlite::Database::open(file.content().clone(), wal)?;
+    let database = sqlite::open(file, [WAL, JOURNAL], found)?;
     let table = database.table("Packages")?;
     let table = table.ok_or_else(|| FormatError::malformed("sqlite schema", "no table Packages"))?;
     for row in database.rows(&table) {
         // Columns: hnum, blob.
         let header = row.and_then(|row| match row.value(1)? {
-            sqlite::Value::Blob(blob) => read_header(blob, row.offset()),
+            Value::Blob(blob) => read_header(blob, row.offset()),
             other => Err(row.corrupt(format!("the header is {other:?}"))),
         });
         if !take(header, found) {
