@@ -56,29 +56,41 @@ impl Extractor for Dpkg {
 
 /// Reads one stanza; false if no more are to be read.
 fn read_stanza(mut stanza: Block, stateful: bool, found: &mut Extraction) -> bool {
-    let status = stanza.take("Status");
-    if !status.as_deref().is_none_or(is_on_disk) {
-        return true;
-    }
-    let (name, version) = (stanza.take("Package"), stanza.take("Version"));
-    let problem = if stateful { stanza.problem_or_cut(STANZA) } else { stanza.problem.take() };
-    let bad = problem.map(|problem| found.lose(problem)).is_some();
-    let (Some(name), Some(version)) = (name, version) else {
-        // A stanza that is known to be damaged is not reported a second time.
-        if !bad {
-            found.lose(FormatError::corrupt(STANZA, stanza.offset, "no Package or no Version"));
-        }
-        return true;
-    };
-    if stateful && status.is_none() {
-        let problem = format!("{name} has no Status; it is taken to be installed");
-        found.lose(FormatError::corrupt(STANZA, stanza.offset, problem));
-    }
+    let Some((name, version)) = installed(&mut stanza, STANZA, stateful, found) else { return true };
     let mut package = Package::new(PackageKind::Deb, name, version);
     package.arch = stanza.take("Architecture");
     package.vendor = stanza.take("Maintainer");
     package.source = stanza.take("Source").map(|source| read_source(&source, &package.version));
     found.add(package)
+}
+
+/// The name and the version of a stanza's package, `None` if it is not on disk or the stanza does not tell them, which is
+/// noted. In a `stateful` database every stanza has a state, and every line an end.
+pub(super) fn installed(
+    stanza: &mut Block,
+    structure: &'static str,
+    stateful: bool,
+    found: &mut Extraction,
+) -> Option<(String, String)> {
+    let status = stanza.take("Status");
+    if !status.as_deref().is_none_or(is_on_disk) {
+        return None;
+    }
+    let (name, version) = (stanza.take("Package"), stanza.take("Version"));
+    let problem = if stateful { stanza.problem_or_cut(structure) } else { stanza.problem.take() };
+    let bad = problem.map(|problem| found.lose(problem)).is_some();
+    let (Some(name), Some(version)) = (name, version) else {
+        // A stanza that is known to be damaged is not reported a second time.
+        if !bad {
+            found.lose(FormatError::corrupt(structure, stanza.offset, "no Package or no Version"));
+        }
+        return None;
+    };
+    if stateful && status.is_none() {
+        let problem = format!("{name} has no Status; it is taken to be installed");
+        found.lose(FormatError::corrupt(structure, stanza.offset, problem));
+    }
+    Some((name, version))
 }
 
 /// Whether a `want flag status` triple says that the package's files are there, be it half-way: everything
@@ -141,6 +153,24 @@ mod tests {
         };
         let i386 = Package { arch: Some("i386".into()), source: source("2.36-9"), ..deb("libc6", "2.36-9") };
         assert_eq!(found.packages(), [amd64, i386, deb("leaving", "1:2")]);
+    }
+
+    #[test]
+    fn a_package_is_there_from_its_first_file_to_its_last() {
+        for (status, expected) in [
+            ("unknown ok not-installed", false),
+            ("deinstall ok config-files", false),
+            ("install reinstreq half-installed", true),
+            ("install ok unpacked", true),
+            ("install ok half-configured", true),
+            ("install ok triggers-awaited", true),
+            ("install ok triggers-pending", true),
+            ("hold ok installed", true),
+            ("install user installed", true),
+            ("install ok", true),
+        ] {
+            assert_eq!(is_on_disk(status), expected, "{status}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod gem;
 mod java;
 mod lines;
 mod node;
+mod opkg;
 mod os;
 pub mod owned;
 mod package;
@@ -81,6 +82,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &rpm::RpmManifest,
     &pacman::Pacman,
     &portage::Portage,
+    &opkg::Opkg,
     &python::Python,
     &python::Archive,
     &node::Npm,
@@ -120,6 +122,8 @@ mod tests {
             "var/lib/rpmmanifest/container-manifest-2",
             "var/lib/pacman/local/a-1-1/desc",
             "var/db/pkg/dev-libs/a-1/CONTENTS",
+            "usr/lib/opkg/status",
+            "usr/lib/opkg/info/busybox.list",
             "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
             "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
             "usr/lib/python3/dist-packages/a-1.egg-info",

@@ -63,6 +63,7 @@ kinds! {
     Julia "julia" "Julia."
     Maven "maven" "Java."
     Nuget "nuget" ".NET."
+    Opkg "opkg" "OpenWrt, Yocto's distributions and others."
     Pub "pub" "Dart."
     Swift "swift" "Swift."
     Generic "generic" "Programs without a package manager."
@@ -76,6 +77,7 @@ impl PackageKind {
         Self::Rpm,
         Self::Alpm,
         Self::Ebuild,
+        Self::Opkg,
         Self::Npm,
         Self::Pypi,
         Self::Cargo,
@@ -116,7 +118,7 @@ impl PackageKind {
 
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
-        matches!(self, Self::Alpm | Self::Apk | Self::Deb | Self::Ebuild | Self::Rpm)
+        matches!(self, Self::Alpm | Self::Apk | Self::Deb | Self::Ebuild | Self::Opkg | Self::Rpm)
     }
 }
 

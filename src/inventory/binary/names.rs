@@ -7,13 +7,13 @@ const PLAIN: &[&[u8]] = &[b".git", b"__pycache__", b"terminfo", b"zoneinfo"];
 /// Trees that hold no programs of their own: the kernel's, data for all architectures, and package managers' state.
 #[rustfmt::skip]
 const TREES: &[&[u8]] = &[
-    b"boot", b"dev", b"lib/apk", b"lib/modules", b"proc", b"run/udev", b"sys", b"usr/include",
-    b"usr/lib/apk", b"usr/lib/locale", b"usr/lib/modules", b"usr/lib/sysimage",
+    b"boot", b"dev", b"lib/apk", b"lib/modules", b"opt/lib/opkg", b"proc", b"run/udev", b"sys", b"usr/include",
+    b"usr/lib/apk", b"usr/lib/locale", b"usr/lib/modules", b"usr/lib/opkg", b"usr/lib/sysimage",
     b"usr/share/bash-completion", b"usr/share/bug", b"usr/share/common-licenses", b"usr/share/doc",
     b"usr/share/fonts", b"usr/share/i18n", b"usr/share/icons", b"usr/share/info", b"usr/share/licenses",
     b"usr/share/lintian", b"usr/share/locale", b"usr/share/man", b"usr/share/perl", b"usr/share/perl5",
-    b"usr/share/rpm", b"usr/share/zsh", b"var/cache", b"var/db/pkg", b"var/lib/apt", b"var/lib/dpkg", b"var/lib/pacman",
-    b"var/lib/rpm", b"var/lib/rpmmanifest", b"var/lib/systemd", b"var/log",
+    b"usr/share/rpm", b"usr/share/zsh", b"var/cache", b"var/db/pkg", b"var/lib/apt", b"var/lib/dpkg", b"var/lib/opkg",
+    b"var/lib/pacman", b"var/lib/rpm", b"var/lib/rpmmanifest", b"var/lib/systemd", b"var/log",
 ];
 /// Directories of libraries that a distribution's packages fill; what was built of modules and crates lies elsewhere.
 const LIBRARIES: &[&[u8]] = &[b"lib", b"lib32", b"lib64", b"libx32"];
