@@ -220,6 +220,8 @@ pub const LAYER_AGAIN_BYTES: u64 = 64 << 30;
 pub const LINE_BYTES: usize = 64 * 1024;
 /// Bytes of a text database (dpkg, apk) that are read.
 pub const TEXT_DATABASE_BYTES: u64 = 512 << 20;
+/// Bytes of the list of packages that the build of COS or Bottlerocket writes: real ones have 200 KiB.
+pub const PACKAGE_LIST_BYTES: u64 = 4 << 20;
 /// Bytes of the headers of a Python package's metadata.
 pub const METADATA_HEADER_BYTES: u64 = 1 << 20;
 /// Bytes of the header of an Electron archive: 300,000 files; the largest have a tenth.

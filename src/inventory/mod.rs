@@ -3,8 +3,10 @@
 
 mod apk;
 mod binary;
+mod bottlerocket;
 mod composer;
 mod conda;
+mod cos;
 mod dotnet;
 mod dpkg;
 mod dpkg_files;
@@ -23,6 +25,7 @@ mod pacman;
 mod portage;
 mod purl;
 mod python;
+mod records;
 mod rpm;
 mod sqlite;
 #[cfg(test)]
@@ -83,6 +86,8 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &pacman::Pacman,
     &portage::Portage,
     &opkg::Opkg,
+    &cos::Cos,
+    &bottlerocket::Bottlerocket,
     &python::Python,
     &python::Archive,
     &node::Npm,
@@ -124,6 +129,8 @@ mod tests {
             "var/db/pkg/dev-libs/a-1/CONTENTS",
             "usr/lib/opkg/status",
             "usr/lib/opkg/info/busybox.list",
+            "etc/cos-package-info.json",
+            "usr/share/bottlerocket/application-inventory.json",
             "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
             "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
             "usr/lib/python3/dist-packages/a-1.egg-info",

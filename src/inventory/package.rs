@@ -53,6 +53,7 @@ kinds! {
     Composer "composer" "PHP."
     Conan "conan" "C and C++: Conan."
     Conda "conda" "Conda."
+    Cos "cos" "Container-Optimized OS."
     Cran "cran" "R."
     Ebuild "ebuild" "Gentoo."
     Gem "gem" "Ruby."
@@ -78,6 +79,7 @@ impl PackageKind {
         Self::Alpm,
         Self::Ebuild,
         Self::Opkg,
+        Self::Cos,
         Self::Npm,
         Self::Pypi,
         Self::Cargo,
@@ -118,7 +120,7 @@ impl PackageKind {
 
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
-        matches!(self, Self::Alpm | Self::Apk | Self::Deb | Self::Ebuild | Self::Opkg | Self::Rpm)
+        matches!(self, Self::Alpm | Self::Apk | Self::Cos | Self::Deb | Self::Ebuild | Self::Opkg | Self::Rpm)
     }
 }
 

@@ -11,6 +11,8 @@ pub fn purl(package: &Package, os: Option<&Os>) -> String {
     let (own, name) = package.kind.split(&package.name);
     let namespace = match package.kind.separator() {
         Some(_) => own.unwrap_or_default(),
+        // The type names the distribution.
+        None if package.kind == PackageKind::Cos => "",
         None => os.map_or("", namespace),
     };
     // Packagist's names are the same in any case, and lower case in purls.
@@ -128,6 +130,12 @@ mod tests {
         let mut conda = Package::new(PackageKind::Conda, "numpy", "1.26.4");
         (conda.arch, conda.origin) = (Some("linux-64".to_owned()), Some("conda-forge".to_owned()));
         assert_eq!(purl(&conda, None), "pkg:conda/numpy@1.26.4?channel=conda-forge&subdir=linux-64");
+        let os = Os { id: "cos".to_owned(), version_id: Some("109".to_owned()), ..Os::default() };
+        let cos = Package::new(PackageKind::Cos, "zlib", "17162.336.16");
+        assert_eq!(purl(&cos, Some(&os)), "pkg:cos/zlib@17162.336.16?distro=cos-109");
+        let os = Os { id: "openwrt".to_owned(), version_id: Some("23.05.5".to_owned()), ..Os::default() };
+        let opkg = Package::new(PackageKind::Opkg, "busybox", "1.36.1-r2");
+        assert_eq!(purl(&opkg, Some(&os)), "pkg:opkg/openwrt/busybox@1.36.1-r2?distro=openwrt-23.05.5");
         let language = |kind, name, version| purl(&Package::new(kind, name, version), None);
         assert_eq!(language(PackageKind::Npm, "@babel/core", "7.0.0"), "pkg:npm/%40babel/core@7.0.0");
         assert_eq!(
