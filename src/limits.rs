@@ -222,6 +222,8 @@ pub const LINE_BYTES: usize = 64 * 1024;
 pub const TEXT_DATABASE_BYTES: u64 = 512 << 20;
 /// Bytes of the list of packages that the build of COS or Bottlerocket writes: real ones have 200 KiB.
 pub const PACKAGE_LIST_BYTES: u64 = 4 << 20;
+/// Bytes of an unpacked manifest of Chisel's: 200 for each file of an image.
+pub const CHISEL_MANIFEST_BYTES: u64 = 64 << 20;
 /// Bytes of the headers of a Python package's metadata.
 pub const METADATA_HEADER_BYTES: u64 = 1 << 20;
 /// Bytes of the header of an Electron archive: 300,000 files; the largest have a tenth.

@@ -4,6 +4,7 @@
 mod apk;
 mod binary;
 mod bottlerocket;
+mod chisel;
 mod composer;
 mod conda;
 mod cos;
@@ -86,6 +87,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &pacman::Pacman,
     &portage::Portage,
     &opkg::Opkg,
+    &chisel::Chisel,
     &cos::Cos,
     &bottlerocket::Bottlerocket,
     &python::Python,
@@ -129,6 +131,7 @@ mod tests {
             "var/db/pkg/dev-libs/a-1/CONTENTS",
             "usr/lib/opkg/status",
             "usr/lib/opkg/info/busybox.list",
+            "var/lib/chisel/manifest.wall",
             "etc/cos-package-info.json",
             "usr/share/bottlerocket/application-inventory.json",
             "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",

@@ -40,7 +40,7 @@ const EXTENSIONS: &[&[u8]] = &[
     b"pyc", b"pyi", b"pyo", b"pyx", b"pyz", b"rb", b"rlib", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
     b"scss", b"service", b"sh", b"shlibs", b"slice", b"socket", b"sql", b"sqlite", b"svg", b"symbols",
     b"tab", b"tar", b"target", b"tcc", b"tcl", b"template", b"templates", b"tgz", b"timer", b"tmpl",
-    b"toml", b"tpl", b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib", b"war", b"wasm", b"wav",
+    b"toml", b"tpl", b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib", b"wall", b"war", b"wasm", b"wav",
     b"webp", b"whl", b"woff", b"woff2", b"xml", b"xsd", b"xsl", b"xz", b"yaml", b"yml", b"zip", b"zst",
 ];
 
