@@ -222,6 +222,8 @@ pub const LINE_BYTES: usize = 64 * 1024;
 pub const TEXT_DATABASE_BYTES: u64 = 512 << 20;
 /// Bytes of the list of packages that the build of COS or Bottlerocket writes: real ones have 200 KiB.
 pub const PACKAGE_LIST_BYTES: u64 = 4 << 20;
+/// Bytes of a property list of xbps: 2 KiB for each package, or 200 bytes for each file of one.
+pub const PROPERTY_LIST_BYTES: u64 = 64 << 20;
 /// Bytes of an unpacked manifest of Chisel's: 200 for each file of an image.
 pub const CHISEL_MANIFEST_BYTES: u64 = 64 << 20;
 /// Bytes of the headers of a Python package's metadata.

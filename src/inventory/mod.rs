@@ -14,6 +14,7 @@ mod dpkg_files;
 mod extraction;
 mod fields;
 mod file;
+mod freebsd;
 mod gem;
 mod java;
 mod lines;
@@ -23,15 +24,18 @@ mod os;
 pub mod owned;
 mod package;
 mod pacman;
+mod plist;
 mod portage;
 mod purl;
 mod python;
 mod records;
 mod rpm;
+mod slackware;
 mod sqlite;
 #[cfg(test)]
 mod testing;
 mod zip;
+mod xbps;
 
 pub use extraction::{Extraction, Shown};
 pub use file::File;
@@ -90,6 +94,10 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &chisel::Chisel,
     &cos::Cos,
     &bottlerocket::Bottlerocket,
+    &slackware::Slackware,
+    &xbps::Xbps,
+    &xbps::XbpsFiles,
+    &freebsd::Freebsd,
     &python::Python,
     &python::Archive,
     &node::Npm,
@@ -134,6 +142,10 @@ mod tests {
             "var/lib/chisel/manifest.wall",
             "etc/cos-package-info.json",
             "usr/share/bottlerocket/application-inventory.json",
+            "var/lib/pkgtools/packages/a-1-x86_64-1",
+            "var/db/xbps/pkgdb-0.38.plist",
+            "var/db/xbps/.a-files.plist",
+            "var/db/pkg/local.sqlite",
             "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
             "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
             "usr/lib/python3/dist-packages/a-1.egg-info",

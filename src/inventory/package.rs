@@ -56,6 +56,7 @@ kinds! {
     Cos "cos" "Container-Optimized OS."
     Cran "cran" "R."
     Ebuild "ebuild" "Gentoo."
+    Freebsd "freebsd" "FreeBSD and its relatives."
     Gem "gem" "Ruby."
     Github "github" "Actions of GitHub's workflows."
     Golang "golang" "Go."
@@ -66,7 +67,9 @@ kinds! {
     Nuget "nuget" ".NET."
     Opkg "opkg" "OpenWrt, Yocto's distributions and others."
     Pub "pub" "Dart."
+    Slackware "slackware" "Slackware and its relatives."
     Swift "swift" "Swift."
+    Xbps "xbps" "Void."
     Generic "generic" "Programs without a package manager."
 }
 
@@ -80,6 +83,9 @@ impl PackageKind {
         Self::Ebuild,
         Self::Opkg,
         Self::Cos,
+        Self::Slackware,
+        Self::Xbps,
+        Self::Freebsd,
         Self::Npm,
         Self::Pypi,
         Self::Cargo,
@@ -120,7 +126,19 @@ impl PackageKind {
 
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
-        matches!(self, Self::Alpm | Self::Apk | Self::Cos | Self::Deb | Self::Ebuild | Self::Opkg | Self::Rpm)
+        matches!(
+            self,
+            Self::Alpm
+                | Self::Apk
+                | Self::Cos
+                | Self::Deb
+                | Self::Ebuild
+                | Self::Freebsd
+                | Self::Opkg
+                | Self::Rpm
+                | Self::Slackware
+                | Self::Xbps
+        )
     }
 }
 

@@ -12,7 +12,9 @@ pub fn purl(package: &Package, os: Option<&Os>) -> String {
     let namespace = match package.kind.separator() {
         Some(_) => own.unwrap_or_default(),
         // The type names the distribution.
-        None if package.kind == PackageKind::Cos => "",
+        None if matches!(package.kind, PackageKind::Cos | PackageKind::Freebsd | PackageKind::Slackware) => {
+            ""
+        }
         None => os.map_or("", namespace),
     };
     // Packagist's names are the same in any case, and lower case in purls.

@@ -13,7 +13,7 @@ const TREES: &[&[u8]] = &[
     b"usr/share/fonts", b"usr/share/i18n", b"usr/share/icons", b"usr/share/info", b"usr/share/licenses",
     b"usr/share/lintian", b"usr/share/locale", b"usr/share/man", b"usr/share/perl", b"usr/share/perl5",
     b"usr/share/rpm", b"usr/share/zsh", b"var/cache", b"var/db/pkg", b"var/lib/apt", b"var/lib/dpkg", b"var/lib/opkg",
-    b"var/lib/pacman", b"var/lib/rpm", b"var/lib/rpmmanifest", b"var/lib/systemd", b"var/log",
+    b"var/lib/pacman", b"var/lib/pkgtools", b"var/lib/rpm", b"var/lib/rpmmanifest", b"var/lib/systemd", b"var/log",
 ];
 /// Directories of libraries that a distribution's packages fill; what was built of modules and crates lies elsewhere.
 const LIBRARIES: &[&[u8]] = &[b"lib", b"lib32", b"lib64", b"libx32"];
