@@ -14,11 +14,14 @@ mod dpkg_files;
 mod extraction;
 mod fields;
 mod file;
+mod flatpak;
 mod freebsd;
 mod gem;
+mod homebrew;
 mod java;
 mod lines;
 mod node;
+mod nix;
 mod opkg;
 mod os;
 pub mod owned;
@@ -31,6 +34,8 @@ mod python;
 mod records;
 mod rpm;
 mod slackware;
+mod snap;
+mod snapd;
 mod sqlite;
 #[cfg(test)]
 mod testing;
@@ -98,6 +103,11 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &xbps::Xbps,
     &xbps::XbpsFiles,
     &freebsd::Freebsd,
+    &snap::Snap,
+    &snapd::Snapd,
+    &flatpak::Flatpak,
+    &nix::Nix,
+    &homebrew::Homebrew,
     &python::Python,
     &python::Archive,
     &node::Npm,
@@ -146,6 +156,12 @@ mod tests {
             "var/db/xbps/pkgdb-0.38.plist",
             "var/db/xbps/.a-files.plist",
             "var/db/pkg/local.sqlite",
+            "snap/a/1/meta/snap.yaml",
+            "var/lib/snapd/state.json",
+            "var/lib/flatpak/app/a/x86_64/stable/\
+             0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0/metadata",
+            "nix/var/nix/db/db.sqlite",
+            "home/linuxbrew/.linuxbrew/Cellar/a/1/INSTALL_RECEIPT.json",
             "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
             "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
             "usr/lib/python3/dist-packages/a-1.egg-info",

@@ -56,6 +56,7 @@ kinds! {
     Cos "cos" "Container-Optimized OS."
     Cran "cran" "R."
     Ebuild "ebuild" "Gentoo."
+    Flatpak "flatpak" "Flatpak's applications and runtimes."
     Freebsd "freebsd" "FreeBSD and its relatives."
     Gem "gem" "Ruby."
     Github "github" "Actions of GitHub's workflows."
@@ -64,10 +65,12 @@ kinds! {
     Hex "hex" "Erlang and Elixir."
     Julia "julia" "Julia."
     Maven "maven" "Java."
+    Nix "nix" "Nix."
     Nuget "nuget" ".NET."
     Opkg "opkg" "OpenWrt, Yocto's distributions and others."
     Pub "pub" "Dart."
     Slackware "slackware" "Slackware and its relatives."
+    Snap "snap" "Snaps."
     Swift "swift" "Swift."
     Xbps "xbps" "Void."
     Generic "generic" "Programs without a package manager."
@@ -86,6 +89,10 @@ impl PackageKind {
         Self::Slackware,
         Self::Xbps,
         Self::Freebsd,
+        Self::Snap,
+        Self::Flatpak,
+        Self::Nix,
+        Self::Brew,
         Self::Npm,
         Self::Pypi,
         Self::Cargo,
