@@ -30,6 +30,7 @@ pub mod scan;
 pub mod store;
 pub mod volume;
 pub mod vuln;
+mod xml;
 
 pub use digest::{BadDigest, Digest};
 pub use error::FormatError;

@@ -10,9 +10,11 @@ use super::{
     Feed, File, Output,
     claims::{Claims, Part, is_debug},
     text,
+};
+use crate::{
+    vuln::advisory::{Advisory, Details, Rating, Statement},
     xml::{self, Element},
 };
-use crate::vuln::advisory::{Advisory, Details, Rating, Statement};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -4,10 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Feed, File, Output, claims::Claims, oval::Leaf, oval::Oval, text, xml::Element};
-use crate::vuln::{
-    advisory::{Advisory, Details, Rating, Statement},
-    matching::range::EventKind,
+use super::{Feed, File, Output, claims::Claims, oval::Leaf, oval::Oval, text};
+use crate::{
+    vuln::{
+        advisory::{Advisory, Details, Rating, Statement},
+        matching::range::EventKind,
+    },
+    xml::Element,
 };
 
 /// One release.

@@ -1,15 +1,13 @@
 //! Gentoo's advisories (Gentoo, `glsa.dtd`): a version of a package is affected if one of its `vulnerable` elements
 //! holds and none of the `unaffected` ones does, as Portage has it (`portage.glsa`).
 
-use super::{
-    Feed, File, Output,
-    claims::Claims,
-    text,
+use super::{Feed, File, Output, claims::Claims, text};
+use crate::{
+    vuln::{
+        advisory::{Advisory, Details, Rating, Requirements, Statement},
+        version::Scheme,
+    },
     xml::{self, Element},
-};
-use crate::vuln::{
-    advisory::{Advisory, Details, Rating, Requirements, Statement},
-    version::Scheme,
 };
 
 const ECOSYSTEM: &str = "Gentoo";

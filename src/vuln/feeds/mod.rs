@@ -40,7 +40,6 @@ mod suse;
 mod text;
 mod threat;
 mod ubuntu;
-mod xml;
 
 pub use files::{Summary, build};
 pub use output::{Fact, File, Output};

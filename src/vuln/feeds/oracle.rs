@@ -4,8 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Feed, File, Output, claims::Claims, oval::Leaf, oval::Oval, text, xml::Element};
-use crate::vuln::advisory::{Advisory, Details, Provider, Rating, Statement};
+use super::{Feed, File, Output, claims::Claims, oval::Leaf, oval::Oval, text};
+use crate::{
+    vuln::advisory::{Advisory, Details, Provider, Rating, Statement},
+    xml::Element,
+};
 
 /// One file of advisories.
 pub(super) fn read(_: &Feed, file: File<'_>, output: &mut Output) -> Result<(), String> {

@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::xml::{self, Element};
-use crate::limits;
+use crate::{
+    limits,
+    xml::{self, Element},
+};
 
 /// A document.
 #[derive(Default)]

@@ -4,15 +4,17 @@
 use std::collections::HashMap;
 
 use super::statuses::{Part, Statuses};
-use crate::vuln::{
-    advisory::{Advisory, Details},
-    feeds::{
-        Feed, File, Output,
-        claims::Claims,
-        csaf::{self, Said},
-        text,
-        xml::{self, Element},
+use crate::{
+    vuln::{
+        advisory::{Advisory, Details},
+        feeds::{
+            Feed, File, Output,
+            claims::Claims,
+            csaf::{self, Said},
+            text,
+        },
     },
+    xml::{self, Element},
 };
 
 /// What of a document is read.

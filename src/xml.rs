@@ -1,5 +1,5 @@
-//! Parts of an XML document, one at a time (XML 1.0). Declarations of types and entities are refused: no feed
-//! has them, and what they stand for has no bound. Those that a document only refers to are not read.
+//! Parts of an XML document, one at a time (XML 1.0). Declarations of types and entities are refused: what they stand for has
+//! no bound. Those that a document only refers to are not read.
 
 use quick_xml::{
     Reader,
@@ -10,44 +10,44 @@ use crate::limits;
 
 /// An element with what is in it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Element {
+pub(crate) struct Element {
     /// Its name without a namespace.
-    pub(super) name: String,
+    pub(crate) name: String,
     attributes: Vec<(String, String)>,
     /// The elements in it.
-    pub(super) children: Vec<Element>,
+    pub(crate) children: Vec<Element>,
     text: String,
 }
 
 impl Element {
     /// An attribute by its name.
-    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
     }
 
     /// The text in it, but for what is in its children.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.text.trim()
     }
 
     /// The first of its children of that name.
-    pub(super) fn child(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
     }
 
     /// All of its children of that name.
-    pub(super) fn children<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+    pub(crate) fn children<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// The text of the first child of that name, if there is any.
-    pub(super) fn text_of(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
         self.child(name).map(Self::text).filter(|text| !text.is_empty())
     }
 }
 
 /// Hands over the outermost elements that are wanted by name, in their order.
-pub(super) fn elements(
+pub(crate) fn elements(
     bytes: &[u8],
     wanted: impl Fn(&str) -> bool,
     mut each: impl FnMut(Element),
