@@ -248,6 +248,16 @@ pub const COMPOSER_INSTALLED_BYTES: u64 = 16 << 20;
 pub const GEMSPEC_BYTES: u64 = 4 << 20;
 /// Bytes of what a .NET application was published with: those of large ones have 500 KiB.
 pub const DEPS_JSON_BYTES: u64 = 4 << 20;
+/// Bytes of a lock file or manifest that names packages: those of the largest repositories have 5 MiB.
+pub const LOCK_FILE_BYTES: u64 = 16 << 20;
+/// Values of a lock file in YAML: a package has twenty, and large repositories have some ten thousand packages.
+pub const LOCK_YAML_VALUES: usize = 2 << 20;
+/// Bytes of one table of a lock file in TOML: one with all digests of a package that has many files has 50 KiB.
+pub const LOCK_TABLE_BYTES: usize = 1 << 20;
+/// Bytes of a project file that is held in memory while it is read: the largest of Maven's have 300 KiB.
+pub const PROJECT_FILE_BYTES: u64 = 2 << 20;
+/// Properties that the version of one dependency refers to, one after another.
+pub const PROPERTY_STEPS: usize = 32;
 /// Archives of Java's in each other: a shaded jar in an application in an enterprise archive has four.
 pub const JAR_DEPTH: usize = 8;
 /// Bytes of the directory of one archive: 300,000 members; the largest jars have a tenth.

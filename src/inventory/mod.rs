@@ -1,4 +1,4 @@
-//! Packages: one file in, what it says is installed out. An [`Extractor`] is handed a file and cannot tell a
+//! Packages: one file in, what it says is installed, or names, out. An [`Extractor`] is handed a file and cannot tell a
 //! node from an image; [`EXTRACTORS`] lists them.
 
 mod apk;
@@ -8,6 +8,7 @@ mod chisel;
 mod composer;
 mod conda;
 mod cos;
+mod declared;
 mod dotnet;
 mod dpkg;
 mod dpkg_files;
@@ -54,7 +55,7 @@ use crate::{
     fs::{FileKind, GuestPath, Stat},
 };
 
-/// Reads one ecosystem's evidence of installed packages. Pure: bytes in, packages out.
+/// Reads one ecosystem's evidence of packages. Pure: bytes in, packages out.
 pub trait Extractor: Sync {
     /// A kebab word, unique among the extractors.
     fn name(&self) -> &'static str;
@@ -117,6 +118,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &conda::Conda,
     &gem::Gem,
     &dotnet::Dotnet,
+    &declared::Declared,
     &java::Java,
     &java::Runtime,
     &binary::Binary,
@@ -178,6 +180,13 @@ mod tests {
             "usr/lib/jvm/java-17/release",
             "usr/local/bin/tool",
             "app/node_modules/a/a.node",
+            "app/node_modules/a/package-lock.json",
+            "app/yarn.lock",
+            "app/requirements-dev.txt",
+            "app/pom.xml",
+            "app/Shop.csproj",
+            "root/go/pkg/mod/example.com/a@v1.0.0/go.mod",
+            "usr/share/cargo/registry/a-1.0.0/Cargo.lock",
         ] {
             let path = GuestPath::new(path);
             let wanting = EXTRACTORS.iter().filter(|e| e.wants(&path, FileKind::Regular));

@@ -42,6 +42,23 @@ const EXTENSIONS: &[&[u8]] = &[
     b"tab", b"tar", b"target", b"tcc", b"tcl", b"template", b"templates", b"tgz", b"timer", b"tmpl",
     b"toml", b"tpl", b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib", b"wall", b"war", b"wasm", b"wav",
     b"webp", b"whl", b"woff", b"woff2", b"xml", b"xsd", b"xsl", b"xz", b"yaml", b"yml", b"zip", b"zst",
+    b"a", b"adoc", b"afm", b"asc", b"awk", b"bak", b"bat", b"bz2", b"c", b"cache", b"cc", b"cer",
+    b"cfg", b"cjs", b"class", b"cmd", b"cnf", b"cob", b"coffee", b"conf", b"conffiles", b"config",
+    b"cpp", b"crt", b"cs", b"csproj", b"css", b"csv", b"cts", b"dat", b"db", b"deb", b"debug", b"def",
+    b"desktop", b"dtd", b"ear", b"egg-info", b"el", b"elc", b"eot", b"erb", b"f", b"f90", b"flow",
+    b"freeze", b"fsproj", b"gemspec", b"gif", b"gir", b"go", b"gpg", b"gz", b"h", b"hpp", b"html",
+    b"hwdb", b"ico", b"in", b"inc", b"ini", b"ipynb", b"jar", b"java", b"jpeg", b"jpg", b"js", b"json",
+    b"jst", b"key", b"ko", b"la", b"less", b"list", b"lock", b"locked", b"lockfile", b"log", b"lua",
+    b"lzma", b"m4", b"map", b"markdown", b"mat", b"md", b"md5sums", b"mjs", b"mo", b"mod", b"mount",
+    b"mp3", b"mp4", b"mts", b"npy", b"npz", b"o", b"odt", b"orig", b"otf", b"pc", b"pdf", b"pem", b"ph",
+    b"php", b"pickle", b"pkl", b"pl", b"plist", b"pm", b"png", b"po", b"pod", b"postinst", b"postrm",
+    b"preinst", b"prerm", b"properties", b"props", b"proto", b"ps1", b"pth", b"pub", b"pxd", b"py",
+    b"pyc", b"pyi", b"pyo", b"pyx", b"rb", b"resolved", b"rlib", b"rpm", b"rs", b"rst", b"rules",
+    b"sample", b"sav", b"scss", b"service", b"sh", b"shlibs", b"slice", b"socket", b"sql", b"sqlite",
+    b"svg", b"symbols", b"tab", b"tar", b"target", b"tcc", b"tcl", b"template", b"templates", b"tgz",
+    b"timer", b"tmpl", b"toml", b"tpl", b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib",
+    b"vbproj", b"war", b"wasm", b"wav", b"webp", b"whl", b"woff", b"woff2", b"xml", b"xsd", b"xsl",
+    b"xz", b"yaml", b"yml", b"zip", b"zst",
 ];
 
 /// Whether the file at a path can be a program, or a library that is not the distribution's.
