@@ -98,12 +98,13 @@ static EXACT: &[Format] = &[
     format("yarn.lock", yarn::read),
 ];
 
-/// Formats whose files have names that begin and end alike.
+/// Formats whose files have names that begin and end alike, or are in directories of one name.
 static AFFIXED: &[Affixed] = &[
     affixed("requirements", ".txt", format("requirements.txt", requirements::read)),
     affixed("constraints", ".txt", format("constraints.txt", requirements::read)),
     affixed("", "-requirements.txt", format("requirements.txt", requirements::read)),
     affixed("", "_requirements.txt", format("requirements.txt", requirements::read)),
+    below("requirements", ".txt", format("requirements.txt", requirements::read)),
     affixed("pylock.", ".toml", format("pylock.toml", pylock::read)),
     affixed("", ".csproj", format("csproj", nuget::read_project)),
     affixed("", ".fsproj", format("fsproj", nuget::read_project)),
@@ -112,6 +113,8 @@ static AFFIXED: &[Affixed] = &[
 
 /// A format whose files' names have a beginning, an end, and anything between the two.
 struct Affixed {
+    /// The directory that they are in, if they are in one of that name only.
+    dir: Option<&'static str>,
     prefix: &'static str,
     suffix: &'static str,
     format: Format,
@@ -122,23 +125,29 @@ const fn format(name: &'static str, read: Read) -> Format {
 }
 
 const fn affixed(prefix: &'static str, suffix: &'static str, format: Format) -> Affixed {
-    Affixed { prefix, suffix, format }
+    Affixed { dir: None, prefix, suffix, format }
+}
+
+const fn below(dir: &'static str, suffix: &'static str, format: Format) -> Affixed {
+    Affixed { dir: Some(dir), prefix: "", suffix, format }
 }
 
 impl Affixed {
-    fn has(&self, name: &[u8]) -> bool {
+    fn has(&self, path: &GuestPath) -> bool {
+        let name = path.name();
         name.ends_with(self.suffix.as_bytes())
             && name.starts_with(self.prefix.as_bytes())
             && name.len() >= self.prefix.len().saturating_add(self.suffix.len())
+            && self.dir.is_none_or(|dir| path.components().rev().nth(1) == Some(dir.as_bytes()))
     }
 }
 
 impl Format {
-    /// The format of a file of that name.
-    fn of(name: &[u8]) -> Option<&'static Self> {
-        match EXACT.binary_search_by(|format| format.name.as_bytes().cmp(name)) {
+    /// The format of the file at a path.
+    fn of(path: &GuestPath) -> Option<&'static Self> {
+        match EXACT.binary_search_by(|format| format.name.as_bytes().cmp(path.name())) {
             Ok(at) => EXACT.get(at),
-            Err(_) => AFFIXED.iter().find(|affixed| affixed.has(name)).map(|affixed| &affixed.format),
+            Err(_) => AFFIXED.iter().find(|affixed| affixed.has(path)).map(|affixed| &affixed.format),
         }
     }
 }
@@ -157,13 +166,13 @@ impl Extractor for Declared {
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
         kind == FileKind::Regular
-            && Format::of(path.name()).is_some()
+            && Format::of(path).is_some()
             // What built a Java archive lies in it, and says what was installed.
             && !(path.name() == b"pom.xml" && path.components().any(|dir| dir == b"META-INF"))
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
-        let Some(format) = Format::of(file.path().name()) else { return Ok(Extraction::default()) };
+        let Some(format) = Format::of(file.path()) else { return Ok(Extraction::default()) };
         let bytes = file.read(format.name, limits::LOCK_FILE_BYTES)?;
         let (document, mut named) = (Document::new(format.name, &bytes), Named::new(format.name));
         if !document.is_empty()
@@ -183,12 +192,15 @@ mod tests {
     #[test]
     fn no_name_is_wanted_twice() {
         assert!(EXACT.is_sorted_by(|one, other| one.name < other.name));
-        let made = |affixed: &Affixed| [affixed.prefix, "x", affixed.suffix].concat();
-        let names = EXACT.iter().map(|format| format.name.to_owned()).chain(AFFIXED.iter().map(made));
-        for name in names {
-            let exact = EXACT.iter().filter(|format| format.name == name).count();
-            let affixed = AFFIXED.iter().filter(|affixed| affixed.has(name.as_bytes())).count();
-            assert_eq!(exact + affixed, 1, "{name}");
+        let made = |affixed: &Affixed| {
+            [affixed.dir.unwrap_or("a"), "/", affixed.prefix, "x", affixed.suffix].concat()
+        };
+        let paths = EXACT.iter().map(|format| format.name.to_owned()).chain(AFFIXED.iter().map(made));
+        for path in paths {
+            let path = GuestPath::new(&path);
+            let exact = EXACT.iter().filter(|format| format.name.as_bytes() == path.name()).count();
+            let affixed = AFFIXED.iter().filter(|affixed| affixed.has(&path)).count();
+            assert_eq!(exact + affixed, 1, "{path}");
         }
     }
 
@@ -203,6 +215,7 @@ mod tests {
                 "app/requirements-dev.txt",
                 "app/dev-requirements.txt",
                 "app/constraints.txt",
+                "app/requirements/base.txt",
                 "app/pylock.toml",
                 "app/pylock.dev.toml",
                 "app/Shop.csproj",
@@ -213,6 +226,8 @@ mod tests {
                 "app/node_modules/.package-lock.json",
                 "app/package.json",
                 "app/requirements.txt.bak",
+                "app/requirements/base.in",
+                "app/other/base.txt",
                 "app/pylock.tomlx",
                 "app/pylock.json",
                 "app/META-INF/maven/g/a/pom.xml",

@@ -35,14 +35,14 @@ fn at_place(record: &Record<'_>, named: &mut Named) {
     }
     // The directory of an alias has another name than its package.
     let name = record.text("name").unwrap_or(name);
-    let Some(version) = record.text("version") else {
-        return named.lose(&format!("{} has no version", record.place()));
-    };
     let resolved = record.text("resolved");
-    if resolved.is_some_and(|resolved| resolved.starts_with("file:")) {
-        return;
+    match (record.text("version"), resolved) {
+        (_, Some(resolved)) if resolved.starts_with("file:") => {}
+        (Some(version), _) => named.add(package(name, version, resolved)),
+        // What a repository holds need not have one.
+        (None, Some(resolved)) if resolved.starts_with("git") => {}
+        (None, _) => named.lose(&format!("{} has no version", record.place())),
     }
-    named.add(package(name, version, resolved));
 }
 
 /// A package of `dependencies`, and those in it. The reader of JSON bounds how deep they are.
@@ -118,6 +118,7 @@ mod tests {
             "node_modules/url":{"version":"1.0.0","resolved":"https://example.com/url.tgz"},
             "node_modules/local":{"version":"1.0.0","resolved":"file:local.tgz"},
             "node_modules/member":{"resolved":"packages/member","link":true},
+            "node_modules/none":{"resolved":"git+https://example.com/o/none.git#0f1e"},
             "node_modules/bad":{"dev":true},
             "packages/member":{"version":"0.1.0"}
         },"dependencies":{"git":{"version":"git+ssh://git@example.com/o/git.git#0f1e"},"x":{"version":"1.0.0"}}}"#;

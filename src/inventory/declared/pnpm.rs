@@ -18,6 +18,10 @@ pub(super) fn read(lock: &Document<'_>, named: &mut Named) -> Result<(), FormatE
 
 fn package(record: &Record<'_>, named: &mut Named) {
     let key = record.key();
+    let resolution = record.value.get("resolution").unwrap_or(&Value::Null);
+    if records::text(resolution, "directory").is_some() || key.contains("file:") {
+        return;
+    }
     let Some((name, version)) = name_and_version(key) else {
         return named.lose(&format!("{} has no name or no version", record.place()));
     };
@@ -26,10 +30,6 @@ fn package(record: &Record<'_>, named: &mut Named) {
     let Some(version) = record.text("version").or_else(|| npm::is_version(version).then_some(version)) else {
         return;
     };
-    let resolution = record.value.get("resolution").unwrap_or(&Value::Null);
-    if records::text(resolution, "directory").is_some() || key.contains("file:") {
-        return;
-    }
     let mut package = npm::package(name, version, records::text(resolution, "tarball"));
     if let (Some(repo), Some(commit)) =
         (records::text(resolution, "repo"), records::text(resolution, "commit"))
@@ -87,7 +87,7 @@ mod tests {
                     git@https://example.com/tar.gz/0f1e:\n    resolution: {tarball: https://example.com/tar.gz/0f1e}\n    \
                     version: 3.0.1\n\n  repo@git+https://example.com/repo.git#aa:\n    resolution: {type: git, repo: \
                     https://example.com/repo.git, commit: aa}\n    version: 2.0.0\n\n  l@file:l:\n    resolution: {directory: l, \
-                    type: directory}\n    version: 1.0.0\n\n  '@': {}\n\nsnapshots:\n\n  a@1.0.0: {}\n";
+                    type: directory}\n    version: 1.0.0\n\n  file:..: {}\n\n  '@': {}\n\nsnapshots:\n\n  a@1.0.0: {}\n";
         let expected = [
             "a 1.0.0",
             "git 3.0.1 https://example.com/tar.gz/0f1e",

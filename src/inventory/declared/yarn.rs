@@ -16,7 +16,7 @@ pub(super) fn read(lock: &Document<'_>, named: &mut Named) -> Result<(), FormatE
             block.end(named);
             block = Block { patterns: line.trim_end().trim_end_matches(':'), ..Block::default() };
         } else if let Some(field) = line.strip_prefix("  ").filter(|field| !field.starts_with(' ')) {
-            match field.split_once(' ') {
+            match field.split_once(' ').map(|(key, value)| (key.trim_matches('"'), value)) {
                 Some(("version", value)) => block.version = value.trim().trim_matches('"'),
                 Some(("resolved", value)) => block.resolved = Some(value.trim().trim_matches('"')),
                 _ => {}
@@ -98,8 +98,9 @@ mod tests {
                     \"https://registry.example/@b/core/-/core-7.1.0.tgz#aa\"\n  integrity sha512-x\n  dependencies:\n    \
                     version \"^9\"\n\nalias@npm:lodash@^4:\n  version \"4.17.21\"\n\n\"git@git+https://example.com/git.git\":\n  \
                     version \"3.0.1\"\n  resolved \"git+https://example.com/git.git#0f1e\"\n\n\"l@file:./l\":\n  version \"0.0.0\"\n\n\
-                    bad@1:\n  resolved \"x\"\n";
-        let expected = ["@b/core 7.1.0", "lodash 4.17.21", "git 3.0.1 git+https://example.com/git.git@0f1e"];
+                    q@1:\n  \"version\" \"1.0.0\"\n\nbad@1:\n  resolved \"x\"\n";
+        let expected =
+            ["@b/core 7.1.0", "lodash 4.17.21", "git 3.0.1 git+https://example.com/git.git@0f1e", "q 1.0.0"];
         assert_eq!(named(text), (expected.map(str::to_owned).to_vec(), 1));
         assert_eq!(named("# yarn lockfile v1\n\n\n"), (vec![], 0));
     }
