@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-/// A room and the rooms that it may import. `bytes`, `digest`, `error`, `gap`, `limits`, `newfile` and `num` serve all rooms.
+/// A room and the rooms that it may import. `bytes`, `digest`, `error`, `gap`, `limits`, `newfile`, `num` and `xml` serve all rooms.
 const ROOMS: &[(&str, &[&str])] = &[
     ("block", &[]),
     ("disk", &["block"]),
@@ -35,7 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 const SERVE_ALL: &[&str] =
-    &["bytes", "error", "gap", "limits", "newfile", "num", "Digest", "FormatError", "Gap"];
+    &["bytes", "error", "gap", "limits", "newfile", "num", "xml", "Digest", "FormatError", "Gap"];
 
 #[test]
 fn rooms_import_only_what_the_table_allows() {
