@@ -21,8 +21,8 @@ mod gem;
 mod homebrew;
 mod java;
 mod lines;
-mod node;
 mod nix;
+mod node;
 mod opkg;
 mod os;
 pub mod owned;
@@ -40,8 +40,8 @@ mod snapd;
 mod sqlite;
 #[cfg(test)]
 mod testing;
-mod zip;
 mod xbps;
+mod zip;
 
 pub use extraction::{Extraction, Shown};
 pub use file::File;
