@@ -228,8 +228,6 @@ pub const PROPERTY_LIST_BYTES: u64 = 64 << 20;
 pub const CHISEL_MANIFEST_BYTES: u64 = 64 << 20;
 /// Bytes of the description of a snap.
 pub const SNAP_YAML_BYTES: u64 = 1 << 20;
-/// Bytes of snapd's state, most of which are tasks that are done.
-pub const SNAPD_STATE_BYTES: u64 = 16 << 20;
 /// Bytes of what Flatpak notes of a deployment, with names and summaries in all languages.
 pub const FLATPAK_DEPLOY_BYTES: u64 = 1 << 20;
 /// Bytes of the receipt of a package of Homebrew's: those with many dependencies have 20 KiB.

@@ -32,7 +32,8 @@ pub struct Located {
     pub package: Arc<Package>,
     /// Whether none of the files that came with it is there: it was removed by hand, and what tells of it was left.
     pub files_gone: bool,
-    /// The package of the distribution that installed the file, if one did and the package is not of the distribution.
+    /// The package that the file came with, if the package is not of the distribution itself: one of the distribution that
+    /// installed the file, or one of Node.js in whose directory the file lies.
     pub owner: Option<Arc<Package>>,
 }
 
@@ -98,15 +99,37 @@ fn own(packages: &mut Vec<Located>, others: &[Located], layers: &[Arc<LayerFacts
         let mut names = layers.get(located.layer)?.owned.of(&located.path);
         names.find_map(|name| of_os.get(name)).map(|owner| Arc::clone(owner))
     };
-    let owners: Vec<Option<Arc<Package>>> = packages
+    let of_node: HashMap<GuestPath, &Arc<Package>> = packages
         .iter()
-        .map(|located| if located.package.kind.is_os() { None } else { find(located) })
+        .filter(|located| located.package.kind == PackageKind::Npm && located.inside.is_none())
+        .filter_map(|located| Some((located.path.parent()?, &located.package)))
         .collect();
+    let owner = |located: &Located| match located.package.kind {
+        kind if kind.is_os() => None,
+        PackageKind::Npm => find(located),
+        _ => find(located).or_else(|| nearest(&of_node, &located.path)),
+    };
+    let owners: Vec<Option<Arc<Package>>> = packages.iter().map(owner).collect();
     for (located, owner) in packages.iter_mut().zip(owners) {
         located.owner = owner;
     }
     // What a program says of itself is what its package says, and less.
-    packages.retain(|located| located.package.kind != PackageKind::Generic || located.owner.is_none());
+    packages.retain(|located| {
+        let is_owned = located.owner.as_ref().is_some_and(|owner| owner.kind.is_os());
+        located.package.kind != PackageKind::Generic || !is_owned
+    });
+}
+
+/// The package of Node.js in whose directory a file lies.
+fn nearest(of_node: &HashMap<GuestPath, &Arc<Package>>, path: &GuestPath) -> Option<Arc<Package>> {
+    let mut dir = path.parent().filter(|dir| !of_node.is_empty() && !dir.is_root());
+    while let Some(above) = dir {
+        if let Some(package) = of_node.get(&above) {
+            return Some(Arc::clone(package));
+        }
+        dir = above.parent();
+    }
+    None
 }
 
 /// Folds the facts of layers, base first. `trees` gives the layers' trees for the cases that facts cannot
@@ -320,6 +343,41 @@ fn os_at<'a>(layers: &'a [Arc<LayerFacts>], hiding: &Hiding<'_>, path: &GuestPat
 mod tests {
     use super::*;
     use crate::{fs::memory::Tree, layer::Walk};
+
+    #[test]
+    fn what_lies_in_the_directory_of_a_package_of_node_came_with_it() {
+        let mut tree = Tree::default();
+        tree.file("srv/node_modules/a/package.json", r#"{"name":"a","version":"1.0.0"}"#);
+        tree.file("srv/node_modules/a/node_modules/b/package.json", r#"{"name":"b","version":"2.0.0"}"#);
+        tree.file("srv/node_modules/a/py/six.dist-info/METADATA", "Name: six\nVersion: 1\n");
+        tree.file("srv/six.dist-info/METADATA", "Name: six\nVersion: 2\n");
+        let top = Root::new(tree.build()).top();
+        let facts = Arc::new(layer::analyze(&top, Walk::whole("", Scope::Layer)));
+        let inventory = fold(&[facts], "", &|| Ok(Vec::new()));
+        let shown: Vec<_> = inventory
+            .packages
+            .iter()
+            .map(|at| (at.package.name.as_str(), at.owner.as_ref().map(|owner| owner.name.as_str())))
+            .collect();
+        assert_eq!(shown, [("b", None), ("a", None), ("six", Some("a")), ("six", None)]);
+    }
+
+    #[test]
+    fn packages_that_are_named_are_kept_apart_from_those_that_are_there() {
+        let mut tree = Tree::default();
+        tree.file("srv/node_modules/a/package.json", r#"{"name":"a","version":"1.0.0"}"#);
+        tree.file("srv/Foo_Bar.dist-info/METADATA", "Name: Foo_Bar\nVersion: 1\n");
+        tree.file("srv/requirements.txt", "foo-bar==1\nfoo-bar==2\n");
+        tree.file("srv/yarn.lock", "a@^1:\n  version \"1.0.0\"\n\nb@^2:\n  version \"2.0.0\"\n");
+        let top = Root::new(tree.build()).top();
+        let facts = Arc::new(layer::analyze(&top, Walk::whole("", Scope::Layer)));
+        let inventory = fold(&[facts], "", &|| Ok(Vec::new()));
+        let names = |packages: &[Located]| -> Vec<String> {
+            packages.iter().map(|at| format!("{} {}", at.package.name, at.package.version)).collect()
+        };
+        assert_eq!(names(&inventory.packages), ["Foo_Bar 1", "a 1.0.0"]);
+        assert_eq!(names(&inventory.declared), ["foo-bar 2", "b 2.0.0"]);
+    }
 
     #[test]
     fn what_a_package_installed_is_its_own_until_a_layer_replaces_it() {

@@ -2,14 +2,9 @@
 //! `FilesystemRepository`): a list of packages (Composer 1), or an object with that list (Composer 2). `composer.lock` says
 //! what is to be installed, not what is.
 
-use std::fmt;
+use serde::{Deserialize, de::IgnoredAny};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
-
-use super::{Extraction, Extractor, File, Package, PackageKind};
+use super::{Extraction, Extractor, File, Package, PackageKind, records};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
@@ -42,10 +37,17 @@ impl Extractor for Composer {
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let bytes = file.read(INSTALLED, limits::COMPOSER_INSTALLED_BYTES)?;
         let mut found = Extraction::default();
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let read = Installed { found: &mut found }.deserialize(&mut json).and_then(|()| json.end());
-        if let Err(error) = read {
-            found.lose(FormatError::malformed(INSTALLED, error.to_string()));
+        let list: &[&str] = if bytes.trim_ascii_start().starts_with(b"[") { &[] } else { &["packages"] };
+        let read = records::read(&bytes, list, &mut |record, package: Option<Record>| {
+            let Some(package) = package.and_then(Record::package) else {
+                let problem = format!("{record} has no name or no version");
+                found.lose(FormatError::malformed(INSTALLED, problem));
+                return true;
+            };
+            found.add(package)
+        });
+        if let Err(problem) = read {
+            found.lose(FormatError::malformed(INSTALLED, problem));
         }
         found.finish()
     }
@@ -53,10 +55,19 @@ impl Extractor for Composer {
 
 /// What is read of a record.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Record {
-    Package { name: String, version: String, license: Option<License> },
-    Other(IgnoredAny),
+struct Record {
+    name: String,
+    version: String,
+    license: Option<License>,
+}
+
+impl Record {
+    fn package(self) -> Option<Package> {
+        let Self { name, version, license } = self;
+        let license = license.and_then(License::text);
+        let is_whole = name.contains('/') && !version.is_empty();
+        is_whole.then(|| Package { license, ..Package::new(PackageKind::Composer, name, version) })
+    }
 }
 
 /// The licences, of which the user chooses one.
@@ -76,63 +87,6 @@ impl License {
             Self::Other(_) => return None,
         };
         Some(text).filter(|text| !text.is_empty())
-    }
-}
-
-/// Takes the packages one by one: a list of a hostile file is longer than memory.
-struct Installed<'a> {
-    found: &'a mut Extraction,
-}
-
-impl<'de> DeserializeSeed<'de> for Installed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Installed<'_> {
-    type Value = ();
-
-    fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text.write_str("a list of packages")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let mut number = 0_usize;
-        while let Some(record) = list.next_element()? {
-            number = number.saturating_add(1);
-            let package = match record {
-                Record::Package { name, version, license } if name.contains('/') && !version.is_empty() => {
-                    let license = license.and_then(License::text);
-                    Package { license, ..Package::new(PackageKind::Composer, name, version) }
-                }
-                _ => {
-                    let problem = format!("record {number} has no name or no version");
-                    self.found.lose(FormatError::malformed(INSTALLED, problem));
-                    continue;
-                }
-            };
-            if !self.found.add(package) {
-                break;
-            }
-        }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut any = false;
-        while let Some(key) = map.next_key::<String>()? {
-            if key == "packages" {
-                map.next_value_seed(Installed { found: &mut *self.found })?;
-                any = true;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        any.then_some(()).ok_or_else(|| A::Error::missing_field("packages"))
     }
 }
 

@@ -36,7 +36,6 @@ mod records;
 mod rpm;
 mod slackware;
 mod snap;
-mod snapd;
 mod sqlite;
 #[cfg(test)]
 mod testing;
@@ -105,7 +104,6 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &xbps::XbpsFiles,
     &freebsd::Freebsd,
     &snap::Snap,
-    &snapd::Snapd,
     &flatpak::Flatpak,
     &nix::Nix,
     &homebrew::Homebrew,
@@ -159,7 +157,6 @@ mod tests {
             "var/db/xbps/.a-files.plist",
             "var/db/pkg/local.sqlite",
             "snap/a/1/meta/snap.yaml",
-            "var/lib/snapd/state.json",
             "var/lib/flatpak/app/a/x86_64/stable/\
              0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0/metadata",
             "nix/var/nix/db/db.sqlite",

@@ -50,8 +50,8 @@ impl Line {
         is_device && self.is_own() && !self.is_opaque()
     }
 
-    /// Whether it mounts when the node starts what is not read as one of its disks: a disk in a file, a place on the
-    /// network, ZFS, or directories over each other. What is in memory, or the kernel's, is none.
+    /// Whether it mounts when the node starts what is not read as one of its disks: a place on the network, ZFS, or
+    /// directories over each other. What is in memory, or the kernel's, is none.
     pub(super) fn is_opaque(&self) -> bool {
         const KERNELS: [&str; 23] = [
             "autofs",
@@ -81,13 +81,20 @@ impl Line {
         const STACKED: [&str; 7] = ["zfs", "overlay", "overlayfs", "aufs", "mergerfs", "9p", "virtiofs"];
         // Units need not say a type; that of what is no disk is then its name, too.
         let kind = if self.kind.is_empty() { self.spec.as_str() } else { self.kind.as_str() };
-        if !self.is_own() || KERNELS.contains(&kind) {
+        if !self.is_own() || self.is_file() || KERNELS.contains(&kind) {
             return false;
         }
-        let is_loop = self.options.iter().any(|option| option == "loop" || option.starts_with("loop="));
         let is_network = kind.starts_with("nfs") || kind.starts_with("fuse") || kind == "cifs";
         let is_device = self.spec.contains('=') || self.spec.starts_with("/dev/");
-        is_loop || is_network || STACKED.contains(&kind) || !is_device
+        is_network || STACKED.contains(&kind) || !is_device
+    }
+
+    /// Whether it mounts, when the node starts, a disk in a file of the node's tree (snaps, images of disks).
+    pub(super) fn is_file(&self) -> bool {
+        const IN_FILES: [&str; 3] = ["squashfs", "fuse.squashfuse", "erofs"];
+        let is_loop = self.options.iter().any(|option| option == "loop" || option.starts_with("loop="));
+        let is_path = self.spec.starts_with('/') && !self.spec.starts_with("/dev/");
+        is_path && self.is_own() && (is_loop || IN_FILES.contains(&self.kind.as_str()))
     }
 
     /// Whether this node mounts it when it starts, at a place of its own: not swap, nor a drive for media.
@@ -136,7 +143,9 @@ mod tests {
             tmpfs /e tmpfs\nproc /f proc\nUUID=x /g ext4\n/x /h none bind\n/dev/sdb /i ext4 noauto\n";
         let opaque: Vec<_> =
             parse(text).into_iter().filter(Line::is_opaque).map(|line| line.at.to_string()).collect();
-        assert_eq!(opaque, ["/a", "/b", "/c", "/d"]);
+        assert_eq!(opaque, ["/b", "/c", "/d"]);
+        let files = parse(text).into_iter().filter(Line::is_file).map(|line| line.at.to_string());
+        assert_eq!(files.collect::<Vec<_>>(), ["/a"]);
         assert_eq!(parse(text).iter().filter(|line| line.is_disk()).count(), 1);
         let line = &parse("UUID=x /a btrfs subvol=a,subvol=b\n")[0];
         assert!(matches!(line.subvolume(), Some(Subvolume::Path(b"b"))));

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Gap,
     error::FormatError,
-    fs::{FileSystem, GuestPath, Handle, Mount, Root},
+    fs::{self, FileSystem, GuestPath, Handle, Mount, Root},
     gap::{Code, Scope},
     inventory::Os,
     limits,
@@ -45,6 +45,14 @@ fn tree(volume: &NodeVolume, line: &Line) -> Result<Arc<dyn FileSystem>, FormatE
     })
 }
 
+/// The mount of the file system in a file that a line names, and the file.
+fn in_file(root: &Root, line: &Line) -> Result<Option<(Mount, Handle)>, FormatError> {
+    let Some(file) = root.find(line.spec.as_bytes())? else { return Ok(None) };
+    let unknown = || FormatError::unsupported(format!("the file system that {}", line.text()));
+    let opened = fs::open(&file.open()?).ok_or_else(unknown)??;
+    Ok(Some((Mount { at: canonical(root, &line.at), ino: opened.fs.root(), fs: opened.fs }, file)))
+}
+
 impl Machine {
     /// Mounts what the system says, and gives what is not there; the volumes that were used leave `rest`.
     pub(super) fn mount<'a>(
@@ -68,8 +76,9 @@ impl Machine {
             root = self.place(root, placed);
         }
         self.os = system.os.or_else(|| self.own_os(&root, &id));
-        let (lines, binds): (Vec<Line>, Vec<Line>) =
+        let (lines, others): (Vec<Line>, Vec<Line>) =
             self.lines(&root, &id).into_iter().partition(Line::is_disk);
+        let (files, binds): (Vec<Line>, Vec<Line>) = others.into_iter().partition(Line::is_file);
         let names = Names::of(&lines, own, disks);
         let (mut absent, mut doubtful): (Vec<Absent>, Vec<&NodeVolume>) = (Vec::new(), Vec::new());
         for line in lines {
@@ -99,6 +108,26 @@ impl Machine {
         // State that is not where it would be in the right order is found as on a disk that nothing mounts.
         rest.append(&mut doubtful);
         root = self.bind(root, binds, &id, &mut absent);
+        for line in files {
+            match in_file(&root, &line) {
+                Ok(None) if holds_state(&line.at) => {
+                    let detail = format!("{}, and there is no such file", line.text());
+                    let effect = "what it holds is not examined";
+                    let gap = Gap::new(Code::MissingDisk, Scope::Volume, &id, detail, effect);
+                    self.gaps.push(gap.at(line.file()));
+                }
+                // What is not there is not mounted, as on the machine.
+                Ok(None) => {}
+                Ok(Some((mount, file))) => {
+                    let volume = self.holds(&file);
+                    root = self.place(root, Placed { mount, volume, spec: line.spec, shows: None });
+                }
+                Err(error) => {
+                    let effect = "what it holds is not examined";
+                    self.gaps.push(Gap::from_error(&error, Scope::Volume, &id, effect).at(&line.spec));
+                }
+            }
+        }
         for one in absent.iter().filter(|one| one.is_needed) {
             let detail = format!("{}, and no given volume is known to be that", one.line.text());
             let effect = "what it holds is not examined";
@@ -127,13 +156,14 @@ impl Machine {
         let mut places = BTreeSet::new();
         let (first, again): (Vec<Line>, Vec<Line>) =
             lines.into_iter().partition(|line| line.kind == "swap" || places.insert(line.at.clone()));
-        let again = again.iter().filter(|line| line.is_disk() || line.is_bind() || line.is_opaque());
+        let counts = |line: &&Line| line.is_disk() || line.is_bind() || line.is_file() || line.is_opaque();
+        let again = again.iter().filter(counts);
         for line in again.filter(|line| line.at != GuestPath::ROOT).take(limits::DAMAGED_RECORDS) {
             let problem = format!("{}, which an earlier line does; the first counts", line.text());
             self.lost(&FormatError::malformed("fstab", problem), id, line.file());
         }
         lines = first;
-        lines.retain(|line| line.is_disk() || line.is_bind() || line.is_opaque());
+        lines.retain(|line| line.is_disk() || line.is_bind() || line.is_file() || line.is_opaque());
         if lines.len() > limits::MOUNTS {
             let error = FormatError::limit(format!("{} mounts, more than {}", lines.len(), limits::MOUNTS));
             self.lost(&error, id, "/etc/fstab");

@@ -50,7 +50,7 @@ pub(super) fn read(root: &Root) -> Mounts {
         }
     }
     lone_drop_ins(&mut units, &names);
-    lines.retain(|(_, line)| line.is_disk() || line.is_bind() || line.is_opaque());
+    lines.retain(|(_, line)| line.is_disk() || line.is_bind() || line.is_file() || line.is_opaque());
     // Most systems have no units that matter: then what is enabled does not either.
     let mut enabled = BTreeSet::new();
     let wanting = units.named(&[".wants", ".requires", ".upholds"], true);

@@ -51,11 +51,11 @@ fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> 
         Status::Partial | Status::Skipped => "33",
         Status::Failed => "31",
     };
-    let kinds: Vec<&str> = report.verdict.looked_for.iter().map(|kind| kind.text()).collect();
-    let of = match (kinds.as_slice(), status) {
-        ([], Status::Complete | Status::Partial) => " · packages were not looked for".to_owned(),
-        ([], _) => String::new(),
-        (kinds, _) => format!(" · looked for {}", kinds.join(", ")),
+    // JSON names them.
+    let of = match (report.verdict.looked_for.len(), status) {
+        (0, Status::Complete | Status::Partial) => " · packages were not looked for".to_owned(),
+        (0, _) => String::new(),
+        (kinds, _) => format!(" · looked for packages of {kinds} types"),
     };
     writeln!(to, "verdict  {}{of}", style.paint(code, status.text()))?;
     for reason in &report.verdict.reasons {

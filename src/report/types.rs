@@ -409,7 +409,8 @@ pub struct Package {
     /// Where it came from, if not from the package manager's default.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub origin: Option<String>,
-    /// The package of the distribution that installed it (purl), if one did: what there is to fix is that package.
+    /// The package that it came with (purl): one of the distribution that installed it, which is then what there is to fix, or
+    /// one of Node.js in whose directory it lies.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub owned_by: Option<String>,
     /// Whether it is a copy inside another package.

@@ -143,7 +143,8 @@ impl<'a> Findings<'a> {
 
 /// How a package of an inventory is asked about.
 fn asked(database: &Database, held: &Held<'_>, located: &Located, near_misses: bool) -> Asked {
-    let is_owned = located.owner.as_ref().is_some_and(|owner| database.speaks_of(owner, held.os));
+    let owner = located.owner.as_ref().filter(|owner| owner.kind.is_os());
+    let is_owned = owner.is_some_and(|owner| database.speaks_of(owner, held.os));
     Asked { near_misses, kernel_runs: held.kernel_runs, is_owned }
 }
 

@@ -404,3 +404,40 @@ fn a_file_system_that_cannot_be_opened_keeps_its_name() {
     assert_eq!(content, ["btrfs"; 2]);
     assert_eq!(gaps.iter().filter(|(code, _)| *code == Code::CorruptStructure).count(), 2, "{gaps:?}");
 }
+
+#[test]
+fn a_file_system_in_a_file_is_mounted_as_a_snap_is() {
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures/squashfs/squashfs-gzip.img.zst");
+    let image = zstd::decode_all(&*std::fs::read(image).unwrap()).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, bytes: &[u8]| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let unit = |file: &str, at: &str| {
+        format!(
+            "[Mount]\nWhat=/var/lib/snapd/snaps/{file}.snap\nWhere={at}\nType=squashfs\nOptions=nodev,ro\n"
+        )
+    };
+    write("etc/os-release", b"ID=ubuntu\nVERSION_ID=\"24.04\"\n");
+    write("var/lib/snapd/snaps/core_1.snap", &image);
+    write("var/lib/snapd/snaps/cut_2.snap", &image[..1 << 10]);
+    for (name, at) in [("core_1", "/snap/core/1"), ("cut_2", "/snap/cut/2"), ("gone_3", "/snap/gone/3")] {
+        let unit = unit(name, at);
+        let path = at[1..].replace('/', "-");
+        write(&format!("etc/systemd/system/{path}.mount"), unit.as_bytes());
+    }
+    let inputs = Inputs { disks: vec![root.path().to_owned()], ..Inputs::default() };
+    let report = scan::inspect(&inputs).unwrap();
+    let mounts: Vec<_> =
+        report.node.mounts.iter().map(|mount| (mount.path.as_str(), mount.spec.as_str())).collect();
+    assert_eq!(mounts, [("/", "/"), ("/snap/core/1", "/var/lib/snapd/snaps/core_1.snap")]);
+    let of_snaps =
+        report.gaps.iter().filter(|gap| gap.path.as_deref().is_some_and(|path| path.contains("snap")));
+    let of_snaps: Vec<_> = of_snaps.map(|gap| gap.path.as_deref().unwrap()).collect();
+    assert_eq!(of_snaps, ["/var/lib/snapd/snaps/cut_2.snap"]);
+    let (code, listed) = icecore(&["ls", root.path().to_str().unwrap(), "/snap/core/1"], &[]);
+    assert_eq!(code, Some(0));
+    assert!(String::from_utf8(listed).unwrap().lines().any(|line| line.ends_with("device")));
+}

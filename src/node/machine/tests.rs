@@ -398,9 +398,10 @@ fn what_is_mounted_and_no_disk_is_a_gap_where_it_may_hold_state() {
     assert_eq!(
         details,
         [
-            "/etc/fstab mounts /srv/d.img at /var/lib/docker (xfs)",
             "/etc/fstab mounts h:/x at /var/lib/containerd (nfs)",
             "/etc/systemd/system/var-lib-rancher.mount mounts tank/c at /var/lib/rancher (zfs)",
         ]
     );
+    let missing = machine.gaps.iter().find(|gap| gap.code == Code::MissingDisk).unwrap();
+    assert_eq!(missing.detail, "/etc/fstab mounts /srv/d.img at /var/lib/docker, and there is no such file");
 }

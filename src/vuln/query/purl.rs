@@ -23,12 +23,23 @@ pub(super) fn parse(text: &str) -> Option<Subject> {
     if let Some(epoch) = qualifiers.get("epoch").filter(|_| kind == PackageKind::Rpm) {
         package.version = format!("{epoch}:{}", package.version);
     }
-    package.arch = qualifiers.get("arch").cloned();
+    let [arch, channel] = match kind {
+        PackageKind::Conda => ["subdir", "channel"],
+        PackageKind::Gem => ["platform", ""],
+        _ => ["arch", ""],
+    };
+    package.arch = qualifiers.get(arch).cloned();
+    package.origin = qualifiers.get(channel).cloned();
     package.module = qualifiers.get("rpmmod").cloned();
     let upstream = qualifiers.get("upstream").or_else(|| qualifiers.get("source"));
     package.source = upstream.map(|upstream| source(upstream, &package.version));
-    // Their namespace is a category.
-    let vendor = if kind == PackageKind::Ebuild { "gentoo" } else { &namespace };
+    let vendor = match kind {
+        // Their namespace is a category.
+        PackageKind::Ebuild => "gentoo",
+        // They have none.
+        PackageKind::Cos | PackageKind::Freebsd | PackageKind::Slackware => kind.text(),
+        _ => &namespace,
+    };
     let os = kind.is_os().then(|| os(vendor, qualifiers.get("distro").map_or("", String::as_str)));
     Some(Subject::Package { package: Box::new(package), os })
 }
@@ -113,6 +124,10 @@ mod tests {
             "pkg:golang/golang.org/x/net@v0.1.0",
             "pkg:composer/symfony/http-kernel@5.0.0",
             "pkg:gem/rails@7.0.0",
+            "pkg:gem/nokogiri@1.13.9?platform=x86_64-linux",
+            "pkg:conda/numpy@1.26.4?channel=conda-forge&subdir=linux-64",
+            "pkg:cos/zlib@17162.336.16?distro=cos-109",
+            "pkg:opkg/openwrt/busybox@1.36.1-r2?distro=openwrt-23.05.5",
             "pkg:ebuild/dev-vcs/subversion@1.9.6-r1?arch=amd64&distro=gentoo-2.17",
         ] {
             let Subject::Package { package, os } = parse(text).unwrap() else { panic!("{text}") };

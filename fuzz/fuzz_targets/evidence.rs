@@ -1,0 +1,35 @@
+//! Any bytes as a file that shows packages; the first tells of which package manager.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+const PATHS: &[&str] = &[
+    "etc/cos-package-info.json",
+    "home/linuxbrew/.linuxbrew/Cellar/jq/1.7.1/INSTALL_RECEIPT.json",
+    "nix/var/nix/db/db.sqlite",
+    "opt/app/resources/app.asar",
+    "opt/conda/conda-meta/numpy-1.26.4-py312_0.json",
+    "snap/core20/1828/meta/snap.yaml",
+    "srv/.yarn/cache/a-npm-1.0.0-0123456789.zip",
+    "srv/a.deps.json",
+    "srv/app.pex",
+    "srv/node_modules/a/package.json",
+    "srv/vendor/composer/installed.json",
+    "usr/lib/opkg/status",
+    "usr/lib/ruby/gems/3.1.0/specifications/a-1.gemspec",
+    "usr/share/bottlerocket/application-inventory.json",
+    "var/db/pkg/dev-libs/a-1/CONTENTS",
+    "var/db/pkg/local.sqlite",
+    "var/db/xbps/.a-files.plist",
+    "var/db/xbps/pkgdb-0.38.plist",
+    "var/lib/chisel/manifest.wall",
+    "var/lib/dpkg/info/a.list",
+    "var/lib/flatpak/app/a/x86_64/stable/0123456789abcdef/metadata",
+    "var/lib/pacman/local/a-1-1/desc",
+    "var/lib/pkgtools/packages/a-1-x86_64-1",
+    "var/lib/rpmmanifest/container-manifest-2",
+];
+
+fuzz_target!(|data: (u8, &[u8])| {
+    icecore_fuzz::extract(PATHS[usize::from(data.0) % PATHS.len()], data.1, None);
+});
