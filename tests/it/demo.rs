@@ -181,6 +181,21 @@ fn what_a_container_changed_is_told() {
 }
 
 #[test]
+fn what_only_a_lock_file_names_is_matched_if_somebody_asks() {
+    let findings = |declared: bool| {
+        let report = scan::scan(&Options { declared, ..options() }, &scan::Silent).unwrap();
+        let declared = report.findings().filter(|(_, finding)| finding.declared);
+        let packages: BTreeSet<String> = declared.map(|(_, finding)| finding.package.clone()).collect();
+        (report.findings().count(), packages)
+    };
+    let (there, none) = findings(false);
+    let (all, declared) = findings(true);
+    assert_eq!((none.len(), all), (0, there + 11));
+    let expected = ["%40hapi/hoek@9.0.0", "axios@0.21.1", "lodash@4.17.15", "minimist@1.2.0"];
+    assert_eq!(declared, expected.map(|name| format!("pkg:npm/{name}")).into());
+}
+
+#[test]
 fn findings_say_why_and_what_is_exploited() {
     let report = scan_demo();
     let alma = report
@@ -264,13 +279,21 @@ fn reports_and_records_validate_against_their_schemas() {
         assert!(errors.is_empty(), "{record}: {errors:?}");
     }
     assert_eq!(records.last().unwrap()["kind"], "verdict");
-    let packages = records.iter().filter(|record| record["kind"] == "package").count();
+    let (declared, there): (Vec<_>, Vec<_>) = records
+        .iter()
+        .filter(|record| record["kind"] == "package")
+        .partition(|record| record["declared"] == true);
     let removed = report
         .containers
         .iter()
         .map(|container| container.packages_removed.iter().flatten().count())
         .sum::<usize>();
-    assert_eq!(packages as u64, report.stats.packages.unwrap() + removed as u64);
+    assert_eq!(there.len() as u64, report.stats.packages.unwrap() + removed as u64);
+    assert_eq!(
+        declared.len(),
+        report.images.iter().map(|image| image.packages_declared.len()).sum::<usize>()
+    );
+    assert!(!declared.is_empty());
 }
 
 #[test]

@@ -422,7 +422,7 @@ fn a_file_system_in_a_file_is_mounted_as_a_snap_is() {
     };
     write("etc/os-release", b"ID=ubuntu\nVERSION_ID=\"24.04\"\n");
     write("var/lib/snapd/snaps/core_1.snap", &image);
-    write("var/lib/snapd/snaps/cut_2.snap", &image[..1 << 10]);
+    write("var/lib/snapd/snaps/cut_2.snap", &image[..64]);
     for (name, at) in [("core_1", "/snap/core/1"), ("cut_2", "/snap/cut/2"), ("gone_3", "/snap/gone/3")] {
         let unit = unit(name, at);
         let path = at[1..].replace('/', "-");
@@ -432,12 +432,12 @@ fn a_file_system_in_a_file_is_mounted_as_a_snap_is() {
     let report = scan::inspect(&inputs).unwrap();
     let mounts: Vec<_> =
         report.node.mounts.iter().map(|mount| (mount.path.as_str(), mount.spec.as_str())).collect();
-    assert_eq!(mounts, [("/", "/"), ("/snap/core/1", "/var/lib/snapd/snaps/core_1.snap")]);
+    assert_eq!(mounts, [("/", "root"), ("/snap/core/1", "/var/lib/snapd/snaps/core_1.snap")]);
     let of_snaps =
         report.gaps.iter().filter(|gap| gap.path.as_deref().is_some_and(|path| path.contains("snap")));
     let of_snaps: Vec<_> = of_snaps.map(|gap| gap.path.as_deref().unwrap()).collect();
     assert_eq!(of_snaps, ["/var/lib/snapd/snaps/cut_2.snap"]);
-    let (code, listed) = icecore(&["ls", root.path().to_str().unwrap(), "/snap/core/1"], &[]);
+    let (code, listed) = icecore(&["ls"], &[root.path().to_owned(), PathBuf::from("/snap/core/1")]);
     assert_eq!(code, Some(0));
     assert!(String::from_utf8(listed).unwrap().lines().any(|line| line.ends_with("device")));
 }
