@@ -131,6 +131,23 @@ impl PackageKind {
         }
     }
 
+    /// A name or a namespace as purls write it: some types do not tell letters by case.
+    pub(crate) fn in_purl(self, name: &str) -> Cow<'_, str> {
+        match self {
+            Self::Pypi => python_name(name).into(),
+            Self::Alpm
+            | Self::Apk
+            | Self::Bitnami
+            | Self::Brew
+            | Self::Composer
+            | Self::Deb
+            | Self::Github
+            | Self::Hex
+            | Self::Pub => name.to_ascii_lowercase().into(),
+            _ => name.into(),
+        }
+    }
+
     /// Whether a distribution's package manager installs these (as opposed to a language's).
     pub fn is_os(self) -> bool {
         matches!(

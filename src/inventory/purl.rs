@@ -17,20 +17,11 @@ pub fn purl(package: &Package, os: Option<&Os>) -> String {
         }
         None => os.map_or("", namespace),
     };
-    // Packagist's names are the same in any case, and lower case in purls.
-    let lower = package.kind == PackageKind::Composer;
-    let namespace = if lower { &namespace.to_ascii_lowercase() } else { namespace };
     for segment in namespace.split('/').filter(|segment| !segment.is_empty()) {
-        encode(&mut purl, segment);
+        encode(&mut purl, &package.kind.in_purl(segment));
         purl.push('/');
     }
-    match package.kind {
-        PackageKind::Pypi => encode(&mut purl, &package.kind.normal(name)),
-        PackageKind::Alpm | PackageKind::Deb | PackageKind::Apk | PackageKind::Composer => {
-            encode(&mut purl, &name.to_ascii_lowercase())
-        }
-        _ => encode(&mut purl, name),
-    }
+    encode(&mut purl, &package.kind.in_purl(name));
     let (epoch, version) = epoch(package);
     if !version.is_empty() {
         purl.push('@');

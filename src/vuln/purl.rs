@@ -25,18 +25,26 @@ impl Purl {
         let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
         let (kind, path) = rest.split_once('/')?;
         let (path, version) = match path.rsplit_once('@') {
-            Some((path, version)) if !path.is_empty() && !version.contains('/') => (path, version),
+            Some((path, _)) if path.ends_with('/') => return None,
+            // The mark may be that of a scope, which should be escaped.
+            Some((path, version)) if !version.contains('/') => (path, version),
             _ => (path, ""),
         };
         let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).map(decoded).collect();
         let pairs = qualifiers.split('&').filter_map(|pair| pair.split_once('='));
-        (!segments.is_empty()).then(|| Self {
+        (is_type(kind) && !segments.is_empty()).then(|| Self {
             kind: kind.to_ascii_lowercase(),
             segments,
             version: Some(version).filter(|version| !version.is_empty()).map(decoded),
             qualifiers: pairs.map(|(key, value)| (key.to_ascii_lowercase(), decoded(value))).collect(),
         })
     }
+}
+
+/// Whether a word may be a type.
+fn is_type(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-'))
 }
 
 /// Percent-decoding; what is no text then stays as it is.
@@ -55,7 +63,9 @@ mod tests {
         assert_eq!((purl.version.as_deref(), purl.qualifiers["arch"].as_str()), (Some("7.0.0+a"), "x y"));
         assert_eq!(Purl::parse("pkg:npm/%ff%").unwrap().segments, ["%ff%"]);
         assert_eq!(Purl::parse("pkg:npm/a@").unwrap().version, None);
-        for text in ["", "npm/a", "pkg:npm", "pkg:npm/"] {
+        for text in
+            ["", "npm/a", "pkg:npm", "pkg:npm/", "pkg:npm/@1", "pkg:maven/a/@1", "pkg:1/a", "pkg:a:b/c"]
+        {
             assert_eq!(Purl::parse(text), None, "{text}");
         }
     }

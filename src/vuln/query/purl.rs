@@ -23,13 +23,13 @@ pub(super) fn parse(text: &str) -> Option<Subject> {
     if let Some(epoch) = qualifiers.get("epoch").filter(|_| kind == PackageKind::Rpm) {
         package.version = format!("{epoch}:{}", package.version);
     }
-    let [arch, channel] = match kind {
-        PackageKind::Conda => ["subdir", "channel"],
-        PackageKind::Gem => ["platform", ""],
-        _ => ["arch", ""],
+    let arch = match kind {
+        PackageKind::Gem => "platform",
+        PackageKind::Conda => "subdir",
+        _ => "arch",
     };
     package.arch = qualifiers.get(arch).cloned();
-    package.origin = qualifiers.get(channel).cloned();
+    package.origin = qualifiers.get("channel").filter(|_| kind == PackageKind::Conda).cloned();
     package.module = qualifiers.get("rpmmod").cloned();
     let upstream = qualifiers.get("upstream").or_else(|| qualifiers.get("source"));
     package.source = upstream.map(|upstream| source(upstream, &package.version));
@@ -63,6 +63,7 @@ const SUSE: [&str; 7] =
 fn os(namespace: &str, distro: &str) -> Os {
     let id = match namespace {
         "redhat" => "rhel",
+        "" => distro.rsplit_once('-').map_or("", |(id, _)| id),
         "suse" | "opensuse" => SUSE.into_iter().find(|id| distro.starts_with(id)).unwrap_or(namespace),
         id => id,
     };
@@ -76,6 +77,9 @@ fn os(namespace: &str, distro: &str) -> Os {
     };
     Os { id: id.to_ascii_lowercase(), version_id, codename, ..Os::default() }
 }
+
+#[cfg(test)]
+mod specification;
 
 #[cfg(test)]
 mod tests {

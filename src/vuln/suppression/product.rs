@@ -1,7 +1,7 @@
 //! What a statement is about: a package, an image, or a package in an image.
 
 use super::Place;
-use crate::{inventory::python_name, vuln::purl};
+use crate::{inventory::PackageKind, vuln::purl};
 
 /// A package as a purl names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,9 @@ impl Purl {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let parts = purl::Purl::parse(text)?;
         let name = parts.segments.join("/");
-        let name = if parts.kind == "pypi" { python_name(&name) } else { name };
+        let name =
+            PackageKind::from_text(&parts.kind).map_or(name.as_str().into(), |kind| kind.in_purl(&name));
+        let name = name.into_owned();
         (!name.is_empty()).then_some(Self { name, parts })
     }
 
