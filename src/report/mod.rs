@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod findings;
 mod json;
+mod license;
 mod ndjson;
 mod rows;
 mod suppress;
@@ -25,6 +26,8 @@ pub use ndjson::{Record, match_record, ndjson};
 pub use table::{Style, clean, table};
 pub use tree::{Branch, BranchKind, tree};
 pub use types::*;
+
+pub(crate) use license::expression as license_expression;
 
 pub use crate::{Gap, gap::Reason, vuln::Finding};
 

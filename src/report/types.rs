@@ -400,6 +400,9 @@ pub struct Package {
     /// Its licence, as declared.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub license: Option<String>,
+    /// The SPDX expression of that, if it is declared in other words whose meaning is certain.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub license_expression: Option<String>,
     /// Who built it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub vendor: Option<String>,

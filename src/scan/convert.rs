@@ -34,6 +34,10 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
                 purl: purl(package, os),
                 source: package.source.clone(),
                 license: package.license.clone(),
+                license_expression: package
+                    .license
+                    .as_deref()
+                    .and_then(|declared| report::license_expression(package.kind, declared)),
                 vendor: package.vendor.clone(),
                 module: package.module.clone(),
                 origin: package.origin.clone(),

@@ -7,14 +7,10 @@ use std::{
 
 use serde::Serialize;
 
-use super::{
-    Bill, Kind, Part,
-    license::{License, license},
-    place,
-};
+use super::{Bill, Kind, Part, place};
 use crate::{
     inventory::PackageKind,
-    report::{Package, json},
+    report::{Package, json, license::License},
     vuln::{Finding, Severity, Status, cvss::Version},
 };
 
@@ -84,13 +80,13 @@ struct Supplier<'a> {
 #[serde(untagged)]
 enum LicenseChoice<'a> {
     License { license: Named<'a> },
-    Expression { expression: String },
+    Expression { expression: &'a str },
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Named<'a> {
-    Id(String),
+    Id(&'a str),
     Name(&'a str),
 }
 
@@ -214,7 +210,7 @@ fn inside<'a>(part: &'a Part<'_>) -> Vec<Component<'a>> {
 
 fn component(reference: String, package: &Package) -> Component<'_> {
     let (group, name) = package.kind.split(&package.name);
-    let declared = package.license.as_deref().map(|text| match license(text) {
+    let declared = License::of(package).map(|license| match license {
         License::Id(id) => LicenseChoice::License { license: Named::Id(id) },
         License::Expression(expression) => LicenseChoice::Expression { expression },
         License::Words(name) => LicenseChoice::License { license: Named::Name(name) },

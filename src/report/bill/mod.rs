@@ -2,7 +2,6 @@
 //! node with its images, or of one image.
 
 mod cyclonedx;
-mod license;
 mod spdx2;
 mod spdx3;
 

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Bill, Contents, Kind, Part, license::license, places};
-use crate::report::{Package, json};
+use super::{Bill, Contents, Kind, Part, places};
+use crate::report::{Package, json, license::License};
 
 const NONE: &str = "NOASSERTION";
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
@@ -47,7 +47,7 @@ struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     source_info: Option<String>,
     license_concluded: &'static str,
-    license_declared: String,
+    license_declared: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     license_comments: Option<String>,
     copyright_text: &'static str,
@@ -134,7 +134,7 @@ fn entry<'a>(name: &'a str, of: &str, purpose: &'static str) -> Entry<'a> {
         files_analyzed: false,
         source_info: None,
         license_concluded: NONE,
-        license_declared: NONE.to_owned(),
+        license_declared: NONE,
         license_comments: None,
         copyright_text: NONE,
         external_refs: Vec::new(),
@@ -156,17 +156,18 @@ fn whole<'a>(part: &'a Part<'_>) -> Entry<'a> {
 }
 
 fn of<'a>(package: &'a Package, reference_id: &str) -> Entry<'a> {
-    let declared = package.license.as_deref();
-    let expression = declared.and_then(|text| license(text).expression());
+    let expression = License::of(package).and_then(License::expression);
     Entry {
         version_info: Some(&package.version),
         // Line breaks and the like are no part of a name.
         supplier: package.vendor.as_deref().map(|vendor| format!("Organization: {vendor}")),
         source_info: places(package),
-        license_comments: declared
-            .filter(|_| expression.is_none())
+        license_comments: package
+            .license
+            .as_deref()
+            .filter(|text| expression != Some(text))
             .map(|text| format!("declared as: {text}")),
-        license_declared: expression.unwrap_or_else(|| NONE.to_owned()),
+        license_declared: expression.unwrap_or(NONE),
         external_refs: vec![reference(&package.purl)],
         ..entry(&package.name, reference_id, "LIBRARY")
     }
