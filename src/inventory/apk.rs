@@ -5,6 +5,7 @@ use super::{
     Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage,
     fields::{Block, Blocks, List, Names},
     lines::Lines,
+    package::web_address,
 };
 use crate::{
     error::FormatError,
@@ -17,8 +18,8 @@ const RECORD: &str = "apk record";
 const PLACES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 /// Directory, and file in it.
 const FILES: List = List { dir: b'F', file: b'R' };
-/// Package, version, architecture, origin, licence, maintainer.
-const FIELDS: &[&str] = &["P", "V", "A", "o", "L", "m"];
+/// Package, version, architecture, origin, licence, maintainer, homepage.
+const FIELDS: &[&str] = &["P", "V", "A", "o", "L", "m", "U"];
 
 /// Alpine's and its relatives' packages.
 pub(super) struct Apk;
@@ -29,7 +30,7 @@ impl Extractor for Apk {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -69,6 +70,7 @@ fn read_record(mut record: Block, found: &mut Extraction) -> bool {
     package.arch = record.take("A");
     package.license = record.take("L");
     package.vendor = record.take("m");
+    package.url = record.take("U").as_deref().and_then(web_address);
     let version = &package.version;
     package.source = record.take("o").map(|name| SourcePackage { name, version: version.clone() });
     found.add(package)
@@ -104,6 +106,7 @@ mod tests {
             arch: Some("x86_64".into()),
             license: Some("Apache-2.0".into()),
             vendor: Some("A <a@x>".into()),
+            url: Some("https://x".into()),
             source: Some(SourcePackage { name: "openssl".into(), version: "3.3.2-r0".into() }),
             ..Package::new(PackageKind::Apk, "libcrypto3", "3.3.2-r0")
         };

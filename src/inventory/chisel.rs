@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io::Read, sync::Arc};
 
 use serde::Deserialize;
 
-use super::{Extraction, Extractor, File, Owner, Package, PackageKind, owned::key};
+use super::{Extraction, Extractor, File, Owner, Package, PackageKind, owned::key, package};
 use crate::{
     block::Stream,
     error::FormatError,
@@ -28,7 +28,7 @@ impl Extractor for Chisel {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -63,8 +63,11 @@ impl Extractor for Chisel {
                 continue;
             }
             match serde_json::from_slice(line) {
-                Ok(Record::Package { name, version, arch }) if !name.is_empty() && !version.is_empty() => {
-                    if !found.add(Package { arch, ..Package::new(PackageKind::Deb, name, version) }) {
+                Ok(Record::Package { name, version, arch, digest })
+                    if !name.is_empty() && !version.is_empty() =>
+                {
+                    let digest = digest.and_then(|hex| package::digest("sha256", &hex));
+                    if !found.add(Package { arch, digest, ..Package::new(PackageKind::Deb, name, version) }) {
                         break;
                     }
                 }
@@ -96,6 +99,7 @@ enum Record {
         name: String,
         version: String,
         arch: Option<String>,
+        digest: Option<String>,
     },
     Path {
         path: String,

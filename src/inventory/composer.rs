@@ -3,8 +3,13 @@
 //! what is to be installed, not what is.
 
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
 
-use super::{Extraction, Extractor, File, Package, PackageKind, records};
+use super::{
+    Extraction, Extractor, File, Package, PackageKind,
+    package::{digest, web_address},
+    records,
+};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
@@ -22,7 +27,7 @@ impl Extractor for Composer {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -59,14 +64,21 @@ struct Record {
     name: String,
     version: String,
     license: Option<License>,
+    homepage: Option<Value>,
+    dist: Option<Value>,
 }
 
 impl Record {
     fn package(self) -> Option<Package> {
-        let Self { name, version, license } = self;
+        let Self { name, version, license, homepage, dist } = self;
+        if !name.contains('/') || version.is_empty() {
+            return None;
+        }
         let license = license.and_then(License::text);
-        let is_whole = name.contains('/') && !version.is_empty();
-        is_whole.then(|| Package { license, ..Package::new(PackageKind::Composer, name, version) })
+        let url = homepage.as_ref().and_then(Value::as_str).and_then(web_address);
+        let sum = dist.as_ref().and_then(|dist| dist.get("shasum")?.as_str());
+        let digest = sum.and_then(|hex| digest("sha1", hex));
+        Some(Package { license, url, digest, ..Package::new(PackageKind::Composer, name, version) })
     }
 }
 
@@ -126,14 +138,19 @@ mod tests {
     #[test]
     fn lists_of_both_versions() {
         let list = r#"[
-            {"name":"symfony/http-kernel","version":"v5.4.20","version_normalized":"5.4.20.0","license":["MIT"]},
-            {"version":"dev-master","extra":{"name":"x/y"},"name":"A/b","license":["LGPL-2.1-only","GPL-3.0-or-later"]},
+            {"name":"symfony/http-kernel","version":"v5.4.20","version_normalized":"5.4.20.0","license":["MIT"],
+             "homepage":"https://symfony.com","dist":{"type":"zip","shasum":"0123456789abcdef0123456789abcdef01234567"}},
+            {"version":"dev-master","extra":{"name":"x/y"},"name":"A/b","homepage":[],"dist":{"shasum":""},"license":["LGPL-2.1-only","GPL-3.0-or-later"]},
             {"name":"c/d","version":"1.0","license":"BSD-3-Clause","type":"metapackage","install-path":null},
             {"name":"e/f","version":"2","license":[]},
             {"name":"g/h","version":"3","license":{}}
         ]"#;
         let expected = [
-            composer("symfony/http-kernel", "v5.4.20", Some("MIT")),
+            Package {
+                url: Some("https://symfony.com".into()),
+                digest: Some("sha1:0123456789abcdef0123456789abcdef01234567".into()),
+                ..composer("symfony/http-kernel", "v5.4.20", Some("MIT"))
+            },
             composer("A/b", "dev-master", Some("LGPL-2.1-only OR GPL-3.0-or-later")),
             composer("c/d", "1.0", Some("BSD-3-Clause")),
             composer("e/f", "2", None),

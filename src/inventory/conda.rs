@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Extraction, Extractor, File, Package, PackageKind};
+use super::{Extraction, Extractor, File, Package, PackageKind, package::digest};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
@@ -21,7 +21,7 @@ impl Extractor for Conda {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -43,6 +43,7 @@ impl Extractor for Conda {
         package.arch = record.subdir.filter(|subdir| !subdir.is_empty());
         package.license = record.license.filter(|license| !license.is_empty());
         package.origin = record.channel.as_deref().and_then(channel).map(str::to_owned);
+        package.digest = record.sha256.and_then(|hex| digest("sha256", &hex));
         let mut found = Extraction::default();
         found.add(package);
         Ok(found)
@@ -57,6 +58,7 @@ struct Record {
     subdir: Option<String>,
     license: Option<String>,
     channel: Option<String>,
+    sha256: Option<String>,
 }
 
 /// A channel's name: a URL has it before the platform.

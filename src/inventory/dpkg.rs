@@ -5,6 +5,7 @@ use super::{
     Extraction, Extractor, File, Package, PackageKind, SourcePackage,
     fields::{Block, Blocks, Names},
     lines::Lines,
+    package::web_address,
 };
 use crate::{
     error::FormatError,
@@ -17,7 +18,7 @@ pub(super) const STATUS_D: &[u8] = b"var/lib/dpkg/status.d/";
 /// The ending of the list of checksums that lies beside a package in [`STATUS_D`].
 pub(super) const MD5SUMS: &[u8] = b".md5sums";
 const STANZA: &str = "dpkg stanza";
-const FIELDS: &[&str] = &["Package", "Status", "Version", "Architecture", "Source", "Maintainer"];
+const FIELDS: &[&str] = &["Package", "Status", "Version", "Architecture", "Source", "Maintainer", "Homepage"];
 
 /// Debian's and its relatives' packages.
 pub(super) struct Dpkg;
@@ -28,7 +29,7 @@ impl Extractor for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -60,6 +61,7 @@ fn read_stanza(mut stanza: Block, stateful: bool, found: &mut Extraction) -> boo
     let mut package = Package::new(PackageKind::Deb, name, version);
     package.arch = stanza.take("Architecture");
     package.vendor = stanza.take("Maintainer");
+    package.url = stanza.take("Homepage").as_deref().and_then(web_address);
     package.source = stanza.take("Source").map(|source| read_source(&source, &package.version));
     found.add(package)
 }
@@ -135,7 +137,7 @@ mod tests {
     fn states_sources_and_architectures() {
         let found = extract(
             "Package: libc6\nStatus: install ok installed\nMaintainer: D <d@x>\nArchitecture: amd64\n\
-             Multi-Arch: same\nSource: glibc (2.36-9)\nVersion: 2.36-9+b1\nDescription: a\n Package: no\n\n\
+             Multi-Arch: same\nSource: glibc (2.36-9)\nHomepage: https://x.org\nVersion: 2.36-9+b1\nDescription: a\n Package: no\n\n\
              Package: libc6\nStatus: hold ok unpacked\nArchitecture: i386\nSource: glibc\nVersion: 2.36-9\n\n\
              Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n\
              Package: never\nStatus: unknown ok not-installed\n\n\
@@ -148,6 +150,7 @@ mod tests {
         let amd64 = Package {
             arch: Some("amd64".into()),
             vendor: Some("D <d@x>".into()),
+            url: Some("https://x.org".into()),
             source: source("2.36-9"),
             ..deb("libc6", "2.36-9+b1")
         };

@@ -102,9 +102,9 @@ impl Extraction {
 }
 
 fn text(package: &Package) -> usize {
-    let Package { name, version, arch, source, license, vendor, module, origin, .. } = package;
+    let Package { name, version, arch, source, license, vendor, module, origin, url, digest, .. } = package;
     let source = source.iter().flat_map(|source| [&source.name, &source.version]);
-    let others = [arch, license, vendor, module, origin].into_iter().flatten();
+    let others = [arch, license, vendor, module, origin, url, digest].into_iter().flatten();
     [name, version].into_iter().chain(source).chain(others).map(String::len).sum()
 }
 

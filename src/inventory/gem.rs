@@ -2,7 +2,7 @@
 //! and of those that come with Ruby, `specifications/default/…`. They are Ruby that RubyGems wrote
 //! (`Gem::Specification#to_ruby`): one line for each attribute, literals only. A gemspec elsewhere is part of a gem's sources.
 
-use super::{Extraction, Extractor, File, Package, PackageKind, lines::Lines};
+use super::{Extraction, Extractor, File, Package, PackageKind, lines::Lines, package::web_address};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
@@ -21,7 +21,7 @@ impl Extractor for Gem {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -57,6 +57,7 @@ impl Extractor for Gem {
         let mut package = Package::new(PackageKind::Gem, name, version);
         package.arch = platform.filter(|platform| !platform.is_empty()).map(str::to_owned);
         package.license = read.license;
+        package.url = read.homepage.as_deref().and_then(web_address);
         found.add(package);
         Ok(found)
     }
@@ -68,6 +69,7 @@ struct Attributes {
     name: Option<String>,
     version: Option<String>,
     license: Option<String>,
+    homepage: Option<String>,
 }
 
 impl Attributes {
@@ -79,6 +81,7 @@ impl Attributes {
             // A description may hold lines like these, after the first.
             match attribute {
                 "name" if self.name.is_none() => self.name = literal(value),
+                "homepage" if self.homepage.is_none() => self.homepage = literal(value),
                 "version" if self.version.is_none() => self.version = literal(value),
                 "license" | "licenses" if self.license.is_none() => {
                     // They are listed for users to choose one.

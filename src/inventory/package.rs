@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::limits;
+
 macro_rules! kinds {
     ($($variant:ident $purl:literal $meaning:literal)*) => {
         /// Which package manager's: the purl type.
@@ -172,6 +174,30 @@ pub fn python_name(name: &str) -> String {
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
+/// A web address that a package declares; `None` for what is none (RFC 3986), such as a word or a sentence.
+pub(super) fn web_address(text: &str) -> Option<String> {
+    let text = text.trim();
+    let rest = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme))?;
+    let is_host = rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let is_plain = |byte| matches!(byte, b'!'..=b'~') && !b"\"<>[\\]^`{|}%".contains(&byte);
+    (is_host && text.len() <= limits::PACKAGE_NAME_BYTES && rest.bytes().all(is_plain))
+        .then(|| text.to_owned())
+}
+
+/// A digest, if its hexadecimal digits are as many as its algorithm's.
+pub(super) fn digest(algorithm: &str, hex: &str) -> Option<String> {
+    let digits = match algorithm {
+        "md5" => 32,
+        "sha1" => 40,
+        "sha256" => 64,
+        "sha384" => 96,
+        "sha512" => 128,
+        _ => return None,
+    };
+    let is_whole = hex.len() == digits && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_whole.then(|| format!("{algorithm}:{}", hex.to_ascii_lowercase()))
+}
+
 /// The source package that a binary package was built from, where the two have names of their own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct SourcePackage {
@@ -205,6 +231,12 @@ pub struct Package {
     pub origin: Option<String>,
     /// A copy inside another package (pip's `_vendor`), not one that the ecosystem installed.
     pub vendored: bool,
+    /// Its homepage, or else its repository.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    /// `algorithm:hex` of the archive that it was installed from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<String>,
     /// Only named by a lock file or a manifest: it may not be there.
     #[serde(default)]
     pub declared: bool,
@@ -224,7 +256,40 @@ impl Package {
             module: None,
             origin: None,
             vendored: false,
+            url: None,
+            digest: None,
             declared: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_the_web_only() {
+        for (text, expected) in [
+            (" https://example.com/a?b=c#d ", Some("https://example.com/a?b=c#d")),
+            ("http://127.0.0.1:80", Some("http://127.0.0.1:80")),
+            ("https://", None),
+            ("https://[::1]/", None),
+            ("https://a b", None),
+            ("https://a/%", None),
+            ("https://\u{e4}.example", None),
+            ("ftp://a", None),
+            ("UNKNOWN", None),
+        ] {
+            assert_eq!(web_address(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn digests_have_all_their_digits() {
+        assert_eq!(digest("sha1", &"aB".repeat(20)), Some(format!("sha1:{}", "ab".repeat(20))));
+        assert_eq!(
+            (digest("sha1", ""), digest("sha1", &"g".repeat(40)), digest("crc", "00")),
+            (None, None, None)
+        );
     }
 }

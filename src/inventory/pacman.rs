@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage, lines::Lines};
+use super::{
+    Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage, lines::Lines,
+    package::web_address,
+};
 use crate::{
     block::ReadAt,
     error::FormatError,
@@ -24,7 +27,7 @@ impl Extractor for Pacman {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -51,6 +54,7 @@ impl Extractor for Pacman {
         let mut package = Package::new(PackageKind::Alpm, name, version);
         package.arch = take("ARCH");
         package.vendor = take("PACKAGER");
+        package.url = take("URL").as_deref().and_then(web_address);
         let version = &package.version;
         package.source = take("BASE").map(|name| SourcePackage { name, version: version.clone() });
         package.license = sections.remove("LICENSE").map(|all| all.join(" AND "));

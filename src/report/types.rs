@@ -412,6 +412,12 @@ pub struct Package {
     /// Where it came from, if not from the package manager's default.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub origin: Option<String>,
+    /// Its homepage, or else its repository.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    /// `algorithm:hex` of the archive that it was installed from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<String>,
     /// The package that it came with (purl): one of the distribution that installed it, which is then what there is to fix, or
     /// one of Node.js in whose directory it lies.
     #[serde(skip_serializing_if = "Option::is_none", default)]

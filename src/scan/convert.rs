@@ -12,18 +12,24 @@ use crate::{
 /// that the same package installed, or none. `layers` are the DiffIDs of the
 /// layers, base first; a node has none.
 pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) -> Vec<report::Package> {
-    let mut by_package: BTreeMap<(&Package, Option<&Package>, bool), Vec<report::Location>> = BTreeMap::new();
+    let mut by_identity: BTreeMap<_, (&Package, Vec<report::Location>)> = BTreeMap::new();
     for Located { path, inside, layer, package, files_gone, owner } in located {
         let location = report::Location {
             path: path.to_string(),
             inside: inside.as_deref().map(str::to_owned),
             layer: layers.get(*layer).cloned(),
         };
-        by_package.entry((package, owner.as_deref(), *files_gone)).or_default().push(location);
+        let key = (identity(package), owner.as_deref(), *files_gone);
+        let (told, locations) = by_identity.entry(key).or_insert_with(|| (package, Vec::new()));
+        locations.push(location);
+        // Of copies of one package, some tell more than others.
+        if (package.digest.is_some(), package.url.is_some()) > (told.digest.is_some(), told.url.is_some()) {
+            *told = package;
+        }
     }
-    by_package
+    by_identity
         .into_iter()
-        .map(|((package, owner, files_gone), mut locations)| {
+        .map(|((_, owner, files_gone), (package, mut locations))| {
             locations.sort();
             locations.dedup();
             report::Package {
@@ -43,9 +49,18 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
                 origin: package.origin.clone(),
                 owned_by: owner.map(|owner| purl(owner, os)),
                 vendored: package.vendored,
+                url: package.url.clone(),
+                digest: package.digest.clone(),
                 files_gone,
                 locations,
             }
         })
         .collect()
+}
+
+/// By what packages are one entry, and by what entries are sorted.
+fn identity(package: &Package) -> impl Ord + use<'_> {
+    let Package { kind, name, version, arch, source, license, vendor, module, origin, vendored, .. } =
+        package;
+    (kind, name, version, arch, source, license, vendor, module, origin, vendored)
 }

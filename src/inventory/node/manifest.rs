@@ -1,11 +1,15 @@
 //! What a package says of itself: package-json(5).
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     error::FormatError,
-    inventory::{Package, PackageKind},
+    inventory::{
+        Package, PackageKind,
+        package::{digest, web_address},
+    },
 };
 
 /// The file's name.
@@ -31,6 +35,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Package>, FormatError> {
     }
     let mut package = Package::new(PackageKind::Npm, name, version);
     package.license = manifest.license.or(manifest.licenses).as_ref().and_then(license);
+    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let homepage = text(&manifest.homepage).as_deref().and_then(web_address);
+    package.url = homepage.or_else(|| manifest.repository.as_ref().and_then(repository));
+    package.digest = text(&manifest.integrity).as_deref().and_then(integrity);
     Ok(Some(package))
 }
 
@@ -41,6 +49,24 @@ struct Manifest {
     version: Option<Value>,
     license: Option<Value>,
     licenses: Option<Value>,
+    homepage: Option<Value>,
+    repository: Option<Value>,
+    /// What npm notes until its version 6.
+    #[serde(rename = "_integrity")]
+    integrity: Option<Value>,
+}
+
+/// The address of a repository, if it is written as one.
+fn repository(value: &Value) -> Option<String> {
+    let text = value.as_str().or_else(|| value.get("url")?.as_str())?;
+    web_address(text.strip_prefix("git+").unwrap_or(text))
+}
+
+/// The first digest of some metadata (W3C, "Subresource Integrity").
+fn integrity(text: &str) -> Option<String> {
+    let (algorithm, value) = text.split_ascii_whitespace().next()?.split_once('-')?;
+    let bytes = BASE64_STANDARD.decode(value).ok()?;
+    digest(algorithm, &bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// An SPDX expression, or the older `{ "type": … }` and lists of either.
@@ -78,6 +104,27 @@ mod tests {
         assert_eq!(one(r#"{"name":"a","version":"1","licenses":[{"type":"MIT"},"BSD",[[]]]}"#), Some(old));
         assert_eq!(one(r#"{"name":"a","version":"1","license":null}"#), Some(npm("a", "1")));
         assert_eq!(one(r#"{"type":"module"}"#), None);
+    }
+
+    #[test]
+    fn address_and_digest() {
+        let of = |members: &str| {
+            let text = format!(r#"{{"name":"a","version":"1",{members}}}"#);
+            let package = read(text.as_bytes()).unwrap().unwrap();
+            (package.url, package.digest)
+        };
+        let url = |text: &str| (Some(text.to_owned()), None);
+        assert_eq!(
+            of(r#""homepage":"https://a.example","repository":"https://b.example""#),
+            url("https://a.example")
+        );
+        assert_eq!(
+            of(r#""homepage":false,"repository":{"url":"git+https://b.example/a.git"}"#),
+            url("https://b.example/a.git")
+        );
+        assert_eq!(of(r#""repository":"github:a/b","_integrity":"sha1-AA==""#), (None, None));
+        let sum = Some(format!("sha1:{}", "00".repeat(20)));
+        assert_eq!(of(&format!(r#""_integrity":"sha1-{}=""#, "A".repeat(27))), (None, sum));
     }
 
     #[test]

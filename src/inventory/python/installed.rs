@@ -26,7 +26,7 @@ impl Extractor for Python {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -156,12 +156,15 @@ mod tests {
 
     #[test]
     fn headers_only() {
-        let text = "Metadata-Version: 2.1\r\nName: Foo.Bar\r\nVersion: 1.0rc1\r\nLicense: BSD\r\n        \r\n  \
+        let text = "Metadata-Version: 2.1\r\nName: Foo.Bar\r\nVersion: 1.0rc1\r\nHome-page: https://a.example\r\nLicense: BSD\r\n        \r\n  \
                     more\r\nClassifier: x\r\n\r\nName: no\r\n";
         let found =
             testing::extract(&Python, &format!("{SITE}/a.dist-info/METADATA"), text.as_bytes(), &[]).unwrap();
-        let package =
-            Package { license: Some("BSD".into()), ..Package::new(PackageKind::Pypi, "Foo.Bar", "1.0rc1") };
+        let package = Package {
+            license: Some("BSD".into()),
+            url: Some("https://a.example".into()),
+            ..Package::new(PackageKind::Pypi, "Foo.Bar", "1.0rc1")
+        };
         assert_eq!(found.packages(), [package]);
         assert!(testing::extract(&Python, "a.egg-info", b"Name: a\n\nVersion: 1\n", &[]).is_err());
         assert!(testing::extract(&Python, "a.egg-info", b"", &[]).is_err());

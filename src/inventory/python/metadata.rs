@@ -8,12 +8,13 @@ use crate::{
         Package, PackageKind,
         fields::{Blocks, Names},
         lines::Lines,
+        package::web_address,
     },
     limits,
 };
 
 const HEADERS: &str = "python metadata";
-const FIELDS: &[&str] = &["Name", "Version", "License", "License-Expression"];
+const FIELDS: &[&str] = &["Name", "Version", "License", "License-Expression", "Home-page"];
 
 /// The package that some metadata describes.
 pub(super) fn read(source: &Source) -> Result<Package, FormatError> {
@@ -26,6 +27,7 @@ pub(super) fn read(source: &Source) -> Result<Package, FormatError> {
     let mut package = Package::new(PackageKind::Pypi, name, version);
     let license = block.take("License-Expression").or_else(|| block.take("License"));
     package.license = license.filter(|license| license != "UNKNOWN");
+    package.url = block.take("Home-page").as_deref().and_then(web_address);
     Ok(package)
 }
 

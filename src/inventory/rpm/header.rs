@@ -9,6 +9,7 @@ pub(super) const RELEASE: u32 = 1002;
 pub(super) const EPOCH: u32 = 1003;
 pub(super) const VENDOR: u32 = 1011;
 pub(super) const LICENSE: u32 = 1014;
+pub(super) const URL: u32 = 1020;
 pub(super) const ARCH: u32 = 1022;
 pub(super) const SOURCERPM: u32 = 1044;
 pub(super) const DIRINDEXES: u32 = 1116;

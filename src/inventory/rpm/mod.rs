@@ -10,7 +10,9 @@ mod manifest;
 use header::Header;
 pub(super) use manifest::RpmManifest;
 
-use super::{Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage, sqlite};
+use super::{
+    Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage, package::web_address, sqlite,
+};
 use crate::{
     database::{bdb, ndb, sqlite::Value},
     error::FormatError,
@@ -44,7 +46,7 @@ impl Extractor for Rpm {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -158,6 +160,7 @@ fn read_header(bytes: &[u8], offset: u64) -> Result<Option<Installed>, FormatErr
     package.license = header.string(header::LICENSE)?;
     package.vendor = header.string(header::VENDOR)?;
     package.module = header.string(header::MODULARITYLABEL)?;
+    package.url = header.string(header::URL)?.as_deref().and_then(web_address);
     let owner = files(&header, &package.name);
     Ok(Some((package, owner)))
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Bill, Kind, Part, place};
+use super::{Bill, Kind, Part, digest, place};
 use crate::{
     inventory::PackageKind,
     report::{Package, json, license::License},
@@ -59,16 +59,32 @@ struct Component<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hashes: Option<[Hash<'a>; 1]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     licenses: Vec<LicenseChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     purl: Option<&'a str>,
+    #[serde(rename = "externalReferences", skip_serializing_if = "Option::is_none")]
+    references: Option<[Reference<'a>; 1]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     properties: Vec<Property<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     components: Vec<Component<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<Evidence>,
+}
+
+#[derive(Serialize)]
+struct Hash<'a> {
+    alg: &'static str,
+    content: &'a str,
+}
+
+#[derive(Serialize)]
+struct Reference<'a> {
+    r#type: &'static str,
+    url: &'a str,
 }
 
 #[derive(Serialize)]
@@ -237,14 +253,33 @@ fn component(reference: String, package: &Package) -> Component<'_> {
         group,
         name,
         version: Some(&package.version),
+        hashes: hash(package).map(|hash| [hash]),
         licenses: declared.into_iter().collect(),
         purl: Some(&package.purl),
+        references: package.url.as_deref().map(|url| [reference_to(url)]),
         properties: layers.into_iter().map(|layer| property("icecore:layer", layer)).chain(others).collect(),
         components: Vec::new(),
         evidence: (!package.locations.is_empty()).then(|| Evidence {
             occurrences: package.locations.iter().map(|one| Occurrence { location: place(one) }).collect(),
         }),
     }
+}
+
+fn hash(package: &Package) -> Option<Hash<'_>> {
+    let (algorithm, content) = digest(package)?;
+    let alg = match algorithm {
+        "md5" => "MD5",
+        "sha1" => "SHA-1",
+        "sha256" => "SHA-256",
+        "sha384" => "SHA-384",
+        "sha512" => "SHA-512",
+        _ => return None,
+    };
+    Some(Hash { alg, content })
+}
+
+fn reference_to(url: &str) -> Reference<'_> {
+    Reference { r#type: if url.ends_with(".git") { "vcs" } else { "website" }, url }
 }
 
 /// Whether all that a part holds is listed.

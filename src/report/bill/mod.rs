@@ -224,6 +224,11 @@ impl<'a> Part<'a> {
     }
 }
 
+/// The algorithm and the digits of a package's digest.
+fn digest(package: &Package) -> Option<(&str, &str)> {
+    package.digest.as_deref()?.split_once(':')
+}
+
 /// Where a package shows, a line each.
 fn places(package: &Package) -> Option<String> {
     let lines: Vec<String> = package.locations.iter().map(place).collect();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Bill, Contents, Kind, Part, places};
+use super::{Bill, Contents, Kind, Part, digest, places};
 use crate::report::{Package, json, license::License};
 
 const NONE: &str = "NOASSERTION";
@@ -43,6 +43,10 @@ struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     supplier: Option<String>,
     download_location: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    homepage: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checksums: Option<[Checksum<'a>; 1]>,
     files_analyzed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_info: Option<String>,
@@ -54,6 +58,13 @@ struct Entry<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     external_refs: Vec<Reference<'a>>,
     primary_package_purpose: &'static str,
+}
+
+#[derive(Serialize)]
+struct Checksum<'a> {
+    algorithm: String,
+    #[serde(rename = "checksumValue")]
+    value: &'a str,
 }
 
 #[derive(Serialize)]
@@ -131,6 +142,8 @@ fn entry<'a>(name: &'a str, of: &str, purpose: &'static str) -> Entry<'a> {
         version_info: None,
         supplier: None,
         download_location: NONE,
+        homepage: None,
+        checksums: None,
         files_analyzed: false,
         source_info: None,
         license_concluded: NONE,
@@ -161,6 +174,9 @@ fn of<'a>(package: &'a Package, reference_id: &str) -> Entry<'a> {
         version_info: Some(&package.version),
         // Line breaks and the like are no part of a name.
         supplier: package.vendor.as_deref().map(|vendor| format!("Organization: {vendor}")),
+        homepage: package.url.as_deref(),
+        checksums: digest(package)
+            .map(|(algorithm, value)| [Checksum { algorithm: algorithm.to_uppercase(), value }]),
         source_info: places(package),
         license_comments: package
             .license

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Bill, Contents, Kind, Part, places};
+use super::{Bill, Contents, Kind, Part, digest, places};
 use crate::report::{Package, json};
 
 const CREATION: &str = "_:creation";
@@ -71,6 +71,10 @@ enum Element<'a> {
         version: Option<&'a str>,
         #[serde(rename = "software_packageUrl", skip_serializing_if = "Option::is_none")]
         purl: Option<&'a str>,
+        #[serde(rename = "software_homePage", skip_serializing_if = "Option::is_none")]
+        homepage: Option<&'a str>,
+        #[serde(rename = "verifiedUsing", skip_serializing_if = "Option::is_none")]
+        digest: Option<[Hash<'a>; 1]>,
         #[serde(rename = "software_sourceInfo", skip_serializing_if = "Option::is_none")]
         source: Option<String>,
         #[serde(rename = "software_primaryPurpose")]
@@ -87,6 +91,15 @@ enum Element<'a> {
         to: Vec<String>,
         completeness: &'static str,
     },
+}
+
+#[derive(Serialize)]
+struct Hash<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    algorithm: &'a str,
+    #[serde(rename = "hashValue")]
+    value: &'a str,
 }
 
 /// Writes the document.
@@ -124,6 +137,8 @@ pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
                 name: &os.id,
                 version: part.release(),
                 purl: None,
+                homepage: None,
+                digest: None,
                 source: None,
                 purpose: "operatingSystem",
             });
@@ -158,6 +173,8 @@ fn whole<'a>(part: &'a Part<'_>, id: String) -> Element<'a> {
         name: &part.name,
         version: part.version,
         purl: part.purl.as_deref(),
+        homepage: None,
+        digest: None,
         source: None,
         purpose: if part.kind == Kind::Node { "device" } else { "container" },
     }
@@ -170,6 +187,8 @@ fn of(package: &Package, id: String) -> Element<'_> {
         name: &package.name,
         version: Some(&package.version),
         purl: Some(&package.purl),
+        homepage: package.url.as_deref(),
+        digest: digest(package).map(|(algorithm, value)| [Hash { kind: "Hash", algorithm, value }]),
         source: places(package),
         purpose: "library",
     }
