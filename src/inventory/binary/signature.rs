@@ -109,13 +109,18 @@ fn length(form: Form, text: &[u8]) -> Option<usize> {
     let version = text.get(..numbers)?;
     let is_version =
         version.contains(&b'.') && version.split(|byte| *byte == b'.').all(|number| !number.is_empty());
+    let rest = text.get(numbers..)?;
+    let letters = || rest.iter().take_while(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()).count();
     let more = match form {
         Form::Numbers => 0,
-        Form::Letters | Form::OfName => text
-            .get(numbers..)?
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
-            .count(),
+        Form::Letters | Form::OfName => letters(),
+        Form::Lettered => Some(letters()).filter(|letters| *letters > 0)?,
+        Form::Patch => match rest.split_first() {
+            Some((b'-', patch)) => {
+                patch.iter().take_while(|byte| byte.is_ascii_digit()).count().checked_add(1)?
+            }
+            _ => 0,
+        },
     };
     is_version.then_some(numbers.checked_add(more)?)
 }
@@ -163,6 +168,12 @@ mod tests {
             ("postgres", "postgres (PostgreSQL) 17beta1", None),
             ("bash", "@(#)Bash version 5.2.15(1) release GNU\0", Some("bash 5.2.15")),
             ("ruby", "\0ruby 3.1.2p20 (2022-04-12 revision", Some("ruby 3.1.2")),
+            ("ssh", "\0OpenSSH_9.2\0OpenSSH_9.2p1 Debian-2\0", Some("openssh 9.2p1")),
+            ("magick", "ImageMagick 6.9.11-60 Q16 x86_64", Some("imagemagick 6.9.11-60")),
+            ("libtiff-20b7e810.so.6", "LIBTIFF, Version 4.7.2\n", Some("libtiff 4.7.2")),
+            ("ffmpeg-linux-x86_64", "FFmpeg version n9.0.2-17-g2a571b6068\0", Some("ffmpeg 9.0.2")),
+            ("deno", "Deno/0.80.0 x\0Deno/2.9.6Deno/2.9.6+e518fbd", Some("deno 2.9.6")),
+            ("exim4", "<<eximcnumber>>\x004.96\0<<eximversion>>", Some("exim 4.96")),
             ("other", "nginx version: nginx/1.22.1", None),
         ] {
             assert_eq!(find(file, text).as_deref(), expected, "{file}");
