@@ -47,6 +47,7 @@ pub use file::File;
 pub use os::Os;
 pub use owned::Owner;
 pub use package::{Package, PackageKind, SourcePackage, python_name};
+pub(crate) use purl::Purl;
 pub use purl::purl;
 
 use crate::{

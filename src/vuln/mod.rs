@@ -11,7 +11,6 @@ mod finding;
 pub mod matching;
 pub mod osv;
 pub mod priority;
-mod purl;
 pub mod query;
 pub mod suppression;
 pub mod version;

@@ -1,38 +1,15 @@
 //! A purl as a question.
 
 use super::Subject;
-use crate::{
-    inventory::{Os, Package, PackageKind, SourcePackage},
-    vuln::purl::Purl,
-};
+use crate::inventory::{Os, PackageKind, Purl};
 
 /// A purl's package, and the distribution that it names. `None` for what is no purl.
 pub(super) fn parse(text: &str) -> Option<Subject> {
-    let Purl { kind, segments, version, qualifiers } = Purl::parse(text)?;
-    let (name, namespace) = segments.split_last()?;
-    // Gentoo's packages are called by their distribution and their manager too.
-    let kind = if ["gentoo", "portage"].contains(&kind.as_str()) { "ebuild" } else { &kind };
+    let purl = Purl::parse(text)?;
     // Nobody files advisories under names of no package manager.
-    let kind = PackageKind::from_text(kind).filter(|kind| *kind != PackageKind::Generic);
-    let Some(kind) = kind else { return Some(Subject::Other) };
-    let namespace = namespace.join("/");
-    let mut package = Package::new(kind, name.clone(), version.unwrap_or_default());
-    if let Some(separator) = kind.separator().filter(|_| !namespace.is_empty()) {
-        package.name = format!("{namespace}{separator}{name}");
-    }
-    if let Some(epoch) = qualifiers.get("epoch").filter(|_| kind == PackageKind::Rpm) {
-        package.version = format!("{epoch}:{}", package.version);
-    }
-    let arch = match kind {
-        PackageKind::Gem => "platform",
-        PackageKind::Conda => "subdir",
-        _ => "arch",
-    };
-    package.arch = qualifiers.get(arch).cloned();
-    package.origin = qualifiers.get("channel").filter(|_| kind == PackageKind::Conda).cloned();
-    package.module = qualifiers.get("rpmmod").cloned();
-    let upstream = qualifiers.get("upstream").or_else(|| qualifiers.get("source"));
-    package.source = upstream.map(|upstream| source(upstream, &package.version));
+    let package = purl.package().filter(|package| package.kind != PackageKind::Generic);
+    let Some(package) = package else { return Some(Subject::Other) };
+    let (kind, namespace) = (package.kind, purl.namespace());
     let vendor = match kind {
         // Their namespace is a category.
         PackageKind::Ebuild => "gentoo",
@@ -40,19 +17,8 @@ pub(super) fn parse(text: &str) -> Option<Subject> {
         PackageKind::Cos | PackageKind::Freebsd | PackageKind::Slackware => kind.text(),
         _ => &namespace,
     };
-    let os = kind.is_os().then(|| os(vendor, qualifiers.get("distro").map_or("", String::as_str)));
+    let os = kind.is_os().then(|| os(vendor, purl.qualifiers.get("distro").map_or("", String::as_str)));
     Some(Subject::Package { package: Box::new(package), os })
-}
-
-/// `name`, `name@version`, or the file name of a source rpm (`bind-9.16.23-18.el9.src.rpm`), which has no epoch.
-fn source(upstream: &str, version: &str) -> SourcePackage {
-    let file = upstream.strip_suffix(".src.rpm").or_else(|| upstream.strip_suffix(".nosrc.rpm"));
-    let release = file.and_then(|file| file.rmatch_indices('-').nth(1).map(|(at, _)| file.split_at(at)));
-    let (name, version) = match release {
-        Some((name, version)) => (name, version.trim_start_matches('-')),
-        None => upstream.split_once('@').unwrap_or((upstream, version)),
-    };
-    SourcePackage { name: name.to_owned(), version: version.to_owned() }
 }
 
 /// What `distro` begins with where the namespace only names the vendor.
@@ -85,14 +51,6 @@ mod specification;
 mod tests {
     use super::*;
     use crate::inventory;
-
-    #[test]
-    fn sources_of_rpms() {
-        let of = |upstream| source(upstream, "1");
-        let expected = SourcePackage { name: "bind".to_owned(), version: "9.16.23-18.el9".to_owned() };
-        assert_eq!(of("bind-9.16.23-18.el9.src.rpm"), expected);
-        assert_eq!((of("bind.src.rpm").name.as_str(), of("bind").version.as_str()), ("bind.src.rpm", "1"));
-    }
 
     #[test]
     fn distributions_of_suse() {

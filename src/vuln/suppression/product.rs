@@ -1,19 +1,19 @@
 //! What a statement is about: a package, an image, or a package in an image.
 
 use super::Place;
-use crate::{inventory::PackageKind, vuln::purl};
+use crate::inventory::{self, PackageKind};
 
 /// A package as a purl names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Purl {
     /// Namespace and name, as its ecosystem compares them.
     pub(super) name: String,
-    parts: purl::Purl,
+    parts: inventory::Purl,
 }
 
 impl Purl {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let parts = purl::Purl::parse(text)?;
+        let parts = inventory::Purl::parse(text)?;
         let name = parts.segments.join("/");
         let name =
             PackageKind::from_text(&parts.kind).map_or(name.as_str().into(), |kind| kind.in_purl(&name));
@@ -34,7 +34,7 @@ impl Purl {
 
     /// The image that it names, if it is of one.
     fn image(&self) -> Option<Image> {
-        let purl::Purl { kind, version, qualifiers, .. } = &self.parts;
+        let inventory::Purl { kind, version, qualifiers, .. } = &self.parts;
         if !matches!(kind.as_str(), "oci" | "docker") {
             return None;
         }

@@ -8,14 +8,16 @@ use std::{
 };
 
 use super::{nevra::Nevra, product::Product};
-use crate::vuln::{
-    advisory::{State, Statement},
-    feeds::{
-        claims::{Claims, is_debug},
-        csaf::{Said, upstream},
+use crate::{
+    inventory::Purl,
+    vuln::{
+        advisory::{State, Statement},
+        feeds::{
+            claims::{Claims, is_debug},
+            csaf::{Said, upstream},
+        },
+        version::Scheme,
     },
-    purl::Purl,
-    version::Scheme,
 };
 
 /// A status, in the order in which they count.

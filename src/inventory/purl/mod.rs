@@ -1,6 +1,11 @@
 //! Package URLs (ECMA-427, "Package-URL specification", and its type definitions).
 
+mod package;
+mod parts;
+
 use std::fmt::Write;
+
+pub(crate) use parts::Purl;
 
 use super::{Os, Package, PackageKind};
 

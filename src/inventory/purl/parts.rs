@@ -6,20 +6,20 @@ use crate::bytes::unescaped;
 
 /// A purl in its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Purl {
+pub(crate) struct Purl {
     /// The type, in lower case.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// The parts of the namespace, then the name: at least that.
-    pub(super) segments: Vec<String>,
+    pub(crate) segments: Vec<String>,
     /// The version, if there is one.
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
     /// The qualifiers, their keys in lower case.
-    pub(super) qualifiers: BTreeMap<String, String>,
+    pub(crate) qualifiers: BTreeMap<String, String>,
 }
 
 impl Purl {
     /// The parts, or `None` for what is no purl. A subpath is passed over.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let rest = text.trim().strip_prefix("pkg:")?.trim_start_matches('/');
         let rest = rest.split('#').next()?;
         let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
