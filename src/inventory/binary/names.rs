@@ -20,7 +20,8 @@ const LIBRARIES: &[&[u8]] = &[b"lib", b"lib32", b"lib64", b"libx32"];
 /// Names without an extension that are text, in small letters.
 #[rustfmt::skip]
 const TEXTS: &[&[u8]] = &[
-    b"authors", b"changelog", b"contributors", b"copying", b"copyright", b"dockerfile", b"gemfile",
+    b"authors", b"changelog", b"contributors", b"copying", b"copyright", b"description",
+    b"dockerfile", b"gemfile",
     b"licence", b"license", b"makefile", b"metadata", b"notice", b"pkg-info", b"rakefile", b"readme",
 ];
 /// Extensions that neither programs nor libraries have, in small letters. Any other may be a part of a program's
@@ -38,7 +39,7 @@ const EXTENSIONS: &[&[u8]] = &[
     b"pex", b"ph", b"php", b"pickle", b"pkl", b"pl", b"plist", b"pm", b"png", b"po", b"pod", b"postinst", b"postrm",
     b"preinst", b"prerm", b"properties", b"props", b"proto", b"ps1", b"pth", b"pub", b"pxd", b"py", b"pyc", b"pyi",
     b"pyo", b"pyx", b"pyz", b"rb", b"resolved", b"rlib", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
-    b"scss", b"service", b"sh", b"shlibs", b"slice", b"socket", b"sql", b"sqlite", b"svg", b"symbols", b"tab",
+    b"scss", b"service", b"sh", b"shlibs", b"slice", b"socket", b"spdx", b"sql", b"sqlite", b"svg", b"symbols", b"tab",
     b"tar", b"target", b"tcc", b"tcl", b"template", b"templates", b"tgz", b"timer", b"tmpl", b"toml", b"tpl",
     b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib", b"vbproj", b"wall", b"war", b"wasm", b"wav", b"webp",
     b"whl", b"woff", b"woff2", b"xml", b"xsd", b"xsl", b"xz", b"yaml", b"yml", b"zip", b"zst",

@@ -110,7 +110,8 @@ fn length(form: Form, text: &[u8]) -> Option<usize> {
     let is_version =
         version.contains(&b'.') && version.split(|byte| *byte == b'.').all(|number| !number.is_empty());
     let rest = text.get(numbers..)?;
-    let letters = || rest.iter().take_while(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()).count();
+    let letters =
+        || rest.iter().take_while(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()).count();
     let more = match form {
         Form::Numbers => 0,
         Form::Letters | Form::OfName => letters(),
