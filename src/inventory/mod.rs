@@ -34,6 +34,7 @@ mod purl;
 mod python;
 mod records;
 mod rpm;
+mod sbom;
 mod slackware;
 mod snap;
 mod sqlite;
@@ -117,6 +118,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &conda::Conda,
     &gem::Gem,
     &dotnet::Dotnet,
+    &sbom::Sbom,
     &declared::Declared,
     &java::Java,
     &java::Runtime,
@@ -173,6 +175,8 @@ mod tests {
             "opt/conda/conda-meta/numpy-1.26.4-py312heda63a1_0.json",
             "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
             "app/a.deps.json",
+            "opt/bitnami/redis/.spdx-redis.spdx",
+            "layers/sbom/launch/a/b/sbom.cdx.json",
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",

@@ -104,15 +104,19 @@ impl PackageKind {
         Self::Golang,
         Self::Maven,
         Self::Nuget,
+        Self::Bitnami,
         Self::Generic,
     ];
 
     /// Whether names have a namespace of their own, and what stands between the two.
     pub(crate) fn separator(self) -> Option<char> {
         match self {
-            Self::Npm | Self::Composer | Self::Ebuild | Self::Golang | Self::Swift | Self::Github => {
-                Some('/')
-            }
+            Self::Npm
+            | Self::Composer
+            | Self::Ebuild
+            | Self::Github
+            | Self::Golang
+            | Self::Swift => Some('/'),
             Self::Maven => Some(':'),
             _ => None,
         }
