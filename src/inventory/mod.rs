@@ -40,6 +40,7 @@ mod snap;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod wordpress;
 mod xbps;
 mod zip;
 
@@ -119,6 +120,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &gem::Gem,
     &dotnet::Dotnet,
     &sbom::Sbom,
+    &wordpress::Wordpress,
     &declared::Declared,
     &java::Java,
     &java::Runtime,
@@ -177,6 +179,9 @@ mod tests {
             "app/a.deps.json",
             "opt/bitnami/redis/.spdx-redis.spdx",
             "layers/sbom/launch/a/b/sbom.cdx.json",
+            "var/www/html/wp-includes/version.php",
+            "var/www/html/wp-content/plugins/akismet/akismet.php",
+            "var/www/html/wp-content/themes/a/style.css",
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",

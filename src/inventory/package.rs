@@ -114,6 +114,7 @@ impl PackageKind {
             Self::Npm
             | Self::Composer
             | Self::Ebuild
+            | Self::Generic
             | Self::Github
             | Self::Golang
             | Self::Swift => Some('/'),

@@ -125,6 +125,8 @@ mod tests {
         let mut gem = Package::new(PackageKind::Gem, "nokogiri", "1.13.9");
         gem.arch = Some("x86_64-linux".to_owned());
         assert_eq!(purl(&gem, None), "pkg:gem/nokogiri@1.13.9?platform=x86_64-linux");
+        let plugin = Package::new(PackageKind::Generic, "wordpress-plugin/akismet", "5.0.2");
+        assert_eq!(purl(&plugin, None), "pkg:generic/wordpress-plugin/akismet@5.0.2");
         let mut conda = Package::new(PackageKind::Conda, "numpy", "1.26.4");
         (conda.arch, conda.origin) = (Some("linux-64".to_owned()), Some("conda-forge".to_owned()));
         assert_eq!(purl(&conda, None), "pkg:conda/numpy@1.26.4?channel=conda-forge&subdir=linux-64");
