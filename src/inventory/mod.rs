@@ -40,6 +40,7 @@ mod snap;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod vscode;
 mod wordpress;
 mod xbps;
 mod zip;
@@ -121,6 +122,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &dotnet::Dotnet,
     &sbom::Sbom,
     &wordpress::Wordpress,
+    &vscode::Vscode,
     &declared::Declared,
     &java::Java,
     &java::Runtime,
@@ -182,6 +184,7 @@ mod tests {
             "var/www/html/wp-includes/version.php",
             "var/www/html/wp-content/plugins/akismet/akismet.php",
             "var/www/html/wp-content/themes/a/style.css",
+            "root/.vscode-server/extensions/golang.go-0.39.1/package.json",
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",

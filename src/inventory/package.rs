@@ -74,6 +74,7 @@ kinds! {
     Slackware "slackware" "Slackware and its relatives."
     Snap "snap" "Snaps."
     Swift "swift" "Swift."
+    VscodeExtension "vscode-extension" "Visual Studio Code and editors made of it."
     Xbps "xbps" "Void."
     Generic "generic" "Programs without a package manager."
 }
@@ -105,6 +106,7 @@ impl PackageKind {
         Self::Maven,
         Self::Nuget,
         Self::Bitnami,
+        Self::VscodeExtension,
         Self::Generic,
     ];
 
@@ -117,7 +119,8 @@ impl PackageKind {
             | Self::Generic
             | Self::Github
             | Self::Golang
-            | Self::Swift => Some('/'),
+            | Self::Swift
+            | Self::VscodeExtension => Some('/'),
             Self::Maven => Some(':'),
             _ => None,
         }
@@ -133,7 +136,7 @@ impl PackageKind {
     pub fn normal(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::Pypi => python_name(name).into(),
-            Self::Nuget | Self::Composer => name.to_ascii_lowercase().into(),
+            Self::Nuget | Self::Composer | Self::VscodeExtension => name.to_ascii_lowercase().into(),
             _ => name.into(),
         }
     }

@@ -67,14 +67,14 @@ fn qualifiers(purl: &mut String, package: &Package, os: Option<&Os>, epoch: Opti
         false => format!("{}@{}", source.name, source.version),
     });
     let of_kind = |kind, value: &Option<String>| value.clone().filter(|_| package.kind == kind);
-    // What a gem or one of conda's packages was built for, their purls call otherwise.
-    let is_other = matches!(package.kind, PackageKind::Gem | PackageKind::Conda);
+    // What a gem, an extension or one of conda's packages was built for, their purls call otherwise.
+    let is_platform = matches!(package.kind, PackageKind::Gem | PackageKind::VscodeExtension);
     let all = [
-        ("arch", package.arch.clone().filter(|_| !is_other)),
+        ("arch", package.arch.clone().filter(|_| !is_platform && package.kind != PackageKind::Conda)),
         ("channel", of_kind(PackageKind::Conda, &package.origin)),
         ("distro", distro),
         ("epoch", epoch.map(str::to_owned)),
-        ("platform", of_kind(PackageKind::Gem, &package.arch)),
+        ("platform", package.arch.clone().filter(|_| is_platform)),
         ("rpmmod", package.module.clone()),
         ("subdir", of_kind(PackageKind::Conda, &package.arch)),
         ("upstream", upstream),
@@ -125,6 +125,9 @@ mod tests {
         let mut gem = Package::new(PackageKind::Gem, "nokogiri", "1.13.9");
         gem.arch = Some("x86_64-linux".to_owned());
         assert_eq!(purl(&gem, None), "pkg:gem/nokogiri@1.13.9?platform=x86_64-linux");
+        let mut extension = Package::new(PackageKind::VscodeExtension, "golang/go", "0.39.1");
+        extension.arch = Some("win32-x64".to_owned());
+        assert_eq!(purl(&extension, None), "pkg:vscode-extension/golang/go@0.39.1?platform=win32-x64");
         let plugin = Package::new(PackageKind::Generic, "wordpress-plugin/akismet", "5.0.2");
         assert_eq!(purl(&plugin, None), "pkg:generic/wordpress-plugin/akismet@5.0.2");
         let mut conda = Package::new(PackageKind::Conda, "numpy", "1.26.4");
