@@ -250,6 +250,8 @@ pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 pub const SBOM_BYTES: u64 = 64 << 20;
 /// Bytes of a file in which WordPress looks for headers: its own bound.
 pub const WORDPRESS_HEADER_BYTES: u64 = 8 << 10;
+/// Bytes of the description of an R package.
+pub const R_DESCRIPTION_BYTES: u64 = 1 << 20;
 /// Bytes of a lock file or manifest that names packages: those of the largest repositories have 5 MiB.
 pub const LOCK_FILE_BYTES: u64 = 16 << 20;
 /// Values of a lock file in YAML: a package has twenty, and large repositories have some ten thousand packages.

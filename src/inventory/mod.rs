@@ -8,6 +8,7 @@ mod chisel;
 mod composer;
 mod conda;
 mod cos;
+mod cran;
 mod declared;
 mod dotnet;
 mod dpkg;
@@ -120,6 +121,7 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &conda::Conda,
     &gem::Gem,
     &dotnet::Dotnet,
+    &cran::Cran,
     &sbom::Sbom,
     &wordpress::Wordpress,
     &vscode::Vscode,
@@ -179,6 +181,7 @@ mod tests {
             "opt/conda/conda-meta/numpy-1.26.4-py312heda63a1_0.json",
             "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
             "app/a.deps.json",
+            "usr/lib/R/library/base/DESCRIPTION",
             "opt/bitnami/redis/.spdx-redis.spdx",
             "layers/sbom/launch/a/b/sbom.cdx.json",
             "var/www/html/wp-includes/version.php",

@@ -106,6 +106,7 @@ impl PackageKind {
         Self::Maven,
         Self::Nuget,
         Self::Bitnami,
+        Self::Cran,
         Self::VscodeExtension,
         Self::Generic,
     ];
