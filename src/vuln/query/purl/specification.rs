@@ -1,7 +1,7 @@
 //! The specification's own test suite (`tests/purl/README.md`).
 
 use super::*;
-use crate::inventory;
+use crate::inventory::{self, Package};
 
 const CASES: &str = include_str!("../../../../tests/purl/cases.tsv");
 
