@@ -24,7 +24,7 @@ const PATHS: &[&str] = &[
     "var/db/xbps/pkgdb-0.38.plist",
     "var/lib/chisel/manifest.wall",
     "var/lib/dpkg/info/a.list",
-    "var/lib/flatpak/app/a/x86_64/stable/0123456789abcdef/metadata",
+    "var/lib/flatpak/app/a/x86_64/stable/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/metadata",
     "var/lib/pacman/local/a-1-1/desc",
     "var/lib/pkgtools/packages/a-1-x86_64-1",
     "var/lib/rpmmanifest/container-manifest-2",

@@ -30,7 +30,7 @@ pub struct Located {
     pub layer: usize,
     /// The package.
     pub package: Arc<Package>,
-    /// Whether none of the files that came with it is there: it was removed by hand, and what tells of it was left.
+    /// Whether none of its first modules is there: they were removed by hand, and what tells of the package was left.
     pub files_gone: bool,
     /// The package that the file came with, if the package is not of the distribution itself: one of the distribution that
     /// installed the file, or one of Node.js in whose directory the file lies.

@@ -425,7 +425,7 @@ pub struct Package {
     /// Whether it is a copy inside another package.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub vendored: bool,
-    /// Whether none of the files that came with it is there: it was removed by hand, and what tells of it was left.
+    /// Whether none of its first modules is there: they were removed by hand, and what tells of the package was left.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub files_gone: bool,
     /// Where it shows.
