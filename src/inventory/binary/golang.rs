@@ -17,6 +17,8 @@ struct Module {
 /// What the lines say.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Lines {
+    /// The path of the main package.
+    path: String,
     main: Option<Module>,
     /// Modules with what replaced them.
     deps: Vec<(Module, Option<Module>)>,
@@ -35,6 +37,10 @@ pub(super) fn add(info: &BuildInfo, found: &mut Extraction) {
         if !found.add(package(Module { version, ..main.clone() })) {
             return;
         }
+    } else if let Some(main) = without_module(&lines)
+        && !found.add(package(main))
+    {
+        return;
     }
     for (module, replaced) in lines.deps {
         let package = match replaced {
@@ -77,6 +83,7 @@ fn parse(text: &str) -> Lines {
             version: fields.next().unwrap_or_default().to_owned(),
         };
         match kind {
+            Some("path") => lines.path = module().path,
             Some("mod") => lines.main = Some(module()),
             Some("dep") => lines.deps.push((module(), None)),
             Some("=>") => {
@@ -99,6 +106,17 @@ fn setting(line: &str) -> Option<(String, String)> {
     let (more, value) = rest.split_once('=')?;
     let value = if value.starts_with('"') { ldflags::unquoted(value)?.0 } else { value.to_owned() };
     Some((key + more, value))
+}
+
+/// The repository of a program that was built without modules, as Debian builds them, with the version that its builder gave to
+/// the linker; `None` if there is none, or the path tells no repository.
+fn without_module(lines: &Lines) -> Option<Module> {
+    const HOSTS: [&str; 3] = ["github.com", "gitlab.com", "bitbucket.org"];
+    let parts: Vec<&str> = lines.path.split('/').take(3).collect();
+    let is_repository = parts.len() == 3 && parts.first().is_some_and(|host| HOSTS.contains(host));
+    let path = is_repository.then(|| parts.join("/"))?;
+    let (_, flags) = lines.settings.iter().find(|(key, _)| key == "-ldflags")?;
+    Some(Module { version: ldflags::version(flags, &path)?, path })
 }
 
 /// The main module's version. If Go knew none, the one that the builder gave to the linker; else, as Go 1.24 names what has no
@@ -163,6 +181,17 @@ mod tests {
         assert_eq!(packages("go1.22.1", text), expected);
         assert_eq!(packages("go1.16", ""), ["stdlib 1.16"]);
         assert_eq!(packages("go1.16", "mod\ta\t(devel)\t\n"), ["stdlib 1.16", "a (devel)"]);
+    }
+
+    #[test]
+    fn a_program_without_modules_is_its_repository_if_its_version_is_known() {
+        let flags = "build\t-ldflags=\"-X github.com/docker/docker/dockerversion.Version=20.10.24+dfsg1\"\n";
+        let path = "path\tgithub.com/docker/docker/cmd/dockerd\n";
+        let expected = ["stdlib 1.19.8", "github.com/docker/docker v20.10.24+dfsg1"];
+        assert_eq!(packages("go1.19.8", &format!("{path}{flags}")), expected);
+        for text in [path, flags, &format!("path\tcommand-line-arguments\n{flags}")] {
+            assert_eq!(packages("go1.19.8", text), ["stdlib 1.19.8"], "{text}");
+        }
     }
 
     #[test]
