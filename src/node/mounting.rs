@@ -45,12 +45,11 @@ fn tree(volume: &NodeVolume, line: &Line) -> Result<Arc<dyn FileSystem>, FormatE
     })
 }
 
-/// The mount of the file system in a file that a line names, and the file.
-fn in_file(root: &Root, line: &Line) -> Result<Option<(Mount, Handle)>, FormatError> {
+/// The file system in the file that a line mounts, and the file.
+fn in_file(root: &Root, line: &Line) -> Result<Option<(fs::Opened, Handle)>, FormatError> {
     let Some(file) = root.find(line.spec.as_bytes())? else { return Ok(None) };
     let unknown = || FormatError::unsupported(format!("the file system that {}", line.text()));
-    let opened = fs::open(&file.open()?).ok_or_else(unknown)??;
-    Ok(Some((Mount { at: canonical(root, &line.at), ino: opened.fs.root(), fs: opened.fs }, file)))
+    Ok(Some((fs::open(&file.open()?).ok_or_else(unknown)??, file)))
 }
 
 impl Machine {
@@ -109,24 +108,7 @@ impl Machine {
         rest.append(&mut doubtful);
         root = self.bind(root, binds, &id, &mut absent);
         for line in files {
-            match in_file(&root, &line) {
-                Ok(None) if holds_state(&line.at) => {
-                    let detail = format!("{}, and there is no such file", line.text());
-                    let effect = "what it holds is not examined";
-                    let gap = Gap::new(Code::MissingDisk, Scope::Volume, &id, detail, effect);
-                    self.gaps.push(gap.at(line.file()));
-                }
-                // What is not there is not mounted, as on the machine.
-                Ok(None) => {}
-                Ok(Some((mount, file))) => {
-                    let volume = self.holds(&file);
-                    root = self.place(root, Placed { mount, volume, spec: line.spec, shows: None });
-                }
-                Err(error) => {
-                    let effect = "what it holds is not examined";
-                    self.gaps.push(Gap::from_error(&error, Scope::Volume, &id, effect).at(&line.spec));
-                }
-            }
+            root = self.mount_file(root, line, &id);
         }
         for one in absent.iter().filter(|one| one.is_needed) {
             let detail = format!("{}, and no given volume is known to be that", one.line.text());
@@ -141,6 +123,32 @@ impl Machine {
         self.hostname = self.text(&root, &id, "etc/hostname").map(|name| name.trim().to_owned());
         self.root = Some(root);
         absent
+    }
+
+    /// Mounts the file system that lies in a file of the tree.
+    fn mount_file(&mut self, root: Root, line: Line, id: &str) -> Root {
+        let effect = "what it holds is not examined";
+        match in_file(&root, &line) {
+            Ok(Some((opened, file))) => {
+                let as_it_is = "the file system in it is read as it is";
+                let told = |note| Gap::from_error(note, Scope::Volume, id, as_it_is).at(&line.spec);
+                self.gaps.extend(opened.notes.iter().map(told));
+                let volume = self.holds(&file);
+                let mount = Mount { at: canonical(&root, &line.at), ino: opened.fs.root(), fs: opened.fs };
+                return self.place(root, Placed { mount, volume, spec: line.spec, shows: None });
+            }
+            Ok(None) if holds_state(&line.at) => {
+                let detail = format!("{}, and there is no such file", line.text());
+                let gap = Gap::new(Code::MissingDisk, Scope::Volume, id, detail, effect);
+                self.gaps.push(gap.at(line.file()));
+            }
+            // What is not there is not mounted, as on the machine.
+            Ok(None) => {}
+            Err(error) => {
+                self.gaps.push(Gap::from_error(&error, Scope::Volume, id, effect).at(&line.spec));
+            }
+        }
+        root
     }
 
     fn own_os(&mut self, root: &Root, id: &str) -> Option<Os> {

@@ -406,6 +406,27 @@ fn a_file_system_that_cannot_be_opened_keeps_its_name() {
 }
 
 #[test]
+fn what_is_to_be_told_of_a_file_system_in_a_file_is_told() {
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures/fat/in-use-fat-16-flush.img.zst");
+    let image = zstd::decode_all(&*std::fs::read(image).unwrap()).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    for (path, bytes) in [
+        ("etc/os-release", b"ID=debian\n".as_slice()),
+        ("etc/fstab", b"/srv/fat.img /mnt/fat vfat loop 0 0\n"),
+        ("srv/fat.img", image.as_slice()),
+    ] {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let inputs = Inputs { disks: vec![root.path().to_owned()], ..Inputs::default() };
+    let report = scan::inspect(&inputs).unwrap();
+    assert!(report.node.mounts.iter().any(|mount| mount.path == "/mnt/fat"));
+    let of_file = report.gaps.iter().filter(|gap| gap.path.as_deref() == Some("/srv/fat.img"));
+    assert_eq!(of_file.map(|gap| gap.code).collect::<Vec<_>>(), [Code::DirtyImage]);
+}
+
+#[test]
 fn a_file_system_in_a_file_is_mounted_as_a_snap_is() {
     let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("disk-fixtures/squashfs/squashfs-gzip.img.zst");
     let image = zstd::decode_all(&*std::fs::read(image).unwrap()).unwrap();
