@@ -70,11 +70,16 @@ impl Inventory {
     fn settle(&mut self, layers: &[Arc<LayerFacts>]) {
         own(&mut self.packages, &[], layers);
         self.packages.sort();
-        if !self.declared.is_empty() {
-            let there: HashSet<_> = self.packages.iter().map(identity).collect();
-            self.declared.retain(|located| !there.contains(&identity(located)));
-            self.declared.sort();
-        }
+        leave_out(&mut self.declared, &self.packages);
+    }
+}
+
+/// Leaves out of a list, which is sorted then, the packages that are there.
+fn leave_out(list: &mut Vec<Located>, there: &[Located]) {
+    if !list.is_empty() {
+        let there: HashSet<_> = there.iter().map(identity).collect();
+        list.retain(|located| !there.contains(&identity(located)));
+        list.sort();
     }
 }
 
@@ -195,9 +200,7 @@ pub fn hidden(layers: &[Arc<LayerFacts>], inventory: &Inventory) -> Vec<Located>
     }
     let Inventory { mut packages, .. } = hidden;
     own(&mut packages, &inventory.packages, layers);
-    let shown: HashSet<_> = inventory.packages.iter().map(identity).collect();
-    packages.retain(|located| !shown.contains(&identity(located)));
-    packages.sort();
+    leave_out(&mut packages, &inventory.packages);
     packages
 }
 

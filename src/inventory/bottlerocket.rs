@@ -35,21 +35,13 @@ impl Extractor for Bottlerocket {
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let bytes = file.read(INVENTORY, limits::PACKAGE_LIST_BYTES)?;
-        let mut found = Extraction::default();
-        let read = records::read(&bytes, &["Content"], &mut |which, record: Option<Record>| match record
-            .and_then(Record::package)
-        {
-            Some(package) => found.add(package),
-            None => {
-                let problem = format!("{which} has no Name, no Version or no Release");
-                found.lose(FormatError::malformed(INVENTORY, problem));
-                true
-            }
-        });
-        if let Err(problem) = read {
-            found.lose(FormatError::malformed(INVENTORY, problem));
-        }
-        found.finish()
+        records::packages(
+            INVENTORY,
+            &bytes,
+            &["Content"],
+            "no Name, no Version or no Release",
+            Record::package,
+        )
     }
 }
 

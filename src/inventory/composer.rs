@@ -41,20 +41,8 @@ impl Extractor for Composer {
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let bytes = file.read(INSTALLED, limits::COMPOSER_INSTALLED_BYTES)?;
-        let mut found = Extraction::default();
         let list: &[&str] = if bytes.trim_ascii_start().starts_with(b"[") { &[] } else { &["packages"] };
-        let read = records::read(&bytes, list, &mut |record, package: Option<Record>| {
-            let Some(package) = package.and_then(Record::package) else {
-                let problem = format!("{record} has no name or no version");
-                found.lose(FormatError::malformed(INSTALLED, problem));
-                return true;
-            };
-            found.add(package)
-        });
-        if let Err(problem) = read {
-            found.lose(FormatError::malformed(INSTALLED, problem));
-        }
-        found.finish()
+        records::packages(INSTALLED, &bytes, list, "no name or no version", Record::package)
     }
 }
 

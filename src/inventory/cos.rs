@@ -36,21 +36,7 @@ impl Extractor for Cos {
     /// What was only needed to build the image (`buildTimePackages`) is not on it.
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let bytes = file.read(INFO, limits::PACKAGE_LIST_BYTES)?;
-        let mut found = Extraction::default();
-        let read =
-            records::read(&bytes, &["installedPackages"], &mut |which, record: Option<Record>| match record
-                .and_then(Record::package)
-            {
-                Some(package) => found.add(package),
-                None => {
-                    found.lose(FormatError::malformed(INFO, format!("{which} has no name or no version")));
-                    true
-                }
-            });
-        if let Err(problem) = read {
-            found.lose(FormatError::malformed(INFO, problem));
-        }
-        found.finish()
+        records::packages(INFO, &bytes, &["installedPackages"], "no name or no version", Record::package)
     }
 }
 

@@ -7,6 +7,9 @@ use serde::{
     de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+use super::{Extraction, Package};
+use crate::error::FormatError;
+
 /// Hands the records at the end of a `path` of members to `each`, until that has enough (false): with `record N`, or the
 /// name of the member that a record is, and nothing if it is not of this type. An error is what stands behind the last one.
 pub(super) fn read<T: DeserializeOwned>(
@@ -17,6 +20,29 @@ pub(super) fn read<T: DeserializeOwned>(
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = Records { path, each, of: PhantomData }.deserialize(&mut json).and_then(|()| json.end());
     read.map_err(|error| error.to_string())
+}
+
+/// The packages of the records at the end of a `path`, as [`read`]. A record that is no package is lost alone, and told to have
+/// what it `lacks` (`no name or no version`).
+pub(super) fn packages<T: DeserializeOwned>(
+    structure: &'static str,
+    bytes: &[u8],
+    path: &[&str],
+    lacks: &str,
+    package: fn(T) -> Option<Package>,
+) -> Result<Extraction, FormatError> {
+    let mut found = Extraction::default();
+    let read = read(bytes, path, &mut |which, record: Option<T>| match record.and_then(package) {
+        Some(package) => found.add(package),
+        None => {
+            found.lose(FormatError::malformed(structure, format!("{which} has {lacks}")));
+            true
+        }
+    });
+    if let Err(problem) = read {
+        found.lose(FormatError::malformed(structure, problem));
+    }
+    found.finish()
 }
 
 struct Records<'a, T> {

@@ -68,8 +68,7 @@ fn tar(steps: &[Step]) -> Handle {
 fn folded(layers: &[Vec<Step>]) -> (Vec<String>, Vec<String>) {
     let both = [directory, tar].map(|of: fn(&[Step]) -> Handle| {
         let layers: Vec<Handle> = layers.iter().map(|steps| of(steps)).collect();
-        let facts = |top: &Handle| Arc::new(layer::analyze(top, layer::Walk::whole("test", Scope::Layer)));
-        let facts: Vec<_> = layers.iter().map(facts).collect();
+        let facts: Vec<_> = layers.iter().map(facts_of).collect();
         let inventory = image::fold(&facts, "test", &|| Ok(layers.clone()));
         assert_eq!(inventory.gaps, []);
         let rows = |packages: &[image::Located]| {

@@ -11,7 +11,7 @@ use crate::{
     fs::{FileKind, GuestPath},
     inventory::{
         Extraction, Extractor, File, Package,
-        zip::{self, ARCHIVE, Budget, Directory, Member},
+        zip::{self, ARCHIVE, Budget, Member},
     },
     limits,
 };
@@ -37,24 +37,10 @@ impl Extractor for YarnCache {
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
-        let mut found = Extraction::default();
-        let mut budget = Budget::new();
-        let directory = Directory::read(file.content(), &mut budget)?;
-        let directory = directory.ok_or_else(|| FormatError::malformed(ARCHIVE, "no end record"))?;
         let is_wanted =
             |name: &[u8]| name.ends_with(MANIFEST.as_bytes()) && is_installed(&GuestPath::new(name));
-        for (name, member) in directory.choose(&is_wanted, &mut found) {
-            match read(file.content(), member, &mut budget) {
-                Ok(Some(package)) => {
-                    if !found.add_inside(package, &name) {
-                        break;
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => found.lose(zip::within(error, &name)),
-            }
-        }
-        found.finish()
+        let found = zip::packages(file.content(), &is_wanted, &read)?;
+        found.ok_or_else(|| FormatError::malformed(ARCHIVE, "no end record"))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     fs::{FileKind, GuestPath},
     inventory::{
         Extraction, Extractor, File, Package,
-        zip::{self, ARCHIVE, Budget, Directory, Member},
+        zip::{self, ARCHIVE, Budget, Member},
     },
     limits, num,
 };
@@ -37,29 +37,17 @@ impl Extractor for Archive {
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
-        let mut found = Extraction::default();
-        let mut budget = Budget::new();
-        let Some(directory) = Directory::read(file.content(), &mut budget)? else {
-            // A script that is called so, or nothing at all.
-            return match file.path().name().ends_with(b".whl") {
-                true => Err(FormatError::malformed(ARCHIVE, "no end record")),
-                false => Ok(found),
-            };
-        };
-        let members = directory.choose(&is_metadata, &mut found);
         let declared = is_to_be_installed(file.path());
-        for (name, member) in members {
-            match read(file.content(), member, &mut budget) {
-                Ok(package) => {
-                    let package = Package { declared, ..package };
-                    if !found.add_inside(package, &name) {
-                        break;
-                    }
-                }
-                Err(error) => found.lose(zip::within(error, &name)),
+        let found = zip::packages(file.content(), &is_metadata, &|source, member, budget| {
+            read(source, member, budget).map(|package| Some(Package { declared, ..package }))
+        })?;
+        match found {
+            None if file.path().name().ends_with(b".whl") => {
+                Err(FormatError::malformed(ARCHIVE, "no end record"))
             }
+            // A script that is called so, or nothing at all.
+            found => Ok(found.unwrap_or_default()),
         }
-        found.finish()
     }
 }
 

@@ -11,10 +11,36 @@ pub(super) use budget::Budget;
 pub(super) use directory::Directory;
 pub(super) use member::Member;
 
-use crate::error::FormatError;
+use super::{Extraction, Package};
+use crate::{block::Source, error::FormatError};
 
 /// What errors call an archive.
 pub(super) const ARCHIVE: &str = "zip archive";
+
+/// Finds the package that a member shows, if it shows one.
+type Read<'a> = &'a dyn Fn(&Source, Member, &mut Budget) -> Result<Option<Package>, FormatError>;
+
+/// The packages that the members of an archive with a name that is wanted show; `None` if the source is no archive.
+pub(super) fn packages(
+    source: &Source,
+    is_wanted: &dyn Fn(&[u8]) -> bool,
+    read: Read<'_>,
+) -> Result<Option<Extraction>, FormatError> {
+    let (mut found, mut budget) = (Extraction::default(), Budget::new());
+    let Some(directory) = Directory::read(source, &mut budget)? else { return Ok(None) };
+    for (name, member) in directory.choose(is_wanted, &mut found) {
+        match read(source, member, &mut budget) {
+            Ok(Some(package)) => {
+                if !found.add_inside(package, &name) {
+                    break;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => found.lose(within(error, &name)),
+        }
+    }
+    found.finish().map(Some)
+}
 
 /// The same error with the member that it is of.
 pub(super) fn within(error: FormatError, member: &str) -> FormatError {
