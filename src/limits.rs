@@ -206,6 +206,14 @@ pub const PACKAGES: usize = 100_000;
 pub const OWNED_FILES: usize = 8_000_000;
 /// Damaged records of one file that are named one by one; the rest is told in one sentence.
 pub const DAMAGED_RECORDS: usize = 100;
+/// What the packages of one file need of others: the largest distribution's needs a third of it.
+pub const REQUIREMENTS: usize = 1_000_000;
+/// Tokens of a Python requirement's environment marker.
+pub const MARKER_TOKENS: usize = 1024;
+/// How deep the parentheses of such a marker go.
+pub const MARKER_DEPTH: usize = 16;
+/// Packages that provide the same thing: of more it is not said who needs them.
+pub const PROVIDERS: usize = 64;
 /// Bytes of a package's name or version.
 pub const PACKAGE_NAME_BYTES: usize = 1024;
 /// Packages that the files of one layer show.

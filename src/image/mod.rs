@@ -4,7 +4,9 @@
 mod fold;
 mod hiding;
 mod merged;
+mod requires;
 
 pub use fold::{Inventory, Located, fold, hidden};
 pub use hiding::Hiding;
 pub use merged::merge;
+pub use requires::requires;

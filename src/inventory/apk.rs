@@ -6,6 +6,7 @@ use super::{
     fields::{Block, Blocks, List, Names},
     lines::Lines,
     package::web_address,
+    requires::Requires,
 };
 use crate::{
     error::FormatError,
@@ -18,8 +19,8 @@ const RECORD: &str = "apk record";
 const PLACES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 /// Directory, and file in it.
 const FILES: List = List { dir: b'F', file: b'R' };
-/// Package, version, architecture, origin, licence, maintainer, homepage.
-const FIELDS: &[&str] = &["P", "V", "A", "o", "L", "m", "U"];
+/// Package, version, architecture, origin, licence, maintainer, homepage, dependencies, what it provides.
+const FIELDS: &[&str] = &["P", "V", "A", "o", "L", "m", "U", "D", "p"];
 
 /// Alpine's and its relatives' packages.
 pub(super) struct Apk;
@@ -30,7 +31,7 @@ impl Extractor for Apk {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -48,14 +49,15 @@ impl Extractor for Apk {
             return Err(FormatError::unsupported("apk database in adb form (apk v3)"));
         }
         let blocks = Blocks::new(lines, RECORD, Names::Exact, FIELDS).listing(FILES);
-        let mut found = Extraction::default();
-        blocks.read_into(&mut found, read_record);
+        let (mut found, mut requires) = (Extraction::default(), Requires::default());
+        blocks.read_into(&mut found, |record, found| read_record(record, &mut requires, found));
+        requires.resolve(&mut found);
         found.finish()
     }
 }
 
 /// Reads one block; false if no more are to be read.
-fn read_record(mut record: Block, found: &mut Extraction) -> bool {
+fn read_record(mut record: Block, requires: &mut Requires, found: &mut Extraction) -> bool {
     let (name, version) = (record.take("P"), record.take("V"));
     let bad = record.problem_or_cut(RECORD).map(|problem| found.lose(problem)).is_some();
     let (Some(name), Some(version)) = (name, version) else {
@@ -73,7 +75,21 @@ fn read_record(mut record: Block, found: &mut Extraction) -> bool {
     package.url = record.take("U").as_deref().and_then(web_address);
     let version = &package.version;
     package.source = record.take("o").map(|name| SourcePackage { name, version: version.clone() });
-    found.add(package)
+    // Words such as `so:libc.so.1=1`, `cmd:sh`, `/bin/sh` or `name>=1`; what begins with `!` must not be there.
+    let [needs, provides] = ["D", "p"].map(|field| record.take(field).unwrap_or_default());
+    requires.add(package, found, |number, requires| {
+        for word in needs.split_ascii_whitespace().filter(|word| !word.starts_with('!')) {
+            requires.require(number, capability(word).as_bytes());
+        }
+        for word in provides.split_ascii_whitespace() {
+            requires.provide(number, capability(word).as_bytes());
+        }
+    })
+}
+
+/// A word without its version, and without the repository that it may only come from.
+fn capability(word: &str) -> &str {
+    word.split(['<', '>', '=', '~', '@']).next().unwrap_or(word)
 }
 
 #[cfg(test)]
@@ -92,6 +108,16 @@ mod tests {
             &["lib/apk/db/installed", "usr/lib/apk/db/installed"],
             &["lib/apk/db/installed.new", "lib/apk/db/scripts.tar", "x/lib/apk/db/installed"],
         );
+    }
+
+    #[test]
+    fn who_serves_a_dependency() {
+        let found = extract(
+            "P:a\nV:1\nD:so:libc.musl-x86_64.so.1 b>=2 !c cmd:sh /bin/sh pc:none@edge\n\nP:musl\nV:1\n\
+             p:so:libc.musl-x86_64.so.1=1\n\nP:b\nV:2\nD:a b\n\nP:c\nV:1\np:cmd:sh=1.36.1-r2 /bin/sh\n\n",
+        )
+        .unwrap();
+        assert_eq!(testing::requirements(&found), ["a: musl b c", "musl:", "b: a", "c:"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::{
-    Extraction, Extractor, File, Package, PackageKind,
+    Extraction, Extractor, File, Package, PackageKind, Requirement,
     package::{digest, web_address},
     records,
 };
@@ -27,7 +27,7 @@ impl Extractor for Composer {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -54,11 +54,12 @@ struct Record {
     license: Option<License>,
     homepage: Option<Value>,
     dist: Option<Value>,
+    require: Option<Value>,
 }
 
 impl Record {
     fn package(self) -> Option<Package> {
-        let Self { name, version, license, homepage, dist } = self;
+        let Self { name, version, license, homepage, dist, require } = self;
         if !name.contains('/') || version.is_empty() {
             return None;
         }
@@ -66,7 +67,10 @@ impl Record {
         let url = homepage.as_ref().and_then(Value::as_str).and_then(web_address);
         let sum = dist.as_ref().and_then(|dist| dist.get("shasum")?.as_str());
         let digest = sum.and_then(|hex| digest("sha1", hex));
-        Some(Package { license, url, digest, ..Package::new(PackageKind::Composer, name, version) })
+        // The interpreter and its extensions have no vendor.
+        let names = require.as_ref().and_then(Value::as_object).into_iter().flat_map(|names| names.keys());
+        let requires = names.filter(|name| name.contains('/')).map(Requirement::named).collect();
+        Some(Package { license, url, digest, requires, ..Package::new(PackageKind::Composer, name, version) })
     }
 }
 
@@ -128,7 +132,8 @@ mod tests {
         let list = r#"[
             {"name":"symfony/http-kernel","version":"v5.4.20","version_normalized":"5.4.20.0","license":["MIT"],
              "homepage":"https://symfony.com","dist":{"type":"zip","shasum":"0123456789abcdef0123456789abcdef01234567"}},
-            {"version":"dev-master","extra":{"name":"x/y"},"name":"A/b","homepage":[],"dist":{"shasum":""},"license":["LGPL-2.1-only","GPL-3.0-or-later"]},
+            {"version":"dev-master","extra":{"name":"x/y"},"name":"A/b","homepage":[],"dist":{"shasum":""},"license":["LGPL-2.1-only","GPL-3.0-or-later"],
+             "require":{"php":">=8","ext-json":"*","c/d":"^1"}},
             {"name":"c/d","version":"1.0","license":"BSD-3-Clause","type":"metapackage","install-path":null},
             {"name":"e/f","version":"2","license":[]},
             {"name":"g/h","version":"3","license":{}}
@@ -139,7 +144,10 @@ mod tests {
                 digest: Some("sha1:0123456789abcdef0123456789abcdef01234567".into()),
                 ..composer("symfony/http-kernel", "v5.4.20", Some("MIT"))
             },
-            composer("A/b", "dev-master", Some("LGPL-2.1-only OR GPL-3.0-or-later")),
+            Package {
+                requires: vec![Requirement::named("c/d")],
+                ..composer("A/b", "dev-master", Some("LGPL-2.1-only OR GPL-3.0-or-later"))
+            },
             composer("c/d", "1.0", Some("BSD-3-Clause")),
             composer("e/f", "2", None),
             composer("g/h", "3", None),

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Extraction, Extractor, File, Package, PackageKind, package::digest};
+use super::{Extraction, Extractor, File, Package, PackageKind, Requirement, package::digest};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
@@ -21,7 +21,7 @@ impl Extractor for Conda {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -44,6 +44,8 @@ impl Extractor for Conda {
         package.license = record.license.filter(|license| !license.is_empty());
         package.origin = record.channel.as_deref().and_then(channel).map(str::to_owned);
         package.digest = record.sha256.and_then(|hex| digest("sha256", &hex));
+        let names = record.depends.iter().filter_map(|spec| spec.split_ascii_whitespace().next());
+        package.requires = names.map(Requirement::named).collect();
         let mut found = Extraction::default();
         found.add(package);
         Ok(found)
@@ -59,6 +61,9 @@ struct Record {
     license: Option<String>,
     channel: Option<String>,
     sha256: Option<String>,
+    /// Match specifications: name, version, build.
+    #[serde(default)]
+    depends: Vec<String>,
 }
 
 /// A channel's name: a URL has it before the platform.
@@ -101,6 +106,7 @@ mod tests {
             arch: Some("linux-64".into()),
             license: Some("BSD-3-Clause".into()),
             origin: Some("conda-forge".into()),
+            requires: vec![Requirement::named("python")],
             ..Package::new(PackageKind::Conda, "numpy", "1.26.4")
         };
         assert_eq!(found.packages(), [expected]);

@@ -2,10 +2,11 @@
 //! a package; distroless images have one file a package in `var/lib/dpkg/status.d`, without states.
 
 use super::{
-    Extraction, Extractor, File, Package, PackageKind, SourcePackage,
+    Extraction, Extractor, File, Package, PackageKind, Requirement, SourcePackage,
     fields::{Block, Blocks, Names},
     lines::Lines,
     package::web_address,
+    requires::Requires,
 };
 use crate::{
     error::FormatError,
@@ -18,7 +19,18 @@ pub(super) const STATUS_D: &[u8] = b"var/lib/dpkg/status.d/";
 /// The ending of the list of checksums that lies beside a package in [`STATUS_D`].
 pub(super) const MD5SUMS: &[u8] = b".md5sums";
 const STANZA: &str = "dpkg stanza";
-const FIELDS: &[&str] = &["Package", "Status", "Version", "Architecture", "Source", "Maintainer", "Homepage"];
+const FIELDS: &[&str] = &[
+    "Package",
+    "Status",
+    "Version",
+    "Architecture",
+    "Source",
+    "Maintainer",
+    "Homepage",
+    "Pre-Depends",
+    "Depends",
+    "Provides",
+];
 
 /// Debian's and its relatives' packages.
 pub(super) struct Dpkg;
@@ -29,7 +41,7 @@ impl Extractor for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -49,21 +61,26 @@ impl Extractor for Dpkg {
         let stateful = file.path().as_bytes() == STATUS.as_bytes();
         let lines = Lines::new(file.content(), "dpkg status", 64 * 1024, limits::TEXT_DATABASE_BYTES);
         let blocks = Blocks::new(lines, STANZA, Names::AnyCase, FIELDS);
-        let mut found = Extraction::default();
-        blocks.read_into(&mut found, |block, found| read_stanza(block, stateful, found));
+        let (mut found, mut requires) = (Extraction::default(), Requires::default());
+        blocks.read_into(&mut found, |block, found| {
+            let requires = stateful.then_some(&mut requires);
+            read_stanza(block, requires, found)
+        });
+        requires.resolve(&mut found);
         found.finish()
     }
 }
 
-/// Reads one stanza; false if no more are to be read.
-fn read_stanza(mut stanza: Block, stateful: bool, found: &mut Extraction) -> bool {
-    let Some((name, version)) = installed(&mut stanza, STANZA, stateful, found) else { return true };
+/// Reads one stanza; false if no more are to be read. A database of all packages tells who provides what is needed.
+fn read_stanza(mut stanza: Block, requires: Option<&mut Requires>, found: &mut Extraction) -> bool {
+    let installed = installed(&mut stanza, STANZA, requires.is_some(), found);
+    let Some((name, version)) = installed else { return true };
     let mut package = Package::new(PackageKind::Deb, name, version);
     package.arch = stanza.take("Architecture");
     package.vendor = stanza.take("Maintainer");
     package.url = stanza.take("Homepage").as_deref().and_then(web_address);
     package.source = stanza.take("Source").map(|source| read_source(&source, &package.version));
-    found.add(package)
+    relate(stanza, package, requires, found)
 }
 
 /// The name and the version of a stanza's package, `None` if it is not on disk or the stanza does not tell them, which is
@@ -99,6 +116,34 @@ pub(super) fn installed(
 /// but `not-installed` and `config-files`. A status word that dpkg does not know counts as there.
 fn is_on_disk(status: &str) -> bool {
     !matches!(status.split_ascii_whitespace().nth(2), Some("not-installed" | "config-files"))
+}
+
+/// Adds a package and its relationships (Debian Policy, "Declaring relationships between packages"). Of alternatives, those
+/// that are there serve; versions were dpkg's business when it installed them.
+fn relate(
+    mut stanza: Block,
+    mut package: Package,
+    requires: Option<&mut Requires>,
+    found: &mut Extraction,
+) -> bool {
+    let needs = ["Pre-Depends", "Depends"].map(|field| stanza.take(field).unwrap_or_default());
+    let needs = needs.iter().flat_map(|list| relations(list));
+    let Some(requires) = requires else {
+        package.requires = needs.map(Requirement::named).collect();
+        return found.add(package);
+    };
+    requires.add(package, found, |number, requires| {
+        needs.for_each(|name| requires.require(number, name.as_bytes()));
+        let provides = stanza.take("Provides").unwrap_or_default();
+        relations(&provides).for_each(|name| requires.provide(number, name.as_bytes()));
+    })
+}
+
+/// The names in `name:arch (relation version) | name, …`.
+fn relations(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', '|'])
+        .filter_map(|relation| relation.trim_start().split([':', '(', ' ', '\t']).next())
+        .filter(|name| !name.is_empty())
 }
 
 /// `name` or `name (version)`; without a version the source has the binary's.
@@ -156,6 +201,21 @@ mod tests {
         };
         let i386 = Package { arch: Some("i386".into()), source: source("2.36-9"), ..deb("libc6", "2.36-9") };
         assert_eq!(found.packages(), [amd64, i386, deb("leaving", "1:2")]);
+    }
+
+    #[test]
+    fn who_serves_a_relationship() {
+        let text = "Package: a\nStatus: install ok installed\nVersion: 1\nPre-Depends: libc6 (>= 2.36)\n\
+                    Depends: libc6:any, default-mta | mail-transport-agent, gone | a,perl5\nRecommends: awk\n\n\
+                    Package: libc6\nStatus: install ok installed\nVersion: 2\nDepends: awk\n\n\
+                    Package: postfix\nStatus: install ok installed\nVersion: 3\nProvides: mail-transport-agent, perl5 (= 5)\n\n\
+                    Package: mawk\nStatus: deinstall ok config-files\nVersion: 4\nProvides: awk\n";
+        let found = extract(text).unwrap();
+        assert_eq!(testing::requirements(&found), ["a: libc6 postfix", "libc6:", "postfix:"]);
+        // Without the other packages at hand, all that may serve.
+        let text = b"Package: a\nVersion: 1\nDepends: libc6 (>= 2), b | c";
+        let found = testing::extract(&Dpkg, "var/lib/dpkg/status.d/a", text, &[]).unwrap();
+        assert_eq!(testing::requirements(&found), ["a: libc6 b c"]);
     }
 
     #[test]

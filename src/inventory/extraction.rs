@@ -102,10 +102,13 @@ impl Extraction {
 }
 
 fn text(package: &Package) -> usize {
-    let Package { name, version, arch, source, license, vendor, module, origin, url, digest, .. } = package;
+    let Package {
+        name, version, arch, source, license, vendor, module, origin, url, digest, requires, ..
+    } = package;
+    let requires = requires.iter().flat_map(|one| [Some(&one.name), one.version.as_ref()]).flatten();
     let source = source.iter().flat_map(|source| [&source.name, &source.version]);
     let others = [arch, license, vendor, module, origin, url, digest].into_iter().flatten();
-    [name, version].into_iter().chain(source).chain(others).map(String::len).sum()
+    [name, version].into_iter().chain(source).chain(others).chain(requires).map(String::len).sum()
 }
 
 #[cfg(test)]

@@ -26,7 +26,13 @@ impl Block {
     /// are replaced.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         let at = self.fields.iter().position(|(field, _)| *field == name)?;
-        Some(self.fields.swap_remove(at).1).filter(|value| !value.is_empty())
+        Some(self.fields.remove(at).1).filter(|value| !value.is_empty())
+    }
+
+    /// The values of a field that may stand several times, in their order.
+    pub(super) fn take_all(&mut self, name: &str) -> Vec<String> {
+        let all = self.fields.extract_if(.., |(field, _)| *field == name);
+        all.map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
     }
 
     /// What is wrong with a block of a database whose every line has an end.
@@ -52,6 +58,7 @@ pub(super) struct Blocks<'a> {
     structure: &'static str,
     names: Names,
     wanted: &'static [&'static str],
+    repeated: &'static str,
     list: Option<List>,
 }
 
@@ -70,7 +77,12 @@ impl<'a> Blocks<'a> {
         names: Names,
         wanted: &'static [&'static str],
     ) -> Self {
-        Self { lines, structure, names, wanted, list: None }
+        Self { lines, structure, names, wanted, repeated: "", list: None }
+    }
+
+    /// With one of the wanted fields as often as a block has it.
+    pub(super) fn repeating(self, repeated: &'static str) -> Self {
+        Self { repeated, ..self }
     }
 
     /// With the files that blocks list.
@@ -124,7 +136,7 @@ impl<'a> Blocks<'a> {
                 }
             }
             block.unended |= line.unended;
-            if let Err(problem) = read_line(block, &line, self.names, self.wanted) {
+            if let Err(problem) = read_line(block, &line, self.names, self.wanted, self.repeated) {
                 block.problem.get_or_insert(FormatError::corrupt(self.structure, line.offset, problem));
             }
         }
@@ -137,6 +149,7 @@ fn read_line(
     line: &Line<'_>,
     names: Names,
     wanted: &'static [&'static str],
+    repeated: &str,
 ) -> Result<(), String> {
     if line.bytes.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
         return Ok(());
@@ -153,7 +166,7 @@ fn read_line(
     if line.cut {
         return Err(format!("{field} is longer than {} bytes", line.bytes.len()));
     }
-    if block.fields.iter().any(|(known, _)| known == field) {
+    if *field != repeated && block.fields.iter().any(|(known, _)| known == field) {
         return Err(format!("{field} is given twice"));
     }
     let value = value.get(1..).unwrap_or_default().trim_ascii();

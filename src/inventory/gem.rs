@@ -2,7 +2,11 @@
 //! and of those that come with Ruby, `specifications/default/…`. They are Ruby that RubyGems wrote
 //! (`Gem::Specification#to_ruby`): one line for each attribute, literals only. A gemspec elsewhere is part of a gem's sources.
 
-use super::{Extraction, Extractor, File, Package, PackageKind, lines::Lines, package::web_address};
+use std::collections::BTreeSet;
+
+use super::{
+    Extraction, Extractor, File, Package, PackageKind, Requirement, lines::Lines, package::web_address,
+};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
@@ -21,7 +25,7 @@ impl Extractor for Gem {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -56,6 +60,7 @@ impl Extractor for Gem {
         let platform = platform.and_then(|rest| rest.strip_prefix(&version)?.strip_prefix('-'));
         let mut package = Package::new(PackageKind::Gem, name, version);
         package.arch = platform.filter(|platform| !platform.is_empty()).map(str::to_owned);
+        package.requires = read.requires.into_iter().map(Requirement::named).collect();
         package.license = read.license;
         package.url = read.homepage.as_deref().and_then(web_address);
         found.add(package);
@@ -70,6 +75,7 @@ struct Attributes {
     version: Option<String>,
     license: Option<String>,
     homepage: Option<String>,
+    requires: BTreeSet<String>,
 }
 
 impl Attributes {
@@ -77,6 +83,10 @@ impl Attributes {
         let mut lines = Lines::new(file.content(), GEMSPEC, 4096, limits::GEMSPEC_BYTES);
         while let Some(line) = lines.next()? {
             let Ok(text) = std::str::from_utf8(line.bytes) else { continue };
+            if let Some(name) = dependency(text) {
+                self.requires.insert(name);
+                continue;
+            }
             let Some((attribute, value)) = assignment(text) else { continue };
             // A description may hold lines like these, after the first.
             match attribute {
@@ -103,6 +113,13 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     let (variable, attribute) = target.trim().split_once('.')?;
     let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     (is_word(variable) && is_word(attribute)).then(|| (attribute, value.trim()))
+}
+
+/// The name in `s.add_runtime_dependency(%q<name>.freeze, ["…"])`, which older RubyGems call `add_dependency`.
+fn dependency(line: &str) -> Option<String> {
+    let (_, call) = line.trim().split_once(".add_")?;
+    let arguments = ["runtime_dependency", "dependency"].iter().find_map(|name| call.strip_prefix(name))?;
+    literal(arguments.trim_start().trim_start_matches('(').split([',', ')']).next()?)
 }
 
 /// A string without escapes: `"text"`, `'text'`, or `%q{text}` of older RubyGems, all perhaps frozen.
@@ -167,10 +184,13 @@ mod tests {
                    Gem::Specification.new do |s|\n  s.name = \"nokogiri\".freeze\n  s.version = \"1.13.9\"\n  \
                    s.platform = \"x86_64-linux\".freeze\n\n  s.metadata = { \"name\" => \"x\" } if s.respond_to? :metadata=\n  \
                    s.description = \"a\\ns.name = \\\"b\\\"\".freeze\n  s.licenses = [\"MIT\".freeze, \"Ruby\".freeze]\n  \
-                   s.rubygems_version = \"3.3.7\".freeze\nend\n";
+                   s.rubygems_version = \"3.3.7\".freeze\n\n  \
+                   s.add_runtime_dependency(%q<racc>.freeze, [\"~> 1.4\"])\n  s.add_dependency(\"mini\".freeze)\n  \
+                   s.add_development_dependency(%q<no>.freeze, [\"> 0\"])\nend\n";
         let expected = Package {
             arch: Some("x86_64-linux".into()),
             license: Some("MIT OR Ruby".into()),
+            requires: ["mini", "racc"].map(Requirement::named).into(),
             ..gem("nokogiri", "1.13.9")
         };
         assert_eq!(extract("nokogiri-1.13.9-x86_64-linux", new).unwrap().packages(), [expected]);

@@ -34,6 +34,7 @@ mod portage;
 mod purl;
 mod python;
 mod records;
+mod requires;
 mod rpm;
 mod sbom;
 mod slackware;
@@ -50,7 +51,7 @@ pub use extraction::{Extraction, Shown};
 pub use file::File;
 pub use os::Os;
 pub use owned::Owner;
-pub use package::{Package, PackageKind, SourcePackage, python_name};
+pub use package::{Package, PackageKind, Requirement, SourcePackage, python_name};
 pub(crate) use purl::Purl;
 pub use purl::purl;
 

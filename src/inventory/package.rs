@@ -216,6 +216,23 @@ pub struct SourcePackage {
     pub version: String,
 }
 
+/// A package that another one needs to run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Requirement {
+    /// The name of a package of the same kind.
+    pub name: String,
+    /// Its version, if several may be there and it is known which of them is used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<String>,
+}
+
+impl Requirement {
+    /// A package of any version.
+    pub(super) fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), version: None }
+    }
+}
+
 /// An installed package. Versions are what the guest's own tool prints.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Package {
@@ -249,6 +266,10 @@ pub struct Package {
     /// Only named by a lock file or a manifest: it may not be there.
     #[serde(default)]
     pub declared: bool,
+    /// What it needs to run, as it says itself; where its own database tells which packages provide that, these. What is
+    /// optional is among them, and nothing tells whether it is there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub requires: Vec<Requirement>,
 }
 
 impl Package {
@@ -268,6 +289,7 @@ impl Package {
             url: None,
             digest: None,
             declared: false,
+            requires: Vec::new(),
         }
     }
 }

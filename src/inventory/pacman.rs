@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage, lines::Lines,
+    Extraction, Extractor, File, Owner, Package, PackageKind, Requirement, SourcePackage, lines::Lines,
     package::web_address,
 };
 use crate::{
@@ -27,7 +27,7 @@ impl Extractor for Pacman {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -58,6 +58,9 @@ impl Extractor for Pacman {
         let version = &package.version;
         package.source = take("BASE").map(|name| SourcePackage { name, version: version.clone() });
         package.license = sections.remove("LICENSE").map(|all| all.join(" AND "));
+        let names = sections.remove("DEPENDS").unwrap_or_default();
+        let names = names.iter().filter_map(|text| text.split(['<', '>', '=']).next());
+        package.requires = names.map(Requirement::named).collect();
         let mut found = Extraction::default();
         let mut owner = Owner::new(&package.name);
         match file.companion(FILES) {
@@ -112,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_package_its_source_and_its_files() {
-        let desc = b"%NAME%\ngcc-libs\n\n%VERSION%\n13.2.1-3\n\n%BASE%\ngcc\n\n%ARCH%\nx86_64\n\n%LICENSE%\nGPL\nLGPL\n\n\
+        let desc = b"%NAME%\ngcc-libs\n\n%VERSION%\n13.2.1-3\n\n%BASE%\ngcc\n\n%ARCH%\nx86_64\n\n%LICENSE%\nGPL\nLGPL\n\n%DEPENDS%\nglibc>=2.27\nlibx.so=1-64\n\n\
                      %PACKAGER%\nA <a@x>\n";
         let files = b"%FILES%\nusr/\nusr/lib/libgcc_s.so.1\n\n%BACKUP%\netc/x\tsum\n";
         let found = testing::extract(&Pacman, AT, desc, &[(FILES, files)]).unwrap();
@@ -121,6 +124,7 @@ mod tests {
             source: Some(SourcePackage { name: "gcc".into(), version: "13.2.1-3".into() }),
             license: Some("GPL AND LGPL".into()),
             vendor: Some("A <a@x>".into()),
+            requires: ["glibc", "libx.so"].map(Requirement::named).into(),
             ..Package::new(PackageKind::Alpm, "gcc-libs", "13.2.1-3")
         };
         assert_eq!(found.packages(), [package]);

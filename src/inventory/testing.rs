@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Extraction, Extractor, File};
+use super::{Extraction, Extractor, File, Package, Requirement};
 use crate::{
     block::{Memory, Source},
     error::FormatError,
@@ -23,6 +23,19 @@ pub(super) fn extract(
         Ok(companions.iter().find(|(known, _)| *known == name).map(|(_, bytes)| source(bytes)))
     };
     extractor.extract(&File::new(&path, &source(bytes), &find))
+}
+
+/// The packages with what they require: `name: name name=version …`.
+pub(super) fn requirements(found: &Extraction) -> Vec<String> {
+    let one = |required: &Requirement| match &required.version {
+        Some(version) => format!(" {}={version}", required.name),
+        None => format!(" {}", required.name),
+    };
+    let row = |package: &Package| {
+        let all: String = package.requires.iter().map(one).collect();
+        format!("{}:{all}", package.name)
+    };
+    found.packages().iter().map(row).collect()
 }
 
 /// Checks which paths an extractor wants.

@@ -428,6 +428,9 @@ pub struct Package {
     /// Whether none of its first modules is there: they were removed by hand, and what tells of the package was left.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub files_gone: bool,
+    /// What it needs to run and is there (purls of other packages of the same list), as far as its package manager's records tell.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub depends_on: Vec<String>,
     /// Where it shows.
     pub locations: Vec<Location>,
 }

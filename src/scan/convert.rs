@@ -1,9 +1,9 @@
 //! From what the rooms know to what the report says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    image::Located,
+    image::{self, Located},
     inventory::{Os, Package, purl},
     report,
 };
@@ -12,26 +12,32 @@ use crate::{
 /// that the same package installed, or none. `layers` are the DiffIDs of the
 /// layers, base first; a node has none.
 pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) -> Vec<report::Package> {
-    let mut by_identity: BTreeMap<_, (&Package, Vec<report::Location>)> = BTreeMap::new();
-    for Located { path, inside, layer, package, files_gone, owner } in located {
+    let mut by_identity: BTreeMap<_, Entry<'_>> = BTreeMap::new();
+    for (needed, one) in image::requires(located).into_iter().zip(located) {
+        let Located { path, inside, layer, package, files_gone, owner } = one;
         let location = report::Location {
             path: path.to_string(),
             inside: inside.as_deref().map(str::to_owned),
             layer: layers.get(*layer).cloned(),
         };
         let key = (identity(package), owner.as_deref(), *files_gone);
-        let (told, locations) = by_identity.entry(key).or_insert_with(|| (package, Vec::new()));
-        locations.push(location);
+        let entry = by_identity.entry(key).or_insert_with(|| Entry::of(package));
+        entry.locations.push(location);
+        entry.needed.extend(needed);
         // Of copies of one package, some tell more than others.
+        let told = &mut entry.package;
         if (package.digest.is_some(), package.url.is_some()) > (told.digest.is_some(), told.url.is_some()) {
             *told = package;
         }
     }
+    let purls: Vec<String> = located.iter().map(|one| purl(&one.package, os)).collect();
     by_identity
         .into_iter()
-        .map(|((_, owner, files_gone), (package, mut locations))| {
+        .map(|((_, owner, files_gone), Entry { package, mut locations, needed })| {
             locations.sort();
             locations.dedup();
+            let depends_on: BTreeSet<&String> =
+                needed.iter().filter_map(|number| purls.get(*number)).collect();
             report::Package {
                 kind: package.kind,
                 name: package.name.clone(),
@@ -52,10 +58,25 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
                 url: package.url.clone(),
                 digest: package.digest.clone(),
                 files_gone,
+                depends_on: depends_on.into_iter().cloned().collect(),
                 locations,
             }
         })
         .collect()
+}
+
+/// A package of the report that is being put together.
+struct Entry<'a> {
+    package: &'a Package,
+    locations: Vec<report::Location>,
+    /// The numbers of what it needs, in the list that it comes from.
+    needed: BTreeSet<usize>,
+}
+
+impl<'a> Entry<'a> {
+    fn of(package: &'a Package) -> Self {
+        Self { package, locations: Vec::new(), needed: BTreeSet::new() }
+    }
 }
 
 /// By what packages are one entry, and by what entries are sorted.

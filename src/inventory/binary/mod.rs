@@ -37,7 +37,7 @@ impl Extractor for Binary {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {

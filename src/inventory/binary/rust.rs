@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::program::Program;
 use crate::{
     error::FormatError,
-    inventory::{Extraction, Package, PackageKind},
+    inventory::{Extraction, Package, PackageKind, Requirement},
     limits, num,
 };
 
@@ -28,6 +28,16 @@ struct Crate {
     source: String,
     #[serde(default)]
     kind: Kind,
+    /// The numbers of others in the list.
+    #[serde(default)]
+    dependencies: Vec<usize>,
+}
+
+impl Crate {
+    /// One program may have several versions of a crate.
+    fn required(&self) -> Requirement {
+        Requirement { name: self.name.clone(), version: Some(self.version.clone()) }
+    }
 }
 
 #[derive(Deserialize, Default, PartialEq, Eq)]
@@ -55,9 +65,13 @@ pub(super) fn read(program: &Program, found: &mut Extraction) -> Result<(), Form
     }
     let list: List =
         serde_json::from_slice(&json).map_err(|error| FormatError::malformed(LIST, error.to_string()))?;
-    for Crate { name, version, source, .. } in list.packages.into_iter().filter(|c| c.kind != Kind::Build) {
-        let origin = (source != REGISTRY).then_some(source);
-        if !found.add(Package { origin, ..Package::new(PackageKind::Cargo, name, version) }) {
+    let crates = &list.packages;
+    for one in crates.iter().filter(|one| one.kind != Kind::Build) {
+        let mut package = Package::new(PackageKind::Cargo, &one.name, &one.version);
+        package.origin = (one.source != REGISTRY).then(|| one.source.clone());
+        let needed = one.dependencies.iter().filter_map(|number| crates.get(*number));
+        package.requires = needed.filter(|needed| needed.kind != Kind::Build).map(Crate::required).collect();
+        if !found.add(package) {
             break;
         }
     }

@@ -125,7 +125,7 @@ fn crates_but_those_of_the_build_only() {
         testing::elf(false, true, &[(".dep-v0", &packed.finish().unwrap())])
     };
     let list = r#"{"packages":[
-        {"name":"a","version":"1.0.0","source":"crates.io","dependencies":[1]},
+        {"name":"a","version":"1.0.0","source":"crates.io","dependencies":[1,2,9]},
         {"name":"b","version":"2.0.0","source":"crates.io","kind":"build"},
         {"name":"c","version":"3.0.0","source":"git","kind":"runtime"},
         {"name":"m","version":"0.1.0","source":"local","root":true}]}"#;
@@ -133,6 +133,10 @@ fn crates_but_those_of_the_build_only() {
     let origins: Vec<_> =
         extract("a", &pack(list)).unwrap().packages().into_iter().map(|p| p.origin).collect();
     assert_eq!(origins, [None, Some("git".to_owned()), Some("local".to_owned())]);
+    assert_eq!(
+        crate::inventory::testing::requirements(&extract("a", &pack(list)).unwrap()),
+        ["a: c=3.0.0", "c:", "m:"]
+    );
     assert_eq!(extract("a", &pack("[]")).unwrap_err().code(), Code::CorruptStructure);
     let bomb = pack(&" ".repeat(num(limits::CRATE_LIST_BYTES) + 1));
     assert_eq!(extract("a", &bomb).unwrap_err().code(), Code::LimitReached);

@@ -1,5 +1,7 @@
 //! What a package says of itself: package-json(5).
 
+use std::collections::BTreeSet;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,7 +9,7 @@ use serde_json::Value;
 use crate::{
     error::FormatError,
     inventory::{
-        Package, PackageKind,
+        Package, PackageKind, Requirement,
         package::{digest, web_address},
     },
 };
@@ -38,6 +40,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Package>, FormatError> {
     let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
     let homepage = text(&manifest.homepage).as_deref().and_then(web_address);
     package.url = homepage.or_else(|| manifest.repository.as_ref().and_then(repository));
+    let requires = [manifest.dependencies, manifest.optional, manifest.peers];
+    let names: BTreeSet<String> = requires.into_iter().flatten().flat_map(names).collect();
+    package.requires = names.into_iter().map(Requirement::named).collect();
     package.digest = text(&manifest.integrity).as_deref().and_then(integrity);
     Ok(Some(package))
 }
@@ -54,6 +59,17 @@ struct Manifest {
     /// What npm notes until its version 6.
     #[serde(rename = "_integrity")]
     integrity: Option<Value>,
+    dependencies: Option<Value>,
+    #[serde(rename = "optionalDependencies")]
+    optional: Option<Value>,
+    #[serde(rename = "peerDependencies")]
+    peers: Option<Value>,
+}
+
+/// The members of an object.
+fn names(value: Value) -> impl Iterator<Item = String> {
+    let object = if let Value::Object(object) = value { object } else { serde_json::Map::new() };
+    object.into_iter().map(|(name, _)| name).filter(|name| !name.is_empty())
 }
 
 /// The address of a repository, if it is written as one.
@@ -125,6 +141,16 @@ mod tests {
         assert_eq!(of(r#""repository":"github:a/b","_integrity":"sha1-AA==""#), (None, None));
         let sum = Some(format!("sha1:{}", "00".repeat(20)));
         assert_eq!(of(&format!(r#""_integrity":"sha1-{}=""#, "A".repeat(27))), (None, sum));
+    }
+
+    #[test]
+    fn what_is_required_in_any_way_but_for_development() {
+        let text = r#"{"name":"a","version":"1","dependencies":{"c":"^1","b":"*"},"devDependencies":{"d":"1"},
+                       "optionalDependencies":{"c":"^1","@s/e":"1"},"peerDependencies":{"f":"1"}}"#;
+        let names = ["@s/e", "b", "c", "f"].map(Requirement::named);
+        assert_eq!(read(text.as_bytes()).unwrap().unwrap().requires, names);
+        let odd = r#"{"name":"a","version":"1","dependencies":["b"],"peerDependencies":{"":"1"}}"#;
+        assert_eq!(read(odd.as_bytes()).unwrap().unwrap().requires, []);
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Extractor for YarnCache {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use super::metadata;
+use super::{
+    metadata,
+    requirement::{self, Version},
+};
 use crate::{
     block::{Memory, Source},
     error::FormatError,
@@ -25,7 +28,7 @@ impl Extractor for Archive {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -38,8 +41,9 @@ impl Extractor for Archive {
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let declared = is_to_be_installed(file.path());
+        let python = requirement::python_of(file.path());
         let found = zip::packages(file.content(), &is_metadata, &|source, member, budget| {
-            read(source, member, budget).map(|package| Some(Package { declared, ..package }))
+            read(source, member, python, budget).map(|package| Some(Package { declared, ..package }))
         })?;
         match found {
             None if file.path().name().ends_with(b".whl") => {
@@ -68,12 +72,17 @@ fn is_metadata(name: &[u8]) -> bool {
     }
 }
 
-fn read(source: &Source, member: Member, budget: &mut Budget) -> Result<Package, FormatError> {
+fn read(
+    source: &Source,
+    member: Member,
+    python: Option<Version>,
+    budget: &mut Budget,
+) -> Result<Package, FormatError> {
     let limit = limits::METADATA_HEADER_BYTES;
     budget.unpack(member.size.max(member.packed).min(limit))?;
     let bytes = member.begin(source, num::to_usize(limit), &metadata::is_whole)?;
     let source: Source = Arc::new(Memory::new(bytes));
-    metadata::read(&source)
+    metadata::read(&source, python)
 }
 
 #[cfg(test)]

@@ -3,17 +3,21 @@
 
 use serde::Deserialize;
 
-use super::metadata;
+use super::{
+    metadata,
+    requirement::{Version, python_of, required},
+};
 use crate::{
     block,
     error::FormatError,
     fs::{FileKind, GuestPath},
-    inventory::{Extraction, Extractor, File, lines::Lines},
+    inventory::{Extraction, Extractor, File, Requirement, lines::Lines},
     limits,
 };
 
 const DIRECT_URL: &str = "direct_url.json";
 const RECORD: &str = "RECORD";
+const REQUIRES: &str = "requires.txt";
 /// Files of a package that are looked for: whoever removes it by hand leaves none of them.
 const WITNESSES: usize = 8;
 
@@ -26,7 +30,7 @@ impl Extractor for Python {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -45,11 +49,15 @@ impl Extractor for Python {
     }
 
     fn companions(&self) -> &'static [&'static str] {
-        &[DIRECT_URL, RECORD]
+        &[DIRECT_URL, RECORD, REQUIRES]
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
-        let mut package = metadata::read(file.content())?;
+        let python = python_of(file.path());
+        let mut package = metadata::read(file.content(), python)?;
+        if package.requires.is_empty() {
+            package.requires = read_requires(file, python)?;
+        }
         package.vendored = is_vendored(file.path());
         let mut found = Extraction::default();
         match read_origin(file) {
@@ -101,6 +109,28 @@ fn read_origin(file: &File<'_>) -> Result<Option<String>, FormatError> {
         Some(vcs) => format!("{}+{}@{}", vcs.vcs, direct.url, vcs.commit_id),
         None => direct.url,
     }))
+}
+
+/// What setuptools notes beside the headers of an older package: requirements, a line each; those of an extra or a marker
+/// stand below `[EXTRA:MARKER]`.
+fn read_requires(file: &File<'_>, python: Option<Version>) -> Result<Vec<Requirement>, FormatError> {
+    let mut requires = Vec::new();
+    if file.path().name() != b"PKG-INFO" {
+        return Ok(requires);
+    }
+    let Some(source) = file.companion(REQUIRES)? else { return Ok(requires) };
+    let mut lines = Lines::new(&source, REQUIRES, 4096, limits::METADATA_HEADER_BYTES);
+    let mut marker = Some(String::new());
+    while let Some(line) = lines.next()? {
+        let Ok(text) = std::str::from_utf8(line.bytes) else { continue };
+        if let Some(section) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+            // An extra's are needed by those who ask for it.
+            marker = section.strip_prefix(':').map(|marker| format!(";{marker}"));
+        } else if let Some(marker) = &marker {
+            requires.extend(required(&format!("{text}{marker}"), python).map(Requirement::named));
+        }
+    }
+    Ok(requires)
 }
 
 /// The first modules that the record of an installation lists: not what is beside the packages, and not what is compiled
@@ -168,6 +198,20 @@ mod tests {
         assert_eq!(found.packages(), [package]);
         assert!(testing::extract(&Python, "a.egg-info", b"Name: a\n\nVersion: 1\n", &[]).is_err());
         assert!(testing::extract(&Python, "a.egg-info", b"", &[]).is_err());
+    }
+
+    #[test]
+    fn what_a_package_requires_of_others() {
+        let requirements = |path: &str, text: &str, beside: &str| {
+            let beside: &[(&str, &[u8])] = &[(REQUIRES, beside.as_bytes())];
+            testing::requirements(&testing::extract(&Python, path, text.as_bytes(), beside).unwrap())
+        };
+        let text = "Name: a\nVersion: 1\nRequires-Dist: six >=1\nRequires-Dist: x; extra == 'y'\n\
+                    Requires-Dist: tomli ; python_version < '3.11'\nRequires-Dist: B[c]\n\nRequires-Dist: no\n";
+        assert_eq!(requirements(&format!("{SITE}/a-1.dist-info/METADATA"), text, "no"), ["a: six B"]);
+        let beside = "six>=1\n\n[:python_version < '3']\nold\n\n[:sys_platform == 'linux']\nnew\n\n[y]\nx\n";
+        let path = format!("{SITE}/a.egg-info/PKG-INFO");
+        assert_eq!(requirements(&path, "Name: a\nVersion: 1\n", beside), ["a: six new"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod archive;
 mod installed;
 mod metadata;
+mod requirement;
 
 pub(super) use archive::Archive;
 pub(super) use installed::Python;

@@ -11,7 +11,8 @@ use header::Header;
 pub(super) use manifest::RpmManifest;
 
 use super::{
-    Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage, package::web_address, sqlite,
+    Extraction, Extractor, File, Owner, Package, PackageKind, SourcePackage, package::web_address,
+    requires::Requires, sqlite,
 };
 use crate::{
     database::{bdb, ndb, sqlite::Value},
@@ -46,7 +47,7 @@ impl Extractor for Rpm {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -62,18 +63,20 @@ impl Extractor for Rpm {
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
-        let mut found = Extraction::default();
+        let mut database = Database::default();
         match file.path().name() {
-            name if name == SQLITE.as_bytes() => read_sqlite(file, &mut found)?,
-            name if name == NDB.as_bytes() => read_ndb(file, &mut found)?,
-            _ => read_bdb(file, &mut found)?,
+            name if name == SQLITE.as_bytes() => read_sqlite(file, &mut database)?,
+            name if name == NDB.as_bytes() => read_ndb(file, &mut database)?,
+            _ => read_bdb(file, &mut database)?,
         }
+        let Database { mut found, requires } = database;
+        requires.resolve(&mut found);
         found.finish()
     }
 }
 
-fn read_sqlite(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> {
-    let database = sqlite::open(file, [WAL, JOURNAL], found)?;
+fn read_sqlite(file: &File<'_>, to: &mut Database) -> Result<(), FormatError> {
+    let database = sqlite::open(file, [WAL, JOURNAL], &mut to.found)?;
     let table = database.table("Packages")?;
     let table = table.ok_or_else(|| FormatError::malformed("sqlite schema", "no table Packages"))?;
     for row in database.rows(&table) {
@@ -82,30 +85,30 @@ fn read_sqlite(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatErro
             Value::Blob(blob) => read_header(blob, row.offset()),
             other => Err(row.corrupt(format!("the header is {other:?}"))),
         });
-        if !take(header, found) {
+        if !to.take(header) {
             break;
         }
     }
     Ok(())
 }
 
-fn read_ndb(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> {
+fn read_ndb(file: &File<'_>, to: &mut Database) -> Result<(), FormatError> {
     for blob in ndb::Packages::open(file.content().clone())?.blobs() {
         let header = blob.and_then(|blob| {
             if !blob.intact {
                 let problem = format!("checksum of package {}; it was read all the same", blob.index);
-                found.lose(FormatError::corrupt("ndb blob", blob.offset, problem));
+                to.found.lose(FormatError::corrupt("ndb blob", blob.offset, problem));
             }
             read_header(&blob.bytes, blob.offset)
         });
-        if !take(header, found) {
+        if !to.take(header) {
             break;
         }
     }
     Ok(())
 }
 
-fn read_bdb(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> {
+fn read_bdb(file: &File<'_>, to: &mut Database) -> Result<(), FormatError> {
     for entry in bdb::Hash::open(file.content().clone())?.entries() {
         let header = match entry {
             // Key 0 holds the number that the next package will get.
@@ -113,32 +116,49 @@ fn read_bdb(file: &File<'_>, found: &mut Extraction) -> Result<(), FormatError> 
             Ok(entry) => read_header(&entry.value, entry.offset),
             Err(error) => Err(error),
         };
-        if !take(header, found) {
+        if !to.take(header) {
             break;
         }
     }
     Ok(())
 }
 
-/// A package, and its files: a list that is damaged loses itself only.
-type Installed = (Package, Result<Owner, FormatError>);
+/// What a database says, as far as it was read.
+#[derive(Default)]
+struct Database {
+    found: Extraction,
+    requires: Requires,
+}
 
-/// Adds what a header says; false if no more are to be read.
-fn take(header: Result<Option<Installed>, FormatError>, found: &mut Extraction) -> bool {
-    match header {
-        Ok(Some((package, owner))) => {
-            match owner {
-                Ok(owner) => found.own(owner),
-                Err(error) => found.lose(error),
+impl Database {
+    /// Adds what a header says; false if no more are to be read.
+    fn take(&mut self, header: Result<Option<Installed>, FormatError>) -> bool {
+        let installed = match header {
+            Ok(Some(installed)) => installed,
+            Ok(None) => return true,
+            Err(error) => {
+                self.found.lose(error);
+                return true;
             }
-            found.add(package)
+        };
+        let Installed { package, files, provides, requires } = installed;
+        match files {
+            Ok(owner) => self.found.own(owner),
+            Err(error) => self.found.lose(error),
         }
-        Ok(None) => true,
-        Err(error) => {
-            found.lose(error);
-            true
-        }
+        self.requires.add(package, &mut self.found, |number, all| {
+            provides.iter().for_each(|capability| all.provide(number, capability));
+            requires.iter().for_each(|capability| all.require(number, capability));
+        })
     }
+}
+
+/// What a header says: a list of files that is damaged loses itself only.
+struct Installed {
+    package: Package,
+    files: Result<Owner, FormatError>,
+    provides: Vec<Vec<u8>>,
+    requires: Vec<Vec<u8>>,
 }
 
 /// The package of a header and its files, `None` for a key.
@@ -161,8 +181,11 @@ fn read_header(bytes: &[u8], offset: u64) -> Result<Option<Installed>, FormatErr
     package.vendor = header.string(header::VENDOR)?;
     package.module = header.string(header::MODULARITYLABEL)?;
     package.url = header.string(header::URL)?.as_deref().and_then(web_address);
-    let owner = files(&header, &package.name);
-    Ok(Some((package, owner)))
+    let files = files(&header, &package.name);
+    let capabilities =
+        |tag| -> Result<Vec<Vec<u8>>, FormatError> { Ok(header.strings(tag)?.map(<[u8]>::to_vec).collect()) };
+    let (provides, requires) = (capabilities(header::PROVIDENAME)?, capabilities(header::REQUIRENAME)?);
+    Ok(Some(Installed { package, files, provides, requires }))
 }
 
 /// The files of a package: names, and for each the number of its directory. The directories end with `/`.

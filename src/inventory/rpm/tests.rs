@@ -1,12 +1,18 @@
 use super::*;
 use crate::inventory::testing;
 
-/// A header of these tags: number, type, data.
+/// A header of these tags, of one value each: number, type, data.
 pub(super) fn header(tags: &[(u32, u32, &[u8])]) -> Vec<u8> {
+    let tags: Vec<_> = tags.iter().map(|(tag, kind, value)| (*tag, *kind, *value, 1)).collect();
+    header_of(&tags)
+}
+
+/// A header of these tags: number, type, data, how many values.
+fn header_of(tags: &[(u32, u32, &[u8], u32)]) -> Vec<u8> {
     let (mut index, mut data) = (Vec::new(), Vec::new());
-    for (tag, kind, value) in tags {
+    for (tag, kind, value, count) in tags {
         let at = u32::try_from(data.len()).unwrap();
-        for word in [*tag, *kind, at, 1] {
+        for word in [*tag, *kind, at, *count] {
             index.extend(word.to_be_bytes());
         }
         data.extend(*value);
@@ -64,9 +70,35 @@ fn a_header_becomes_a_package() {
         module: Some("perl:5.26:1:c".into()),
         ..Package::new(PackageKind::Rpm, "perl-libs", "4:5.26.3-419.el8")
     };
-    let (read, files) = read_header(&bytes, 0).unwrap().unwrap();
-    assert_eq!(read, package);
-    assert!(files.unwrap_err().detail().contains("a file of a directory that is not there"));
+    let read = read_header(&bytes, 0).unwrap().unwrap();
+    assert_eq!(read.package, package);
+    assert!(read.files.unwrap_err().detail().contains("a file of a directory that is not there"));
+}
+
+#[test]
+fn who_serves_a_requirement() {
+    let mut database = Database::default();
+    for (name, requires, provides, files) in [
+        ("a", "libc.so.6()(64bit)\0/usr/sbin/useradd\0rpmlib(X)\0(b if c)\0", "a\0", "x\0"),
+        ("glibc", "\0", "glibc\0libc.so.6()(64bit)\0", "y\0"),
+        ("shadow", "glibc\0", "shadow\0", "useradd\0"),
+    ] {
+        let count = |text: &str| u32::try_from(text.matches('\0').count()).unwrap();
+        let bytes = header_of(&[
+            (header::NAME, 6, format!("{name}\0").as_bytes(), 1),
+            (header::VERSION, 6, b"1\0", 1),
+            (header::RELEASE, 6, b"2\0", 1),
+            (header::REQUIRENAME, 8, requires.as_bytes(), count(requires)),
+            (header::PROVIDENAME, 8, provides.as_bytes(), count(provides)),
+            (header::DIRINDEXES, 4, &[0; 4], 1),
+            (header::BASENAMES, 8, files.as_bytes(), 1),
+            (header::DIRNAMES, 8, b"/usr/sbin/\0", 1),
+        ]);
+        database.take(read_header(&bytes, 0));
+    }
+    let Database { mut found, requires } = database;
+    requires.resolve(&mut found);
+    assert_eq!(testing::requirements(&found), ["a: glibc shadow", "glibc:", "shadow: glibc"]);
 }
 
 #[test]
@@ -79,7 +111,7 @@ fn files_have_their_directories() {
         (header::BASENAMES, 8, b"x.so\0"),
         (header::DIRNAMES, 8, b"/usr/lib64/\0"),
     ]);
-    let (_, files) = read_header(&bytes, 0).unwrap().unwrap();
+    let files = read_header(&bytes, 0).unwrap().unwrap().files;
     let key = crate::inventory::owned::key(&GuestPath::new("lib64/x.so"));
     assert_eq!(files.unwrap(), Owner { name: "a".into(), files: vec![key] });
 }
@@ -92,7 +124,7 @@ fn keys_are_no_packages_and_a_header_needs_a_version() {
     assert_eq!(read_header(&bad, 16).err().unwrap().detail(), "rpm header at offset 0x10: no RELEASE");
     let plain =
         header(&[(header::NAME, 6, b"a\0"), (header::VERSION, 6, b"1\0"), (header::RELEASE, 6, b"2\0")]);
-    assert_eq!(read_header(&plain, 0).unwrap().unwrap().0.version, "1-2", "no epoch, none printed");
+    assert_eq!(read_header(&plain, 0).unwrap().unwrap().package.version, "1-2", "no epoch, none printed");
 }
 
 #[test]

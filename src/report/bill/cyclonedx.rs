@@ -1,9 +1,6 @@
 //! CycloneDX 1.6 (ECMA-424), JSON.
 
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -23,6 +20,8 @@ struct Document<'a> {
     version: u32,
     metadata: Metadata<'a>,
     components: Vec<Component<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dependencies: Vec<Dependency>,
     compositions: Vec<Composition>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vulnerabilities: Option<Vec<Vulnerability<'a>>>,
@@ -123,6 +122,13 @@ struct Occurrence {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Dependency {
+    r#ref: String,
+    depends_on: Vec<String>,
+}
+
+#[derive(Serialize)]
 struct Composition {
     aggregate: &'static str,
     assemblies: Vec<String>,
@@ -189,6 +195,7 @@ pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
             component: whole(&contents.top),
         },
         components,
+        dependencies: contents.all().flat_map(dependencies).collect(),
         compositions: contents.all().map(composition).collect(),
         vulnerabilities: bill.is_matched().then(|| contents.all().flat_map(vulnerabilities).collect()),
     };
@@ -282,6 +289,10 @@ fn reference_to(url: &str) -> Reference<'_> {
     Reference { r#type: if url.ends_with(".git") { "vcs" } else { "website" }, url }
 }
 
+fn dependencies(part: &Part<'_>) -> impl Iterator<Item = Dependency> {
+    part.dependencies().into_iter().map(|(r#ref, depends_on)| Dependency { r#ref, depends_on })
+}
+
 /// Whether all that a part holds is listed.
 fn composition(part: &Part<'_>) -> Composition {
     let aggregate = if part.is_complete { "complete" } else { "incomplete" };
@@ -289,10 +300,7 @@ fn composition(part: &Part<'_>) -> Composition {
 }
 
 fn vulnerabilities<'a>(part: &Part<'a>) -> Vec<Vulnerability<'a>> {
-    let mut by_purl: HashMap<&str, Vec<String>> = HashMap::new();
-    for (reference, package) in part.packages() {
-        by_purl.entry(&package.purl).or_default().push(reference);
-    }
+    let by_purl = part.by_purl();
     let affects = |finding: &Finding| {
         let references = by_purl.get(finding.package.as_str()).cloned().unwrap_or_default();
         references.into_iter().map(|r#ref| Affected { r#ref }).collect()

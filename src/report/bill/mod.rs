@@ -5,7 +5,10 @@ mod cyclonedx;
 mod spdx2;
 mod spdx3;
 
-use std::io::{self, Write};
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
 
 use super::{Container, Image, Package, Report, Status};
 use crate::{inventory::Os, vuln::Finding};
@@ -221,6 +224,27 @@ impl<'a> Part<'a> {
     /// Its packages with their ids in the document.
     fn packages(&self) -> impl Iterator<Item = (String, &'a Package)> + use<'_, 'a> {
         (0_usize..).zip(self.packages).map(|(number, package)| (format!("{}/{number}", self.id), package))
+    }
+
+    /// Its packages' ids in the document by their purls.
+    fn by_purl(&self) -> HashMap<&'a str, Vec<String>> {
+        let mut by_purl: HashMap<&str, Vec<String>> = HashMap::new();
+        for (id, package) in self.packages() {
+            by_purl.entry(&package.purl).or_default().push(id);
+        }
+        by_purl
+    }
+
+    /// Of the packages that are known to need others, the ids of each and of these. Of the other packages it is not certain
+    /// that they need none.
+    fn dependencies(&self) -> Vec<(String, Vec<String>)> {
+        let by_purl = self.by_purl();
+        let needed = |package: &Package| {
+            let all = package.depends_on.iter().filter_map(|purl| by_purl.get(purl.as_str()));
+            all.flatten().cloned().collect::<Vec<String>>()
+        };
+        let edges = self.packages().map(|(id, package)| (id, needed(package)));
+        edges.filter(|(_, needed)| !needed.is_empty()).collect()
     }
 }
 

@@ -110,6 +110,9 @@ pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
             relate(&id(&part.id), "CONTAINS", &id(&reference));
             packages.push(of(package, &reference));
         }
+        for (from, needed) in part.dependencies() {
+            needed.iter().for_each(|to| relate(&id(&from), "DEPENDS_ON", &id(to)));
+        }
     }
     let document = Document {
         spdx_version: "SPDX-2.3",

@@ -147,6 +147,17 @@ pub(super) fn write(bill: Bill<'_>, to: &mut dyn Write) -> io::Result<()> {
             inside.push(id(&reference));
             graph.push(of(package, id(&reference)));
         }
+        for (from, needed) in part.dependencies() {
+            graph.push(Element::Relationship {
+                id: id(&format!("{from}/dependencies")),
+                creation: CREATION,
+                kind: "dependsOn",
+                from: id(&from),
+                to: needed.iter().map(|to| id(to)).collect(),
+                // What a package requires of other kinds, or only by a name, is not told.
+                completeness: "noAssertion",
+            });
+        }
         if part.kind == Kind::Node {
             inside.extend(parts.iter().map(|part| id(&part.id)));
         }
