@@ -218,7 +218,8 @@ pub const PROVIDERS: usize = 64;
 pub const PACKAGE_NAME_BYTES: usize = 1024;
 /// Packages that the files of one layer show.
 pub const LAYER_PACKAGES: usize = 200_000;
-/// Packages of all layers of a scan, and rows of them in all its images: a large node has a hundredth of it.
+/// Packages of all layers of a scan, and rows of them in all its images, in which what a package needs counts as a sixteenth:
+/// a large node has a hundredth of it.
 pub const SCAN_PACKAGES: u64 = 2_000_000;
 /// Entries of all layers of a scan: a large node has a hundredth of it.
 pub const SCAN_ENTRIES: u64 = 200_000_000;

@@ -97,24 +97,8 @@ fn identity(located: &Located) -> (PackageKind, Cow<'_, str>, &str) {
 /// Finds the owners of what is no distribution's package itself, among these packages and others. A file is its package's if
 /// the layer that has the file has the package's list of files, too: what a later layer puts in its place is nobody's.
 fn own(packages: &mut Vec<Located>, others: &[Located], layers: &[Arc<LayerFacts>]) {
-    let all = others.iter().chain(packages.iter()).map(|located| &located.package);
-    let of_os: HashMap<&str, &Arc<Package>> =
-        all.filter(|package| package.kind.is_os()).map(|package| (package.name.as_str(), package)).collect();
-    let find = |located: &Located| {
-        let mut names = layers.get(located.layer)?.owned.of(&located.path);
-        names.find_map(|name| of_os.get(name)).map(|owner| Arc::clone(owner))
-    };
-    let of_node: HashMap<GuestPath, &Arc<Package>> = packages
-        .iter()
-        .filter(|located| located.package.kind == PackageKind::Npm && located.inside.is_none())
-        .filter_map(|located| Some((located.path.parent()?, &located.package)))
-        .collect();
-    let owner = |located: &Located| match located.package.kind {
-        kind if kind.is_os() => None,
-        PackageKind::Npm => find(located),
-        _ => find(located).or_else(|| nearest(&of_node, &located.path)),
-    };
-    let owners: Vec<Option<Arc<Package>>> = packages.iter().map(owner).collect();
+    let owners = Owners::new(packages, others, layers);
+    let owners: Vec<Option<Arc<Package>>> = packages.iter().map(|located| owners.of(located)).collect();
     for (located, owner) in packages.iter_mut().zip(owners) {
         located.owner = owner;
     }
@@ -123,6 +107,48 @@ fn own(packages: &mut Vec<Located>, others: &[Located], layers: &[Arc<LayerFacts
         let is_owned = located.owner.as_ref().is_some_and(|owner| owner.kind.is_os());
         located.package.kind != PackageKind::Generic || !is_owned
     });
+}
+
+/// The packages that files may have come with.
+struct Owners<'a> {
+    layers: &'a [Arc<LayerFacts>],
+    /// By their names, those of languages with their kinds.
+    installed: HashMap<(Option<PackageKind>, &'a str), &'a Arc<Package>>,
+    /// Those of Node.js by their directories.
+    of_node: HashMap<GuestPath, &'a Arc<Package>>,
+}
+
+impl<'a> Owners<'a> {
+    fn new(packages: &'a [Located], others: &'a [Located], layers: &'a [Arc<LayerFacts>]) -> Self {
+        let key = |package: &'a Arc<Package>| {
+            let kind = (!package.kind.is_os()).then_some(package.kind);
+            ((kind, package.name.as_str()), package)
+        };
+        let all = others.iter().chain(packages).map(|located| &located.package);
+        let of_node = packages
+            .iter()
+            .filter(|located| located.package.kind == PackageKind::Npm && located.inside.is_none())
+            .filter_map(|located| Some((located.path.parent()?, &located.package)));
+        Self { layers, installed: all.map(key).collect(), of_node: of_node.collect() }
+    }
+
+    /// The package that another one came with: one of the distribution before one of a language.
+    fn of(&self, located: &Located) -> Option<Arc<Package>> {
+        if located.package.kind.is_os() {
+            return None;
+        }
+        let owned = &self.layers.get(located.layer)?.owned;
+        let mut listed: Vec<_> =
+            owned.of(&located.path).filter_map(|name| self.installed.get(&name)).collect();
+        // Its own record lists what shows it.
+        listed.retain(|owner| ***owner != located.package);
+        let of_os = listed.iter().find(|owner| owner.kind.is_os());
+        if let Some(owner) = of_os.or(listed.first()) {
+            return Some(Arc::clone(owner));
+        }
+        // Which packages need each other in `node_modules` is another question.
+        (located.package.kind != PackageKind::Npm).then(|| nearest(&self.of_node, &located.path)).flatten()
+    }
 }
 
 /// The package of Node.js in whose directory a file lies.

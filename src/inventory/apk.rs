@@ -67,7 +67,7 @@ fn read_record(mut record: Block, requires: &mut Requires, found: &mut Extractio
         return true;
     };
     let files = std::mem::take(&mut record.owner.files);
-    found.own(Owner { name: name.clone(), files });
+    found.own(Owner { files, ..Owner::new(&name) });
     let mut package = Package::new(PackageKind::Apk, name, version);
     package.arch = record.take("A");
     package.license = record.take("L");

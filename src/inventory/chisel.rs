@@ -181,7 +181,7 @@ mod tests {
         };
         assert_eq!(found.packages(), [openssl]);
         let files = vec![key(&GuestPath::new("usr/bin/openssl"))];
-        assert_eq!(found.owners, [Owner { name: "openssl".into(), files }]);
+        assert_eq!(found.owners, [Owner { files, ..Owner::new("openssl") }]);
         assert!(found.damage[0].detail().starts_with("chisel manifest: line 6: missing field `version`"));
     }
 

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Extraction, Extractor, File, Package, PackageKind, Requirement, package::digest};
+use super::{Extraction, Extractor, File, Owner, Package, PackageKind, Requirement, package::digest};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
@@ -46,7 +46,13 @@ impl Extractor for Conda {
         package.digest = record.sha256.and_then(|hex| digest("sha256", &hex));
         let names = record.depends.iter().filter_map(|spec| spec.split_ascii_whitespace().next());
         package.requires = names.map(Requirement::named).collect();
+        let mut owner = Owner::of(&package);
+        if let Some(prefix) = file.path().parent().and_then(|meta| meta.parent()) {
+            let prefix = [prefix.as_bytes(), b"/"].concat();
+            record.files.iter().for_each(|path| owner.take_in(&prefix, path.as_bytes()));
+        }
         let mut found = Extraction::default();
+        found.own(owner);
         found.add(package);
         Ok(found)
     }
@@ -61,6 +67,9 @@ struct Record {
     license: Option<String>,
     channel: Option<String>,
     sha256: Option<String>,
+    /// Paths in the environment.
+    #[serde(default)]
+    files: Vec<String>,
     /// Match specifications: name, version, build.
     #[serde(default)]
     depends: Vec<String>,
@@ -78,7 +87,7 @@ fn channel(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::testing;
+    use crate::inventory::{owned::key, testing};
 
     const PATH: &str = "opt/conda/conda-meta/numpy-1.26.4-py312heda63a1_0.json";
 
@@ -109,6 +118,8 @@ mod tests {
             requires: vec![Requirement::named("python")],
             ..Package::new(PackageKind::Conda, "numpy", "1.26.4")
         };
+        let files = vec![key(&GuestPath::new("opt/conda/bin/f2py"))];
+        assert_eq!(found.owners, [Owner { files, ..Owner::of(&expected) }]);
         assert_eq!(found.packages(), [expected]);
         for (text, expected) in [
             ("conda-forge", Some("conda-forge")),

@@ -116,7 +116,7 @@ mod tests {
             |path: &str, text: &str| testing::extract(&DpkgFiles, path, text.as_bytes(), &[]).unwrap().owners;
         let owner = |name: &str, paths: &[&str]| {
             let files = paths.iter().map(|path| key(&GuestPath::new(path))).collect();
-            [Owner { name: name.to_owned(), files }]
+            [Owner { files, ..Owner::new(name) }]
         };
         let list = "/.\n/lib\n/lib/x86_64-linux-gnu/libc.so.6\n";
         let files = ["", "lib", "usr/lib/x86_64-linux-gnu/libc.so.6"];

@@ -148,7 +148,7 @@ mod tests {
         };
         assert_eq!(found.packages(), [openssl]);
         let files = vec![key(&GuestPath::new("usr/local/bin/openssl"))];
-        assert_eq!(found.owners, [Owner { name: "openssl".into(), files }]);
+        assert_eq!(found.owners, [Owner { files, ..Owner::new("openssl") }]);
         assert!(found.damage[0].detail().ends_with("a package without a name or a version"));
     }
 

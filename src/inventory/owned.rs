@@ -1,13 +1,16 @@
-//! Which package of a distribution installed which file: what belongs to it is that package's, whatever else its content
-//! shows.
+//! Which package installed which file: what belongs to one of the distribution is that package's, whatever else its content
+//! shows; what belongs to one of a language came with it.
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::{Package, PackageKind};
 use crate::{fs::GuestPath, limits};
 
-/// A package of a distribution, and the files that it installed.
+/// A package, and the files that it installed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owner {
+    /// The kind of a language's package; `None` if it is one of the distribution, which has but one.
+    pub kind: Option<PackageKind>,
     /// The package's name.
     pub name: String,
     /// Its files, as [`key`] spells them.
@@ -29,9 +32,14 @@ fn plain(path: &[u8]) -> &[u8] {
 }
 
 impl Owner {
-    /// A package without files.
+    /// A package of the distribution, without files.
     pub(super) fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), files: Vec::new() }
+        Self { kind: None, name: name.into(), files: Vec::new() }
+    }
+
+    /// A package of a language, without files.
+    pub(super) fn of(package: &Package) -> Self {
+        Self { kind: Some(package.kind), ..Self::new(&package.name) }
     }
 
     /// Takes a file by its path from the root.

@@ -129,7 +129,7 @@ mod tests {
         };
         assert_eq!(found.packages(), [package]);
         let file = key(&GuestPath::new("usr/lib/libgcc_s.so.1"));
-        assert_eq!(found.owners, [Owner { name: "gcc-libs".into(), files: vec![file] }]);
+        assert_eq!(found.owners, [Owner { files: vec![file], ..Owner::new("gcc-libs") }]);
         assert!(testing::extract(&Pacman, AT, b"%NAME%\na\n", &[]).is_err());
         assert!(testing::extract(&Pacman, AT, b"", &[]).is_err());
     }

@@ -144,7 +144,7 @@ mod tests {
         };
         assert_eq!(found.packages(), [package]);
         let file = key(&GuestPath::new("usr/bin/a b"));
-        assert_eq!(found.owners, [Owner { name: "dev-libs/openssl".into(), files: vec![file] }]);
+        assert_eq!(found.owners, [Owner { files: vec![file], ..Owner::new("dev-libs/openssl") }]);
     }
 
     proptest::proptest! {

@@ -102,7 +102,7 @@ mod tests {
         };
         assert_eq!(found.packages(), [glibc]);
         let files = vec![key(&GuestPath::new("lib64/libc.so.6"))];
-        assert_eq!(found.owners, [Owner { name: "aaa_glibc-solibs".into(), files }]);
+        assert_eq!(found.owners, [Owner { files, ..Owner::new("aaa_glibc-solibs") }]);
     }
 
     proptest::proptest! {

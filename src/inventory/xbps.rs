@@ -220,7 +220,7 @@ mod tests {
         );
         let found = testing::extract(&XbpsFiles, LIST, text.as_bytes(), &[]).unwrap();
         let files = ["usr/lib/libcrypto.so.3", "usr/lib/x"].map(|path| key(&GuestPath::new(path))).to_vec();
-        assert_eq!(found.owners, [Owner { name: "libcrypto3".into(), files }]);
+        assert_eq!(found.owners, [Owner { files, ..Owner::new("libcrypto3") }]);
     }
 
     proptest::proptest! {

@@ -25,7 +25,7 @@ pub struct LayerFacts {
     pub links: Vec<Paths>,
     /// Every path that the layer has.
     pub shadow: Shadow,
-    /// The files that packages of the distribution installed, by the databases that the layer has.
+    /// The files that packages installed, by the databases and records that the layer has.
     #[serde(default)]
     pub owned: Owned,
     /// Directories, and files that an extractor wanted, that are made of something elsewhere in the layers below: what

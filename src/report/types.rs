@@ -418,8 +418,8 @@ pub struct Package {
     /// `algorithm:hex` of the archive that it was installed from.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub digest: Option<String>,
-    /// The package that it came with (purl): one of the distribution that installed it, which is then what there is to fix, or
-    /// one of Node.js in whose directory it lies.
+    /// The package that it came with (purl): one of the distribution that installed it, which is then what there is to fix, one of
+    /// Python or conda whose record lists its file, or one of Node.js in whose directory it lies.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub owned_by: Option<String>,
     /// Whether it is a copy inside another package.

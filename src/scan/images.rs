@@ -95,7 +95,8 @@ pub(super) fn fold<'a>(
                 false => image::fold(&facts, &image.id.to_string(), &|| layers.trees(image)),
             };
             let listed = inventory.packages.len().saturating_add(inventory.declared.len());
-            rows.fetch_add(num::to_u64(listed), Relaxed);
+            let needed: usize = inventory.packages.iter().map(|one| one.package.requires.len()).sum();
+            rows.fetch_add(num::to_u64(listed.saturating_add(needed / 16)), Relaxed);
             progress.step();
             Folded { image, inventory }
         })

@@ -11,7 +11,7 @@ use crate::{
     block,
     error::FormatError,
     fs::{FileKind, GuestPath},
-    inventory::{Extraction, Extractor, File, Requirement, lines::Lines},
+    inventory::{Extraction, Extractor, File, Owner, Requirement, lines::Lines},
     limits,
 };
 
@@ -64,10 +64,10 @@ impl Extractor for Python {
             Ok(origin) => package.origin = origin,
             Err(error) => found.lose(error),
         }
+        let owner = Owner::of(&package);
         found.add(package);
-        match read_record(file) {
-            Ok(witnesses) => found.witnesses = witnesses,
-            Err(error) => found.lose(error),
+        if let Err(error) = read_record(file, owner, &mut found) {
+            found.lose(error);
         }
         Ok(found)
     }
@@ -133,29 +133,43 @@ fn read_requires(file: &File<'_>, python: Option<Version>) -> Result<Vec<Require
     Ok(requires)
 }
 
-/// The first modules that the record of an installation lists: not what is beside the packages, and not what is compiled
-/// when it is first used.
-fn read_record(file: &File<'_>) -> Result<Vec<GuestPath>, FormatError> {
-    let mut witnesses = Vec::new();
+/// Takes what the record of an installation lists: all files are its package's, and the first modules tell whether it is
+/// there. What is compiled when it is first used tells nothing, nor what is not beside the packages.
+fn read_record(file: &File<'_>, mut owner: Owner, found: &mut Extraction) -> Result<(), FormatError> {
     let dir = file.path().parent().filter(|_| file.path().name() == b"METADATA");
-    let Some((dir, site)) = dir.and_then(|dir| dir.parent().map(|site| (dir, site))) else {
-        return Ok(witnesses);
-    };
-    let Some(source) = file.companion(RECORD)? else { return Ok(witnesses) };
+    let Some((dir, site)) = dir.and_then(|dir| dir.parent().map(|site| (dir, site))) else { return Ok(()) };
+    let Some(source) = file.companion(RECORD)? else { return Ok(()) };
     let mut lines = Lines::new(&source, RECORD, 4096, limits::TEXT_FILE_BYTES);
-    while let Some(line) = lines.next()? {
+    let read = loop {
+        let line = match lines.next() {
+            Ok(Some(line)) => line,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        };
         // `path,hash,size`; a path that is quoted has a comma in it.
         let path = line.bytes.split(|byte| *byte == b',').next().unwrap_or_default();
-        let is_module = !path.is_empty() && !path.starts_with(b"\"") && !path.ends_with(b".pyc");
-        let is_below = !path.starts_with(b"/") && !path.starts_with(b"../");
-        if is_module && is_below && !path.starts_with(dir.name()) && !line.cut {
-            witnesses.push(site.concat(&GuestPath::new(path)));
-            if witnesses.len() >= WITNESSES {
-                break;
-            }
+        if path.is_empty() || path.starts_with(b"\"") || line.cut {
+            continue;
         }
+        let at = if path.starts_with(b"/") { GuestPath::new(path) } else { below(&site, path) };
+        owner.take(at.as_bytes());
+        let is_beside = !path.starts_with(b"/") && !path.starts_with(b"../");
+        let is_module = is_beside && !path.ends_with(b".pyc") && !path.starts_with(dir.name());
+        if is_module && found.witnesses.len() < WITNESSES {
+            found.witnesses.push(at);
+        }
+    };
+    found.own(owner);
+    read
+}
+
+/// A path from a directory, with the steps upwards at its beginning.
+fn below(dir: &GuestPath, mut path: &[u8]) -> GuestPath {
+    let mut dir = dir.clone();
+    while let Some(rest) = path.strip_prefix(b"../") {
+        (dir, path) = (dir.parent().unwrap_or_default(), rest);
     }
-    Ok(witnesses)
+    dir.concat(&GuestPath::new(path))
 }
 
 #[cfg(test)]
@@ -165,7 +179,7 @@ mod tests {
     use super::*;
     use crate::{
         block::{Counted, Counter, Memory, Source},
-        inventory::{Package, PackageKind, testing},
+        inventory::{Package, PackageKind, owned::key, testing},
     };
 
     const SITE: &str = "usr/lib/python3.11/site-packages";
@@ -240,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_modules_of_a_record_are_looked_for() {
+    fn files_of_a_record_are_its_package_s_and_the_first_modules_are_looked_for() {
         let record = "a-1.dist-info/METADATA,sha256=x,1\n../../../bin/a,,\n__pycache__/a.cpython-311.pyc,,\n\
                       \"a,b.py\",,\na/__init__.py,sha256=y,0\na/b.py,,\na-1.dist-info/RECORD,,\n";
         let path = format!("{SITE}/a-1.dist-info/METADATA");
@@ -249,6 +263,17 @@ mod tests {
                 .unwrap();
         let expected = ["a/__init__.py", "a/b.py"].map(|name| GuestPath::new(format!("{SITE}/{name}")));
         assert_eq!(found.witnesses, expected);
+        let files = [
+            "a-1.dist-info/METADATA",
+            "../../../bin/a",
+            "__pycache__/a.cpython-311.pyc",
+            "a/__init__.py",
+            "a/b.py",
+            "a-1.dist-info/RECORD",
+        ];
+        let files = files.map(|name| key(&below(&GuestPath::new(SITE), name.as_bytes()))).into();
+        assert_eq!(found.owners, [Owner { files, ..Owner::of(&found.packages()[0]) }]);
+        assert_eq!(below(&GuestPath::new(SITE), b"../../../bin/a"), GuestPath::new("usr/bin/a"));
     }
 
     #[test]

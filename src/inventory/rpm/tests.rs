@@ -113,7 +113,7 @@ fn files_have_their_directories() {
     ]);
     let files = read_header(&bytes, 0).unwrap().unwrap().files;
     let key = crate::inventory::owned::key(&GuestPath::new("lib64/x.so"));
-    assert_eq!(files.unwrap(), Owner { name: "a".into(), files: vec![key] });
+    assert_eq!(files.unwrap(), Owner { files: vec![key], ..Owner::new("a") });
 }
 
 #[test]
