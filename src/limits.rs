@@ -298,6 +298,10 @@ pub const GO_SEARCH_BYTES: u64 = 16 << 20;
 pub const GO_BUILDINFO_BYTES: u64 = 4 << 20;
 /// Bytes of the list of a Rust program's crates, packed and unpacked.
 pub const CRATE_LIST_BYTES: u64 = 8 << 20;
+/// Bytes of a program's data that are searched for the place of a .NET bundle; no host has as much data.
+pub const BUNDLE_HOST_BYTES: u64 = 4 << 20;
+/// Bytes of the list of a .NET bundle's files: that of one with 300 has 20 KiB.
+pub const BUNDLE_LIST_BYTES: u64 = 4 << 20;
 /// Bytes of the note of a program that names its package; real ones have a few hundred.
 pub const PACKAGE_NOTE_BYTES: u64 = 64 << 10;
 /// Bytes of a program's constants that are searched for its version, if its name is a known one.
