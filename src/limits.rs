@@ -242,6 +242,14 @@ pub const CONDA_RECORD_BYTES: u64 = 64 << 20;
 pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of what Composer notes of a vendor directory: 2 KiB for each package, of which large shops have 800.
 pub const COMPOSER_INSTALLED_BYTES: u64 = 16 << 20;
+/// Bytes of the program that a phar archive begins with: some load each of a thousand files.
+pub const PHAR_STUB_BYTES: u64 = 1 << 20;
+/// Bytes of the list of a phar archive's files, a hundred for each.
+pub const PHAR_MANIFEST_BYTES: u64 = 16 << 20;
+/// Bytes of what PEAR keeps of a package: it lists all files.
+pub const PEAR_RECORD_BYTES: u64 = 8 << 20;
+/// Arrays in each other in a serialized value of PHP's.
+pub const SERIALIZED_DEPTH: usize = 64;
 /// Bytes of the specification of an installed gem: older ones list all its files.
 pub const GEMSPEC_BYTES: u64 = 4 << 20;
 /// Bytes of what a .NET application was published with: those of large ones have 500 KiB.

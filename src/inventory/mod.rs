@@ -29,6 +29,8 @@ mod os;
 pub mod owned;
 mod package;
 mod pacman;
+mod pear;
+mod phar;
 mod plist;
 mod portage;
 mod purl;
@@ -36,6 +38,7 @@ mod python;
 mod records;
 mod rpm;
 mod sbom;
+mod serialized;
 mod slackware;
 mod snap;
 mod sqlite;
@@ -118,6 +121,8 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &node::YarnCache,
     &node::Asar,
     &composer::Composer,
+    &pear::Pear,
+    &phar::Phar,
     &conda::Conda,
     &gem::Gem,
     &dotnet::Dotnet,
@@ -178,6 +183,9 @@ mod tests {
             "app/.yarn/cache/a-npm-1.0.0-0123456789-0123456789.zip",
             "opt/app/resources/app.asar",
             "app/vendor/composer/installed.json",
+            "usr/local/bin/composer",
+            "opt/app.phar",
+            "usr/share/php/.registry/.channel.pecl.php.net/redis.reg",
             "opt/conda/conda-meta/numpy-1.26.4-py312heda63a1_0.json",
             "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
             "app/a.deps.json",

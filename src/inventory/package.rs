@@ -70,6 +70,7 @@ kinds! {
     Nix "nix" "Nix."
     Nuget "nuget" ".NET."
     Opkg "opkg" "OpenWrt, Yocto's distributions and others."
+    Pear "pear" "PHP: PEAR and PECL."
     Pub "pub" "Dart."
     Slackware "slackware" "Slackware and its relatives."
     Snap "snap" "Snaps."
@@ -100,6 +101,7 @@ impl PackageKind {
         Self::Pypi,
         Self::Cargo,
         Self::Composer,
+        Self::Pear,
         Self::Conda,
         Self::Gem,
         Self::Golang,
@@ -120,6 +122,7 @@ impl PackageKind {
             | Self::Generic
             | Self::Github
             | Self::Golang
+            | Self::Pear
             | Self::Swift
             | Self::VscodeExtension => Some('/'),
             Self::Maven => Some(':'),
@@ -137,7 +140,9 @@ impl PackageKind {
     pub fn normal(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::Pypi => python_name(name).into(),
-            Self::Nuget | Self::Composer | Self::VscodeExtension => name.to_ascii_lowercase().into(),
+            Self::Nuget | Self::Composer | Self::Pear | Self::VscodeExtension => {
+                name.to_ascii_lowercase().into()
+            }
             _ => name.into(),
         }
     }
@@ -222,7 +227,7 @@ pub struct Package {
     /// The package manager.
     pub kind: PackageKind,
     /// The name as installed (`@scope/name` for npm, `vendor/package` for Composer, `group:artifact` for Maven,
-    /// `category/name` for Gentoo, the path of a Go module).
+    /// `category/name` for Gentoo, `channel/name` for PEAR, the path of a Go module).
     pub name: String,
     /// The version (`epoch:version-release` for rpm, the epoch only if the package has one).
     pub version: String,

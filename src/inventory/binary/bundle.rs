@@ -12,7 +12,7 @@ use crate::{
     error::FormatError,
     fs::GuestPath,
     inventory::{Extraction, dotnet, zip},
-    limits, num,
+    limits,
 };
 
 const HOST: &str = ".NET host";
@@ -39,12 +39,14 @@ pub(super) fn read(program: &Program, found: &mut Extraction) -> Result<(), Form
     };
     if size > limits::DEPS_JSON_BYTES {
         let bound = limits::DEPS_JSON_BYTES;
-        return Err(FormatError::limit(format!("deps.json of {size} bytes in a {BUNDLE}, more than {bound}")));
+        return Err(FormatError::limit(format!(
+            "deps.json of {size} bytes in a {BUNDLE}, more than {bound}"
+        )));
     }
     let json = program.bytes(BUNDLE, offset, size)?;
     let member: Arc<str> = String::from_utf8_lossy(path).into();
-    let packages = dotnet::packages(&json, &GuestPath::new(path), found)
-        .map_err(|error| zip::within(error, &member))?;
+    let packages =
+        dotnet::packages(&json, &GuestPath::new(path), found).map_err(|error| zip::within(error, &member))?;
     for package in packages {
         if !found.add_inside(package, &member) {
             break;
@@ -180,8 +182,11 @@ mod tests {
     fn packages_of_an_application_in_one_file() {
         for version in VERSIONS {
             let found = extract(&application(version, |_| {})).unwrap();
-            let shown: Vec<_> =
-                found.shown.iter().map(|shown| (shown.package.name.as_str(), shown.inside.as_deref())).collect();
+            let shown: Vec<_> = found
+                .shown
+                .iter()
+                .map(|shown| (shown.package.name.as_str(), shown.inside.as_deref()))
+                .collect();
             assert_eq!((shown, found.damage.len()), (vec![("A", Some("App.deps.json"))], 0), "{version}");
         }
     }
