@@ -252,6 +252,12 @@ pub const PEAR_RECORD_BYTES: u64 = 8 << 20;
 pub const SERIALIZED_DEPTH: usize = 64;
 /// Bytes of the specification of an installed gem: older ones list all its files.
 pub const GEMSPEC_BYTES: u64 = 4 << 20;
+/// Bytes of what describes a rock of LuaRocks'; real ones have some KiB.
+pub const ROCKSPEC_BYTES: u64 = 1 << 20;
+/// Bytes of the name of a user of LuaRocks.
+pub const ROCK_NAMESPACE_BYTES: u64 = 4096;
+/// Bytes of what opam keeps of a switch: a line for each package.
+pub const OPAM_STATE_BYTES: u64 = 4 << 20;
 /// Bytes of what a .NET application was published with: those of large ones have 500 KiB.
 pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of a bill of materials in an image: those of large applications have 10 MiB.

@@ -22,8 +22,10 @@ mod gem;
 mod homebrew;
 mod java;
 mod lines;
+mod luarocks;
 mod nix;
 mod node;
+mod opam;
 mod opkg;
 mod os;
 pub mod owned;
@@ -125,6 +127,8 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &phar::Phar,
     &conda::Conda,
     &gem::Gem,
+    &luarocks::Luarocks,
+    &opam::Opam,
     &dotnet::Dotnet,
     &cran::Cran,
     &sbom::Sbom,
@@ -188,6 +192,8 @@ mod tests {
             "usr/share/php/.registry/.channel.pecl.php.net/redis.reg",
             "opt/conda/conda-meta/numpy-1.26.4-py312heda63a1_0.json",
             "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
+            "usr/local/lib/luarocks/rocks-5.1/a/1.0-1/a-1.0-1.rockspec",
+            "root/.opam/5.1/.opam-switch/switch-state",
             "app/a.deps.json",
             "usr/lib/R/library/base/DESCRIPTION",
             "opt/bitnami/redis/.spdx-redis.spdx",
@@ -205,6 +211,8 @@ mod tests {
             "app/yarn.lock",
             "app/requirements-dev.txt",
             "app/pom.xml",
+            "app/app.opam.locked",
+            "app/luarocks.lock",
             "app/Shop.csproj",
             "root/go/pkg/mod/example.com/a@v1.0.0/go.mod",
             "usr/share/cargo/registry/a-1.0.0/Cargo.lock",

@@ -66,9 +66,11 @@ kinds! {
     Hackage "hackage" "Haskell."
     Hex "hex" "Erlang and Elixir."
     Julia "julia" "Julia."
+    Luarocks "luarocks" "Lua."
     Maven "maven" "Java."
     Nix "nix" "Nix."
     Nuget "nuget" ".NET."
+    Opam "opam" "OCaml."
     Opkg "opkg" "OpenWrt, Yocto's distributions and others."
     Pear "pear" "PHP: PEAR and PECL."
     Pub "pub" "Dart."
@@ -104,6 +106,8 @@ impl PackageKind {
         Self::Pear,
         Self::Conda,
         Self::Gem,
+        Self::Luarocks,
+        Self::Opam,
         Self::Golang,
         Self::Maven,
         Self::Nuget,
@@ -122,6 +126,7 @@ impl PackageKind {
             | Self::Generic
             | Self::Github
             | Self::Golang
+            | Self::Luarocks
             | Self::Pear
             | Self::Swift
             | Self::VscodeExtension => Some('/'),
@@ -140,7 +145,7 @@ impl PackageKind {
     pub fn normal(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::Pypi => python_name(name).into(),
-            Self::Nuget | Self::Composer | Self::Pear | Self::VscodeExtension => {
+            Self::Nuget | Self::Composer | Self::Luarocks | Self::Pear | Self::VscodeExtension => {
                 name.to_ascii_lowercase().into()
             }
             _ => name.into(),
@@ -159,6 +164,7 @@ impl PackageKind {
             | Self::Deb
             | Self::Github
             | Self::Hex
+            | Self::Luarocks
             | Self::Pub => name.to_ascii_lowercase().into(),
             _ => name.into(),
         }

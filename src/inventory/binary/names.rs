@@ -23,7 +23,7 @@ const TEXTS: &[&[u8]] = &[
     b"authors", b"changelog", b"composer", b"contributors", b"copying", b"copyright", b"description",
     b"dockerfile", b"gemfile",
     b"licence", b"license", b"makefile", b"metadata", b"notice", b"phpunit", b"pkg-info", b"rakefile",
-    b"readme", b"wp",
+    b"readme", b"switch-state", b"wp",
 ];
 /// Extensions that neither programs nor libraries have, in small letters. Any other may be a part of a program's
 /// name (`python3.11`, `tool.real`).
@@ -39,7 +39,7 @@ const EXTENSIONS: &[&[u8]] = &[
     b"mod", b"mount", b"mp3", b"mp4", b"mts", b"npy", b"npz", b"o", b"odt", b"orig", b"otf", b"pc", b"pdf", b"pem",
     b"pex", b"ph", b"phar", b"php", b"pickle", b"pkl", b"pl", b"plist", b"pm", b"png", b"po", b"pod", b"postinst", b"postrm",
     b"preinst", b"prerm", b"properties", b"props", b"proto", b"ps1", b"pth", b"pub", b"pxd", b"py", b"pyc", b"pyi",
-    b"pyo", b"pyx", b"pyz", b"rb", b"reg", b"resolved", b"rlib", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
+    b"pyo", b"pyx", b"pyz", b"rb", b"reg", b"resolved", b"rlib", b"rockspec", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
     b"scss", b"service", b"sh", b"shlibs", b"slice", b"socket", b"spdx", b"sql", b"sqlite", b"svg", b"symbols", b"tab",
     b"tar", b"target", b"tcc", b"tcl", b"template", b"templates", b"tgz", b"timer", b"tmpl", b"toml", b"tpl",
     b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib", b"vbproj", b"wall", b"war", b"wasm", b"wav", b"webp",
