@@ -258,6 +258,10 @@ pub const ROCKSPEC_BYTES: u64 = 1 << 20;
 pub const ROCK_NAMESPACE_BYTES: u64 = 4096;
 /// Bytes of what opam keeps of a switch: a line for each package.
 pub const OPAM_STATE_BYTES: u64 = 4 << 20;
+/// Bytes of what Hex says of a package: it lists all files.
+pub const HEX_METADATA_BYTES: u64 = 1 << 20;
+/// Bytes of what describes an application of Erlang's: it lists all modules.
+pub const OTP_APPLICATION_BYTES: u64 = 1 << 20;
 /// Bytes of what a .NET application was published with: those of large ones have 500 KiB.
 pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of a bill of materials in an image: those of large applications have 10 MiB.

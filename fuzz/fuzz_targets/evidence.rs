@@ -15,6 +15,8 @@ const PATHS: &[&str] = &[
     "srv/a.deps.json",
     "srv/app.pex",
     "srv/app.phar",
+    "srv/deps/a/hex_metadata.config",
+    "srv/lib/a-1/ebin/a.app",
     "srv/node_modules/a/package.json",
     "srv/vendor/composer/installed.json",
     "usr/lib/opkg/status",

@@ -19,6 +19,7 @@ mod file;
 mod flatpak;
 mod freebsd;
 mod gem;
+mod hex;
 mod homebrew;
 mod java;
 mod lines;
@@ -28,6 +29,7 @@ mod node;
 mod opam;
 mod opkg;
 mod os;
+mod otp;
 pub mod owned;
 mod package;
 mod pacman;
@@ -129,6 +131,8 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &gem::Gem,
     &luarocks::Luarocks,
     &opam::Opam,
+    &hex::Hex,
+    &otp::Otp,
     &dotnet::Dotnet,
     &cran::Cran,
     &sbom::Sbom,
@@ -194,6 +198,8 @@ mod tests {
             "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
             "usr/local/lib/luarocks/rocks-5.1/a/1.0-1/a-1.0-1.rockspec",
             "root/.opam/5.1/.opam-switch/switch-state",
+            "app/deps/jason/hex_metadata.config",
+            "usr/local/lib/erlang/lib/ssh-5.2.9/ebin/ssh.app",
             "app/a.deps.json",
             "usr/lib/R/library/base/DESCRIPTION",
             "opt/bitnami/redis/.spdx-redis.spdx",

@@ -72,6 +72,7 @@ kinds! {
     Nuget "nuget" ".NET."
     Opam "opam" "OCaml."
     Opkg "opkg" "OpenWrt, Yocto's distributions and others."
+    Otp "otp" "Erlang and its relatives: applications."
     Pear "pear" "PHP: PEAR and PECL."
     Pub "pub" "Dart."
     Slackware "slackware" "Slackware and its relatives."
@@ -108,6 +109,8 @@ impl PackageKind {
         Self::Gem,
         Self::Luarocks,
         Self::Opam,
+        Self::Hex,
+        Self::Otp,
         Self::Golang,
         Self::Maven,
         Self::Nuget,
@@ -165,6 +168,7 @@ impl PackageKind {
             | Self::Github
             | Self::Hex
             | Self::Luarocks
+            | Self::Otp
             | Self::Pub => name.to_ascii_lowercase().into(),
             _ => name.into(),
         }

@@ -2,12 +2,15 @@
 
 use crate::{error::FormatError, limits, num};
 
+/// Takes a string, and the keys of the arrays around it.
+type Each<'a, 'b> = &'b mut dyn FnMut(&[&'a [u8]], &'a [u8]);
+
 /// Hands each string to `each` with the keys of the arrays around it, outermost first; a number that is a key is its digits.
 /// Errors call the value a `structure`.
 pub(super) fn strings<'a>(
     structure: &'static str,
     bytes: &'a [u8],
-    each: &mut dyn FnMut(&[&'a [u8]], &'a [u8]),
+    each: Each<'a, '_>,
 ) -> Result<(), FormatError> {
     let mut rest = Rest(bytes);
     rest.strings(each).map_err(|problem| {
@@ -28,7 +31,7 @@ enum Value<'a> {
 }
 
 impl<'a> Rest<'a> {
-    fn strings(&mut self, each: &mut dyn FnMut(&[&'a [u8]], &'a [u8])) -> Result<(), String> {
+    fn strings(&mut self, each: Each<'a, '_>) -> Result<(), String> {
         let mut keys: Vec<&[u8]> = Vec::new();
         loop {
             match self.value()? {

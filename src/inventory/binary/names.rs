@@ -3,7 +3,7 @@
 use crate::fs::GuestPath;
 
 /// Directories that hold no programs, wherever they are.
-const PLAIN: &[&[u8]] = &[b".git", b"__pycache__", b"terminfo", b"zoneinfo"];
+const PLAIN: &[&[u8]] = &[b".git", b"__pycache__", b"ebin", b"terminfo", b"zoneinfo"];
 /// Trees that hold no programs of their own: the kernel's, data for all architectures, and package managers' state.
 #[rustfmt::skip]
 const TREES: &[&[u8]] = &[
