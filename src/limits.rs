@@ -251,8 +251,26 @@ pub const CONDA_RECORD_BYTES: u64 = 64 << 20;
 pub const PACKAGE_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of what Composer notes of a vendor directory: 2 KiB for each package, of which large shops have 800.
 pub const COMPOSER_INSTALLED_BYTES: u64 = 16 << 20;
+/// Bytes of the program that a phar archive begins with: some load each of a thousand files.
+pub const PHAR_STUB_BYTES: u64 = 1 << 20;
+/// Bytes of the list of a phar archive's files, a hundred for each.
+pub const PHAR_MANIFEST_BYTES: u64 = 16 << 20;
+/// Bytes of what PEAR keeps of a package: it lists all files.
+pub const PEAR_RECORD_BYTES: u64 = 8 << 20;
+/// Arrays in each other in a serialized value of PHP's.
+pub const SERIALIZED_DEPTH: usize = 64;
 /// Bytes of the specification of an installed gem: older ones list all its files.
 pub const GEMSPEC_BYTES: u64 = 4 << 20;
+/// Bytes of what describes a rock of LuaRocks'; real ones have some KiB.
+pub const ROCKSPEC_BYTES: u64 = 1 << 20;
+/// Bytes of the name of a user of LuaRocks.
+pub const ROCK_NAMESPACE_BYTES: u64 = 4096;
+/// Bytes of what opam keeps of a switch: a line for each package.
+pub const OPAM_STATE_BYTES: u64 = 4 << 20;
+/// Bytes of what Hex says of a package: it lists all files.
+pub const HEX_METADATA_BYTES: u64 = 1 << 20;
+/// Bytes of what describes an application of Erlang's: it lists all modules.
+pub const OTP_APPLICATION_BYTES: u64 = 1 << 20;
 /// Bytes of what a .NET application was published with: those of large ones have 500 KiB.
 pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of a bill of materials in an image: those of large applications have 10 MiB.
@@ -307,6 +325,10 @@ pub const GO_SEARCH_BYTES: u64 = 16 << 20;
 pub const GO_BUILDINFO_BYTES: u64 = 4 << 20;
 /// Bytes of the list of a Rust program's crates, packed and unpacked.
 pub const CRATE_LIST_BYTES: u64 = 8 << 20;
+/// Bytes of a program's data that are searched for the place of a .NET bundle; no host has as much data.
+pub const BUNDLE_HOST_BYTES: u64 = 4 << 20;
+/// Bytes of the list of a .NET bundle's files: that of one with 300 has 20 KiB.
+pub const BUNDLE_LIST_BYTES: u64 = 4 << 20;
 /// Bytes of the note of a program that names its package; real ones have a few hundred.
 pub const PACKAGE_NOTE_BYTES: u64 = 64 << 10;
 /// Bytes of a program's constants that are searched for its version, if its name is a known one.

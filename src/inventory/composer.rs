@@ -31,19 +31,24 @@ impl Extractor for Composer {
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
-        let mut above = path.components().rev();
-        // The vendor directory may have any name.
-        kind == FileKind::Regular
-            && above.next() == Some(INSTALLED.as_bytes())
-            && above.next() == Some(b"composer")
-            && above.next().is_some()
+        kind == FileKind::Regular && is_installed(path)
     }
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
-        let bytes = file.read(INSTALLED, limits::COMPOSER_INSTALLED_BYTES)?;
-        let list: &[&str] = if bytes.trim_ascii_start().starts_with(b"[") { &[] } else { &["packages"] };
-        records::packages(INSTALLED, &bytes, list, "no name or no version", Record::package)
+        read(&file.read(INSTALLED, limits::COMPOSER_INSTALLED_BYTES)?)
     }
+}
+
+/// Whether a path is that of what Composer notes of a vendor directory, which may have any name.
+pub(super) fn is_installed(path: &GuestPath) -> bool {
+    let mut above = path.components().rev();
+    above.next() == Some(INSTALLED.as_bytes()) && above.next() == Some(b"composer") && above.next().is_some()
+}
+
+/// The packages of an `installed.json`.
+pub(super) fn read(bytes: &[u8]) -> Result<Extraction, FormatError> {
+    let list: &[&str] = if bytes.trim_ascii_start().starts_with(b"[") { &[] } else { &["packages"] };
+    records::packages(INSTALLED, bytes, list, "no name or no version", Record::package)
 }
 
 /// What is read of a record.

@@ -36,41 +36,52 @@ impl Extractor for Dotnet {
 
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let bytes = file.read(DEPS, limits::DEPS_JSON_BYTES)?;
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let corrupt = |problem: String| FormatError::malformed(DEPS, problem);
-        let deps: Deps = serde_json::from_slice(text).map_err(|error| corrupt(error.to_string()))?;
         let mut found = Extraction::default();
-        // Another program's file.
-        let Some(target) = deps.runtime_target.map(Target::name) else { return Ok(found) };
-        let Some(assets) = deps.targets.get(&target) else {
-            let target: String = target.chars().take(80).collect();
-            return Err(corrupt(format!("no target {target:?}")));
-        };
-        let mut framework = framework(file.path(), &target);
-        for (key, library) in &deps.libraries {
-            let Some(prefix) = library.prefix() else { continue };
-            // What was needed to compile only has no file here.
-            if !assets.get(key).is_some_and(Assets::any) {
-                continue;
+        for package in packages(&bytes, file.path(), &mut found)? {
+            if !found.add(package) {
+                break;
             }
-            let Some((name, version)) =
-                key.split_once('/').filter(|(name, version)| !name.is_empty() && !version.is_empty())
-            else {
-                let key: String = key.chars().take(80).collect();
-                found.lose(corrupt(format!("library {key:?} has no name or no version")));
-                continue;
-            };
-            let name = name.strip_prefix(prefix).unwrap_or(name);
-            framework = framework.filter(|framework| !framework.name.eq_ignore_ascii_case(name));
-            if !found.add(Package::new(PackageKind::Nuget, name, version)) {
-                return Ok(found);
-            }
-        }
-        if let Some(framework) = framework {
-            found.add(framework);
         }
         found.finish()
     }
+}
+
+/// The packages that a `deps.json` at a path names; a bad record is lost in `found`.
+pub(super) fn packages(
+    bytes: &[u8],
+    path: &GuestPath,
+    found: &mut Extraction,
+) -> Result<Vec<Package>, FormatError> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let corrupt = |problem: String| FormatError::malformed(DEPS, problem);
+    let deps: Deps = serde_json::from_slice(text).map_err(|error| corrupt(error.to_string()))?;
+    // Another program's file.
+    let Some(target) = deps.runtime_target.map(Target::name) else { return Ok(Vec::new()) };
+    let Some(assets) = deps.targets.get(&target) else {
+        let target: String = target.chars().take(80).collect();
+        return Err(corrupt(format!("no target {target:?}")));
+    };
+    let mut framework = framework(path, &target);
+    let mut packages = Vec::new();
+    for (key, library) in &deps.libraries {
+        let Some(prefix) = library.prefix() else { continue };
+        // What was needed to compile only has no file here.
+        if !assets.get(key).is_some_and(Assets::any) {
+            continue;
+        }
+        let Some((name, version)) =
+            key.split_once('/').filter(|(name, version)| !name.is_empty() && !version.is_empty())
+        else {
+            let key: String = key.chars().take(80).collect();
+            found.lose(corrupt(format!("library {key:?} has no name or no version")));
+            continue;
+        };
+        let name = name.strip_prefix(prefix).unwrap_or(name);
+        framework = framework.filter(|framework| !framework.name.eq_ignore_ascii_case(name));
+        packages.push(Package::new(PackageKind::Nuget, name, version));
+    }
+    packages.extend(framework);
+    Ok(packages)
 }
 
 /// The package of a shared framework, if the file is one's: until .NET Core 2 its own name, then one for each platform.

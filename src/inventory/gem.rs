@@ -1,6 +1,7 @@
 //! Ruby packages: the specifications that RubyGems keeps of installed gems, `specifications/NAME-VERSION[-PLATFORM].gemspec`,
 //! and of those that come with Ruby, `specifications/default/…`. They are Ruby that RubyGems wrote
-//! (`Gem::Specification#to_ruby`): one line for each attribute, literals only. A gemspec elsewhere is part of a gem's sources.
+//! (`Gem::Specification#to_ruby`): one line for each attribute, literals only. Bundler has it write those of repositories too, in
+//! place (`Bundler::Source::Git`). A gemspec elsewhere is part of a gem's sources.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,12 @@ use crate::{
 const GEMSPEC: &str = "gemspec";
 const SUFFIX: &str = ".gemspec";
 
-/// RubyGems' and Bundler's packages, but for those that Bundler takes from git: they have no specification.
+/// Digits of a revision in the name of the directory that Bundler checks a repository out into.
+const REVISION_DIGITS: usize = 12;
+/// Directories of a repository in each other, the outermost included, in which Bundler looks for specifications.
+const REPOSITORY_DEPTH: usize = 3;
+
+/// RubyGems' and Bundler's packages.
 pub(super) struct Gem;
 
 impl Extractor for Gem {
@@ -36,7 +42,8 @@ impl Extractor for Gem {
         }
         match above.next() {
             Some(b"default") => above.next() == Some(b"specifications"),
-            directory => directory == Some(b"specifications"),
+            Some(b"specifications") => true,
+            _ => revision(path).is_some(),
         }
     }
 
@@ -62,10 +69,23 @@ impl Extractor for Gem {
         package.arch = platform.filter(|platform| !platform.is_empty()).map(str::to_owned);
         package.requires = read.requires.into_iter().map(Requirement::named).collect();
         package.license = read.license;
+        package.origin =
+            revision(file.path()).map(|revision| format!("git {}", String::from_utf8_lossy(revision)));
         package.url = read.homepage.as_deref().and_then(web_address);
         found.add(package);
         Ok(found)
     }
+}
+
+/// The revision of the repository that Bundler checked out with a specification: `bundler/gems/REPOSITORY-REVISION`.
+fn revision(path: &GuestPath) -> Option<&[u8]> {
+    let above: Vec<_> = path.components().rev().skip(1).take(REPOSITORY_DEPTH.saturating_add(2)).collect();
+    let directory = above.windows(3).find_map(|place| match place {
+        [directory, b"gems", b"bundler"] => Some(*directory),
+        _ => None,
+    })?;
+    let revision = directory.rsplit(|byte| *byte == b'-').next()?;
+    (revision.len() == REVISION_DIGITS && revision.iter().all(u8::is_ascii_hexdigit)).then_some(revision)
 }
 
 /// What is read of a specification.
@@ -165,10 +185,14 @@ mod tests {
                 "usr/lib/ruby/gems/3.1.0/specifications/rake-13.0.6.gemspec",
                 "usr/lib/ruby/gems/3.1.0/specifications/default/json-2.6.1.gemspec",
                 "app/vendor/bundle/ruby/3.1.0/specifications/rack-2.2.4.gemspec",
+                "usr/local/bundle/bundler/gems/rails-0123456789ab/rails.gemspec",
+                "usr/local/bundle/bundler/gems/rails-0123456789ab/activerecord/x/activerecord.gemspec",
             ],
             &[
                 "usr/lib/ruby/gems/3.1.0/gems/rake-13.0.6/rake.gemspec",
-                "usr/lib/ruby/gems/3.1.0/bundler/gems/a-0123456789ab/a.gemspec",
+                "usr/lib/ruby/gems/3.1.0/bundler/gems/a-0123456789ab/x/y/z/a.gemspec",
+                "usr/lib/ruby/gems/3.1.0/bundler/gems/a-1/a.gemspec",
+                "bundler/gems/a.gemspec",
                 "app/default/a-1.gemspec",
                 "app/specifications/a-1.gemspec.lock",
                 "app/specifications/x/a-1.gemspec",
@@ -197,6 +221,20 @@ mod tests {
         let old = "Gem::Specification.new do |s|\n  s.name = %q{rake}\n  s.version = \"0.8.7\"\n  s.description = %q{a\n  \
                    s.name = %q{b}\n}\nend";
         assert_eq!(extract("rake-0.8.7", old).unwrap().packages(), [gem("rake", "0.8.7")]);
+    }
+
+    #[test]
+    fn what_bundler_checked_out() {
+        let extract = |text: &str| {
+            let at = "app/bundler/gems/repository-0123456789ab/a/a-b.gemspec";
+            testing::extract(&Gem, at, text.as_bytes(), &[]).map(|found| found.packages())
+        };
+        let expected = Package {
+            origin: Some("git 0123456789ab".into()),
+            ..Package::new(PackageKind::Gem, "a-b", "1.2")
+        };
+        assert_eq!(extract("s.name = \"a-b\".freeze\ns.version = \"1.2\"\n").unwrap(), [expected]);
+        assert!(extract("s.name = 'a-b'\ns.version = A::VERSION\n").is_err());
     }
 
     #[test]

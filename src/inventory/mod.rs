@@ -19,16 +19,22 @@ mod file;
 mod flatpak;
 mod freebsd;
 mod gem;
+mod hex;
 mod homebrew;
 mod java;
 mod lines;
+mod luarocks;
 mod nix;
 mod node;
+mod opam;
 mod opkg;
 mod os;
+mod otp;
 pub mod owned;
 mod package;
 mod pacman;
+mod pear;
+mod phar;
 mod plist;
 mod portage;
 mod purl;
@@ -37,6 +43,7 @@ mod records;
 mod requires;
 mod rpm;
 mod sbom;
+mod serialized;
 mod slackware;
 mod snap;
 mod sqlite;
@@ -119,8 +126,14 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &node::YarnCache,
     &node::Asar,
     &composer::Composer,
+    &pear::Pear,
+    &phar::Phar,
     &conda::Conda,
     &gem::Gem,
+    &luarocks::Luarocks,
+    &opam::Opam,
+    &hex::Hex,
+    &otp::Otp,
     &dotnet::Dotnet,
     &cran::Cran,
     &sbom::Sbom,
@@ -179,8 +192,15 @@ mod tests {
             "app/.yarn/cache/a-npm-1.0.0-0123456789-0123456789.zip",
             "opt/app/resources/app.asar",
             "app/vendor/composer/installed.json",
+            "usr/local/bin/composer",
+            "opt/app.phar",
+            "usr/share/php/.registry/.channel.pecl.php.net/redis.reg",
             "opt/conda/conda-meta/numpy-1.26.4-py312heda63a1_0.json",
             "usr/lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec",
+            "usr/local/lib/luarocks/rocks-5.1/a/1.0-1/a-1.0-1.rockspec",
+            "root/.opam/5.1/.opam-switch/switch-state",
+            "app/deps/jason/hex_metadata.config",
+            "usr/local/lib/erlang/lib/ssh-5.2.9/ebin/ssh.app",
             "app/a.deps.json",
             "usr/lib/R/library/base/DESCRIPTION",
             "opt/bitnami/redis/.spdx-redis.spdx",
@@ -198,6 +218,8 @@ mod tests {
             "app/yarn.lock",
             "app/requirements-dev.txt",
             "app/pom.xml",
+            "app/app.opam.locked",
+            "app/luarocks.lock",
             "app/Shop.csproj",
             "root/go/pkg/mod/example.com/a@v1.0.0/go.mod",
             "usr/share/cargo/registry/a-1.0.0/Cargo.lock",

@@ -66,10 +66,14 @@ kinds! {
     Hackage "hackage" "Haskell."
     Hex "hex" "Erlang and Elixir."
     Julia "julia" "Julia."
+    Luarocks "luarocks" "Lua."
     Maven "maven" "Java."
     Nix "nix" "Nix."
     Nuget "nuget" ".NET."
+    Opam "opam" "OCaml."
     Opkg "opkg" "OpenWrt, Yocto's distributions and others."
+    Otp "otp" "Erlang and its relatives: applications."
+    Pear "pear" "PHP: PEAR and PECL."
     Pub "pub" "Dart."
     Slackware "slackware" "Slackware and its relatives."
     Snap "snap" "Snaps."
@@ -100,8 +104,13 @@ impl PackageKind {
         Self::Pypi,
         Self::Cargo,
         Self::Composer,
+        Self::Pear,
         Self::Conda,
         Self::Gem,
+        Self::Luarocks,
+        Self::Opam,
+        Self::Hex,
+        Self::Otp,
         Self::Golang,
         Self::Maven,
         Self::Nuget,
@@ -120,6 +129,8 @@ impl PackageKind {
             | Self::Generic
             | Self::Github
             | Self::Golang
+            | Self::Luarocks
+            | Self::Pear
             | Self::Swift
             | Self::VscodeExtension => Some('/'),
             Self::Maven => Some(':'),
@@ -137,7 +148,9 @@ impl PackageKind {
     pub fn normal(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::Pypi => python_name(name).into(),
-            Self::Nuget | Self::Composer | Self::VscodeExtension => name.to_ascii_lowercase().into(),
+            Self::Nuget | Self::Composer | Self::Luarocks | Self::Pear | Self::VscodeExtension => {
+                name.to_ascii_lowercase().into()
+            }
             _ => name.into(),
         }
     }
@@ -154,6 +167,8 @@ impl PackageKind {
             | Self::Deb
             | Self::Github
             | Self::Hex
+            | Self::Luarocks
+            | Self::Otp
             | Self::Pub => name.to_ascii_lowercase().into(),
             _ => name.into(),
         }
@@ -239,7 +254,7 @@ pub struct Package {
     /// The package manager.
     pub kind: PackageKind,
     /// The name as installed (`@scope/name` for npm, `vendor/package` for Composer, `group:artifact` for Maven,
-    /// `category/name` for Gentoo, the path of a Go module).
+    /// `category/name` for Gentoo, `channel/name` for PEAR, the path of a Go module).
     pub name: String,
     /// The version (`epoch:version-release` for rpm, the epoch only if the package has one).
     pub version: String,

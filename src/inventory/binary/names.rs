@@ -3,7 +3,7 @@
 use crate::fs::GuestPath;
 
 /// Directories that hold no programs, wherever they are.
-const PLAIN: &[&[u8]] = &[b".git", b"__pycache__", b"terminfo", b"zoneinfo"];
+const PLAIN: &[&[u8]] = &[b".git", b"__pycache__", b"ebin", b"terminfo", b"zoneinfo"];
 /// Trees that hold no programs of their own: the kernel's, data for all architectures, and package managers' state.
 #[rustfmt::skip]
 const TREES: &[&[u8]] = &[
@@ -17,12 +17,13 @@ const TREES: &[&[u8]] = &[
 ];
 /// Directories of libraries that a distribution's packages fill; what was built of modules and crates lies elsewhere.
 const LIBRARIES: &[&[u8]] = &[b"lib", b"lib32", b"lib64", b"libx32"];
-/// Names without an extension that are text, in small letters.
+/// Names without an extension that are text, or PHP, in small letters.
 #[rustfmt::skip]
 const TEXTS: &[&[u8]] = &[
-    b"authors", b"changelog", b"contributors", b"copying", b"copyright", b"description",
+    b"authors", b"changelog", b"composer", b"contributors", b"copying", b"copyright", b"description",
     b"dockerfile", b"gemfile",
-    b"licence", b"license", b"makefile", b"metadata", b"notice", b"pkg-info", b"rakefile", b"readme",
+    b"licence", b"license", b"makefile", b"metadata", b"notice", b"phpunit", b"pkg-info", b"rakefile",
+    b"readme", b"switch-state", b"wp",
 ];
 /// Extensions that neither programs nor libraries have, in small letters. Any other may be a part of a program's
 /// name (`python3.11`, `tool.real`).
@@ -36,9 +37,9 @@ const EXTENSIONS: &[&[u8]] = &[
     b"java", b"jpeg", b"jpg", b"js", b"json", b"jst", b"key", b"ko", b"la", b"less", b"list", b"lock", b"locked",
     b"lockfile", b"log", b"lua", b"lzma", b"m4", b"map", b"markdown", b"mat", b"md", b"md5sums", b"mjs", b"mo",
     b"mod", b"mount", b"mp3", b"mp4", b"mts", b"npy", b"npz", b"o", b"odt", b"orig", b"otf", b"pc", b"pdf", b"pem",
-    b"pex", b"ph", b"php", b"pickle", b"pkl", b"pl", b"plist", b"pm", b"png", b"po", b"pod", b"postinst", b"postrm",
+    b"pex", b"ph", b"phar", b"php", b"pickle", b"pkl", b"pl", b"plist", b"pm", b"png", b"po", b"pod", b"postinst", b"postrm",
     b"preinst", b"prerm", b"properties", b"props", b"proto", b"ps1", b"pth", b"pub", b"pxd", b"py", b"pyc", b"pyi",
-    b"pyo", b"pyx", b"pyz", b"rb", b"resolved", b"rlib", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
+    b"pyo", b"pyx", b"pyz", b"rb", b"reg", b"resolved", b"rlib", b"rockspec", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
     b"scss", b"service", b"sh", b"shlibs", b"slice", b"socket", b"spdx", b"sql", b"sqlite", b"svg", b"symbols", b"tab",
     b"tar", b"target", b"tcc", b"tcl", b"template", b"templates", b"tgz", b"timer", b"tmpl", b"toml", b"tpl",
     b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib", b"vbproj", b"wall", b"war", b"wasm", b"wav", b"webp",

@@ -12,6 +12,8 @@ use crate::{
 
 /// Bytes that are read of any file first: headers of programs are in them, and a linker's table of sections may be.
 const HEAD_BYTES: u64 = 4096;
+/// Bytes behind all sections: a linker puts the table of them last, and real ones are shorter.
+const TABLE_BYTES: u64 = 4096;
 
 /// How a program writes its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +105,28 @@ impl Program {
         let head = self.bytes.head.get(..1024).unwrap_or(&self.bytes.head);
         self.section(&[b"UPX0", b"UPX1"]).is_some()
             || self.sections.is_empty() && memchr::memmem::find(head, b"UPX!").is_some()
+    }
+
+    /// Whether the file has more than what its tables name: something that is not loaded with it.
+    pub(super) fn has_more(&self) -> bool {
+        let parts = self.sections.iter().chain(&self.segments);
+        let end = parts.map(|part| part.offset.saturating_add(part.size)).max().unwrap_or(0);
+        self.size() > end.saturating_add(TABLE_BYTES)
+    }
+
+    /// The bytes of the whole file.
+    pub(super) fn size(&self) -> u64 {
+        self.bytes.size()
+    }
+
+    /// `length` bytes at an offset in the file. The caller bounds `length`.
+    pub(super) fn bytes(
+        &self,
+        structure: &'static str,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, FormatError> {
+        self.bytes.read(structure, offset, length)
     }
 
     /// The first section with one of these names.

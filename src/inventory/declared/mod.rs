@@ -16,9 +16,11 @@ mod gradle;
 mod haskell;
 mod hex;
 mod julia;
+mod luarocks;
 mod named;
 mod npm;
 mod nuget;
+mod opam;
 mod paket;
 mod pipfile;
 mod pnpm;
@@ -76,6 +78,7 @@ static EXACT: &[Format] = &[
     format("go.mod", gomod::read),
     format("gradle.lockfile", gradle::read_lock),
     format("libs.versions.toml", gradle::read_catalogue),
+    format("luarocks.lock", luarocks::read),
     format("mix.lock", hex::read_mix),
     format("npm-shrinkwrap.json", npm::read),
     format("package-lock.json", npm::read),
@@ -106,6 +109,7 @@ static AFFIXED: &[Affixed] = &[
     affixed("", "_requirements.txt", format("requirements.txt", requirements::read)),
     below("requirements", ".txt", format("requirements.txt", requirements::read)),
     affixed("pylock.", ".toml", format("pylock.toml", pylock::read)),
+    affixed("", ".opam.locked", format("opam.locked", opam::read)),
     affixed("", ".csproj", format("csproj", nuget::read_project)),
     affixed("", ".fsproj", format("fsproj", nuget::read_project)),
     affixed("", ".vbproj", format("vbproj", nuget::read_project)),
@@ -161,7 +165,7 @@ impl Extractor for Declared {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
