@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::Value;
 
-use super::{Extraction, Extractor, File, Package, PackageKind};
+use super::{Extraction, Extractor, File, Package, PackageKind, Requirement};
 use crate::{
     error::FormatError,
     fs::{FileKind, GuestPath},
@@ -26,7 +27,7 @@ impl Extractor for Dotnet {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -66,9 +67,7 @@ pub(super) fn packages(
     for (key, library) in &deps.libraries {
         let Some(prefix) = library.prefix() else { continue };
         // What was needed to compile only has no file here.
-        if !assets.get(key).is_some_and(Assets::any) {
-            continue;
-        }
+        let Some(assets) = assets.get(key).filter(|assets| assets.any()) else { continue };
         let Some((name, version)) =
             key.split_once('/').filter(|(name, version)| !name.is_empty() && !version.is_empty())
         else {
@@ -78,7 +77,9 @@ pub(super) fn packages(
         };
         let name = name.strip_prefix(prefix).unwrap_or(name);
         framework = framework.filter(|framework| !framework.name.eq_ignore_ascii_case(name));
-        packages.push(Package::new(PackageKind::Nuget, name, version));
+        let mut package = Package::new(PackageKind::Nuget, name, version);
+        package.requires = assets.dependencies.keys().map(Requirement::named).collect();
+        packages.push(package);
     }
     packages.extend(framework);
     Ok(packages)
@@ -139,6 +140,9 @@ struct Assets {
     resources: bool,
     #[serde(default, rename = "runtimeTargets", deserialize_with = "any_file")]
     platforms: bool,
+    /// Versions by names.
+    #[serde(default)]
+    dependencies: BTreeMap<String, Value>,
 }
 
 impl Assets {
@@ -207,7 +211,7 @@ mod tests {
                 ".NETCoreApp,Version=v8.0": {"Compile.Only/2.0.0": {"runtime": {"lib/a.dll": {}}}},
                 ".NETCoreApp,Version=v8.0/linux-x64": {
                     "Shop/1.0.0": {"dependencies": {"A": "1.0.0"}, "runtime": {"Shop.dll": {}}},
-                    "Newtonsoft.Json/13.0.1": {"runtime": {"lib/net6.0/Newtonsoft.Json.dll": {"fileVersion": "13.0.1.0"}}},
+                    "Newtonsoft.Json/13.0.1": {"dependencies": {"Libuv": "1.9.0", "SQLite": "3.4.0"}, "runtime": {"lib/net6.0/Newtonsoft.Json.dll": {"fileVersion": "13.0.1.0"}}},
                     "Libuv/1.9.0": {"runtimeTargets": {"runtimes/osx/native/libuv.dylib": {"rid": "osx"}}},
                     "SQLite/3.4.0": {"native": {"libsqlite3.so": {}}},
                     "Words.fr/2.0.0": {"resources": {"lib/fr/Words.resources.dll": {"locale": "fr"}}},
@@ -235,7 +239,10 @@ mod tests {
             "Words.fr 2.0.0",
             "Microsoft.NETCore.App.Runtime.linux-x64 8.0.1",
         ];
-        assert_eq!(names("app/Shop.deps.json", &format!("\u{feff}{text}")).unwrap(), expected);
+        let path = "app/Shop.deps.json";
+        assert_eq!(names(path, &format!("\u{feff}{text}")).unwrap(), expected);
+        let found = testing::extract(&Dotnet, path, text.as_bytes(), &[]).unwrap();
+        assert_eq!(testing::requirements(&found).get(1).unwrap(), "Newtonsoft.Json: Libuv SQLite");
     }
 
     #[test]

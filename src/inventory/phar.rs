@@ -7,7 +7,7 @@ use std::{io::Read, sync::Arc};
 use flate2::read::DeflateDecoder;
 use memchr::memmem;
 
-use super::{Extraction, Extractor, File, composer, zip};
+use super::{Extraction, Extractor, File, binary::Binary, composer, zip};
 use crate::{
     block::{self, ReadAt, Source},
     bytes::le32,
@@ -18,7 +18,7 @@ use crate::{
 
 const PHAR: &str = "phar archive";
 const SUFFIX: &[u8] = b".phar";
-/// Programs that are installed under names without it; they are no programs to `binary::names`.
+/// Programs that are installed under names without it.
 const PROGRAMS: &[&[u8]] = &[b"composer", b"phpunit", b"wp"];
 const MARK: &[u8] = b"__HALT_COMPILER();";
 /// Bytes before what is in the manifest: its length.
@@ -49,7 +49,8 @@ impl Extractor for Phar {
     fn extract(&self, file: &File<'_>) -> Result<Extraction, FormatError> {
         let mut found = Extraction::default();
         let source = file.content();
-        let Some(start) = manifest(source)? else { return Ok(found) };
+        // Another program may have such a name.
+        let Some(start) = manifest(source)? else { return Binary.extract(file) };
         let length = block::read_vec(source, PHAR, start, LENGTH_BYTES)?;
         let length = u64::from(le32(&length, 0).unwrap_or(0));
         if length > limits::PHAR_MANIFEST_BYTES {
@@ -179,7 +180,10 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::{gap::Code, inventory::testing};
+    use crate::{
+        gap::Code,
+        inventory::{binary::testing::elf, testing},
+    };
 
     const NAME: &str = "vendor/composer/installed.json";
     const JSON: &[u8] = br#"{"packages":[{"name":"a/b","version":"v1"},{}]}"#;
@@ -215,6 +219,15 @@ mod tests {
             &["usr/bin/composer", "opt/phpunit-9.phar", "usr/local/bin/wp"],
             &["app/composer.json", "app/phar", "app/a.phar.php"],
         );
+    }
+
+    #[test]
+    fn another_program_of_that_name_is_one() {
+        let list = br#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io"}]}"#;
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(list).unwrap();
+        let elf = elf(false, true, &[(".dep-v0", &packed.finish().unwrap())]);
+        assert_eq!(extract(&elf).unwrap().packages()[0].name, "a");
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod rust;
 mod signature;
 mod signatures;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 
 use program::Program;
 

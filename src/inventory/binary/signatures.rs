@@ -44,7 +44,6 @@ const fn row(
 pub(super) static SIGNATURES: &[Signature] = &[
     row(&["apache2", "httpd"],                           "httpd",         b"\0Apache/",                           b"",                      Form::Numbers),
     row(&["bash"],                                       "bash",          b"@(#)Bash version ",                   b"release GNU",           Form::Numbers),
-    row(&["beam.smp"],                                   "erts",          b" emulator version ",                  b"\n",                    Form::Numbers),
     row(&["bird"],                                       "bird",          b"BIRD version ",                       b"",                      Form::Numbers),
     row(&["bsdtar", "libarchive*"],                      "libarchive",    b"libarchive ",                         b"\0",                    Form::Numbers),
     row(&["bun"],                                        "bun",           b"Bun v",                               b" (",                    Form::Numbers),

@@ -4,7 +4,7 @@
 pub(super) const BASE: u64 = 0x40_0000;
 
 /// An ELF with these sections, one after another from offset 0x100 on, all loaded and writable; then names and table.
-pub(super) fn elf(big: bool, wide: bool, sections: &[(&str, &[u8])]) -> Vec<u8> {
+pub(in crate::inventory) fn elf(big: bool, wide: bool, sections: &[(&str, &[u8])]) -> Vec<u8> {
     let number = |value: u64, length: usize| match big {
         true => value.to_be_bytes()[8 - length..].to_vec(),
         false => value.to_le_bytes()[..length].to_vec(),
