@@ -310,6 +310,8 @@ pub const GO_SEARCH_BYTES: u64 = 16 << 20;
 pub const GO_BUILDINFO_BYTES: u64 = 4 << 20;
 /// Bytes of the list of a Rust program's crates, packed and unpacked.
 pub const CRATE_LIST_BYTES: u64 = 8 << 20;
+/// Bytes of a program's symbols, and of their names: those of the largest native images have 10 MiB.
+pub const SYMBOLS_BYTES: u64 = 32 << 20;
 /// Bytes of the note of a program that names its package; real ones have a few hundred.
 pub const PACKAGE_NOTE_BYTES: u64 = 64 << 10;
 /// Bytes of a program's constants that are searched for its version, if its name is a known one.

@@ -1,5 +1,5 @@
-//! Programs and libraries that say what they were built of: Go modules, Rust crates (cargo-auditable), and the versions of
-//! programs that no package manager installed.
+//! Programs and libraries that say what they were built of: Go modules, Rust crates (cargo-auditable), components of GraalVM's
+//! native images, and the versions of programs that no package manager installed.
 //!
 //! Of a program two small reads are made, its headers and its table of sections; only the sections that hold an answer are
 //! read then. What is no program ends after the first.
@@ -7,6 +7,7 @@
 mod elf;
 mod go;
 mod golang;
+mod graal;
 mod ldflags;
 mod macho;
 mod names;
@@ -37,7 +38,7 @@ impl Extractor for Binary {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
@@ -65,7 +66,7 @@ impl Extractor for Binary {
             Ok(None) => {}
             Err(error) => found.lose(error),
         }
-        for read in [rust::read, note::read] {
+        for read in [rust::read, graal::read, note::read] {
             if let Err(error) = read(&program, &mut found) {
                 found.lose(error);
             }

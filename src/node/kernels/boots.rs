@@ -7,7 +7,7 @@ use super::image;
 use crate::{
     block,
     error::FormatError,
-    fs::{FileKind, Root},
+    fs::{FileKind, Handle, Root},
     limits, num,
 };
 
@@ -48,7 +48,7 @@ pub(super) fn last(root: &Root, damage: &mut Vec<(String, FormatError)>) -> Opti
 
 /// The end of a log, from the beginning of a record on if it has records.
 fn tail(root: &Root, path: &str) -> Result<Option<Vec<u8>>, FormatError> {
-    let Some(file) = root.find(path.as_bytes())?.filter(|file| is_file(file)) else { return Ok(None) };
+    let Some(file) = root.find(path.as_bytes())?.filter(is_file) else { return Ok(None) };
     let file = file.open()?;
     let least: usize = RECORDS.iter().product();
     let length = file.size().min(limits::BOOT_LOG_BYTES);
@@ -57,7 +57,7 @@ fn tail(root: &Root, path: &str) -> Result<Option<Vec<u8>>, FormatError> {
     block::read_vec(&file, LOG, from, num::to_usize(length)).map(Some)
 }
 
-fn is_file(file: &crate::fs::Handle) -> bool {
+fn is_file(file: &Handle) -> bool {
     file.stat().is_ok_and(|stat| stat.kind == FileKind::Regular)
 }
 

@@ -3,7 +3,7 @@
 use super::{extlinux, grub, places::Base};
 use crate::{
     error::FormatError,
-    fs::{GuestPath, Root},
+    fs::{FileKind, GuestPath, Root},
     limits,
     node::entries::{self, Entry},
 };
@@ -11,6 +11,9 @@ use crate::{
 const MENU: &str = "boot loader's menu";
 const GRUBS: [&str; 2] = ["grub", "grub2"];
 const EXTLINUX: [&str; 3] = ["extlinux/extlinux.conf", "extlinux.conf", "syslinux/syslinux.cfg"];
+
+/// Directories before a path that are the way to the machine's root: of a subvolume, mostly one.
+const TAILS: usize = 8;
 
 /// What boot loaders' files say.
 #[derive(Default)]
@@ -149,7 +152,7 @@ fn resolve(base: &Base, boot: &str, from: &str, path: &str) -> Option<GuestPath>
     let path = path.strip_prefix('(').and_then(|path| path.split_once(')')).map_or(path, |(_, path)| path);
     let find = |path: &str| {
         let found = base.root.find(path.as_bytes()).ok().flatten()?;
-        found.stat().is_ok_and(|stat| stat.kind == crate::fs::FileKind::Regular).then_some(found.path)
+        found.stat().is_ok_and(|stat| stat.kind == FileKind::Regular).then_some(found.path)
     };
     let Some(absolute) = path.strip_prefix('/') else { return find(&format!("{from}/{path}")) };
     let below = format!("{boot}/{absolute}");
@@ -159,7 +162,7 @@ fn resolve(base: &Base, boot: &str, from: &str, path: &str) -> Option<GuestPath>
         (_, tail) = tail.split_once('/')?;
         Some(tail)
     });
-    first.into_iter().chain(tails.take(limits::PATH_DEPTH.min(16))).find_map(find)
+    first.into_iter().chain(tails.take(TAILS)).find_map(find)
 }
 
 fn text(root: &Root, path: &str) -> Result<Option<String>, FormatError> {

@@ -86,15 +86,12 @@ impl<'a> Search<'a> {
             self.images(&dir.join(&entry.name).to_string(), &is_image, &in_name);
         }
         // kernel-install's lie in directories of machines and of releases.
-        let is_machine =
-            |entry: &DirEntry| entry.name.len() == 32 && entry.name.iter().all(u8::is_ascii_hexdigit);
-        for (dir, _) in self
-            .list(boot)
-            .into_iter()
-            .filter(|(_, entry)| is_machine(entry))
-            .map(|(dir, entry)| (dir.join(&entry.name), entry))
-        {
-            for (dir, entry) in self.list(&dir.to_string()) {
+        let is_machine = |name: &[u8]| name.len() == 32 && name.iter().all(u8::is_ascii_hexdigit);
+        for (dir, machine) in self.list(boot) {
+            if !is_machine(&machine.name) {
+                continue;
+            }
+            for (dir, entry) in self.list(&dir.join(&machine.name).to_string()) {
                 let release = String::from_utf8_lossy(&entry.name).into_owned();
                 let below = dir.join(&entry.name).to_string();
                 self.images(&below, &|name| name == b"linux", &|_| Some(release.clone()));
