@@ -18,6 +18,7 @@ const PATHS: &[&str] = &[
     "usr/lib/opkg/status",
     "usr/lib/ruby/gems/3.1.0/specifications/a-1.gemspec",
     "usr/share/bottlerocket/application-inventory.json",
+    "usr/share/sbom/app.cdx.json",
     "var/db/pkg/dev-libs/a-1/CONTENTS",
     "var/db/pkg/local.sqlite",
     "var/db/xbps/.a-files.plist",
