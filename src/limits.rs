@@ -43,6 +43,18 @@ pub const BOOT_ENTRIES: usize = 256;
 pub const BIND_ROUNDS: usize = 8;
 /// Bytes of a boot loader's entry.
 pub const BOOT_ENTRY_BYTES: u64 = 64 << 10;
+/// Images of kernels of one node.
+pub const KERNELS: usize = 256;
+/// Bytes of all kernels of one node that are searched for their banners: an image for arm64 has 60 MiB unpacked.
+pub const KERNEL_SEARCH_BYTES: u64 = 1 << 30;
+/// Kibibytes of memory for a kernel that xz packed: the kernel's own build has a window of 32 MiB.
+pub const KERNEL_XZ_KIB: u32 = 64 << 10;
+/// Bytes of a boot loader's menu: one of Debian's with ten kernels has 20 KiB.
+pub const BOOT_MENU_BYTES: u64 = 1 << 20;
+/// Menus of a boot loader in each other; real ones have two.
+pub const BOOT_MENU_DEPTH: usize = 16;
+/// Bytes at the end of a log that are searched for the last boot.
+pub const BOOT_LOG_BYTES: u64 = 4 << 20;
 /// Nesting of imports in a runtime's configuration.
 pub const CONFIG_IMPORTS: usize = 16;
 /// Files of a runtime's configuration with all that they import, and imports that it names.
@@ -329,6 +341,8 @@ pub const CRATE_LIST_BYTES: u64 = 8 << 20;
 pub const BUNDLE_HOST_BYTES: u64 = 4 << 20;
 /// Bytes of the list of a .NET bundle's files: that of one with 300 has 20 KiB.
 pub const BUNDLE_LIST_BYTES: u64 = 4 << 20;
+/// Bytes of a program's symbols, and of their names: those of the largest native images have 10 MiB.
+pub const SYMBOLS_BYTES: u64 = 32 << 20;
 /// Bytes of the note of a program that names its package; real ones have a few hundred.
 pub const PACKAGE_NOTE_BYTES: u64 = 64 << 10;
 /// Bytes of a program's constants that are searched for its version, if its name is a known one.

@@ -24,6 +24,7 @@ const PATHS: &[&str] = &[
     "usr/local/lib/php/.registry/.channel.pecl.php.net/redis.reg",
     "usr/local/lib/luarocks/rocks-5.1/a/1.0-1/a-1.0-1.rockspec",
     "usr/share/bottlerocket/application-inventory.json",
+    "usr/share/sbom/app.cdx.json",
     "var/db/pkg/dev-libs/a-1/CONTENTS",
     "var/db/pkg/local.sqlite",
     "var/db/xbps/.a-files.plist",

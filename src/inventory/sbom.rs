@@ -1,6 +1,7 @@
 //! Bills of materials that a builder left in an image: Bitnami's, one for each application (`opt/bitnami/NAME/.spdx-NAME.spdx`,
 //! SPDX 2.3 in JSON), and those of Cloud Native Buildpacks (Platform API 0.8, "SBOM files": `sbom/launch/…/sbom.EXT.json` in
-//! CycloneDX, SPDX or Syft's own JSON). A component is a package if it has a purl; all but Bitnami's applications are only named.
+//! CycloneDX, SPDX or Syft's own JSON), and those of others in `usr/share/sbom` and `usr/local/share/sbom`. A component is a
+//! package if it has a purl; all but Bitnami's applications are only named.
 //!
 //! What apko and melange leave (`var/lib/db/sbom`) is not read: the apk database has the same packages.
 
@@ -22,6 +23,9 @@ const LISTS: [(&str, &str); 4] = [
     (".syft.json", "artifacts"),
 ];
 
+/// Where others leave bills of what they built.
+const PLACES: [&str; 2] = ["usr/share/sbom/", "usr/local/share/sbom/"];
+
 /// Components that builders name.
 pub(super) struct Sbom;
 
@@ -31,12 +35,15 @@ impl Extractor for Sbom {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {
         if kind != FileKind::Regular || list(path.name()).is_none() {
             return false;
+        }
+        if PLACES.iter().any(|place| path.as_bytes().starts_with(place.as_bytes())) {
+            return true;
         }
         let name = path.name();
         let mut dirs = path.components().rev().skip(1);
@@ -51,18 +58,23 @@ impl Extractor for Sbom {
         let bytes = file.read(SBOM, limits::SBOM_BYTES)?;
         let mut found = Extraction::default();
         let list = list(file.path().name()).unwrap_or_default();
-        let read =
-            records::read(&bytes, &[list], &mut |place, component: Option<Component>| match component {
-                Some(component) => take(component, place, &mut found),
-                None => {
-                    found.lose(FormatError::malformed(SBOM, format!("{place} is no component")));
-                    true
-                }
-            });
-        if let Err(problem) = read {
-            found.lose(FormatError::malformed(SBOM, problem));
-        }
+        components(&bytes, list, false, &mut found);
         found.finish()
+    }
+}
+
+/// Adds the components of a bill, by the name of the list of them; `are_there` if they are known to be, where they are only
+/// named otherwise.
+pub(super) fn components(bytes: &[u8], list: &str, are_there: bool, found: &mut Extraction) {
+    let read = records::read(bytes, &[list], &mut |place, component: Option<Component>| match component {
+        Some(component) => take(component, place, are_there, found),
+        None => {
+            found.lose(FormatError::malformed(SBOM, format!("{place} is no component")));
+            true
+        }
+    });
+    if let Err(problem) = read {
+        found.lose(FormatError::malformed(SBOM, problem));
     }
 }
 
@@ -102,7 +114,7 @@ impl Component {
 }
 
 /// Takes a component and those inside it. False if there are too many.
-fn take(component: Component, place: &str, found: &mut Extraction) -> bool {
+fn take(component: Component, place: &str, are_there: bool, found: &mut Extraction) -> bool {
     let mut open = vec![component];
     while let Some(component) = open.pop() {
         if let Some(text) = component.purl() {
@@ -117,7 +129,7 @@ fn take(component: Component, place: &str, found: &mut Extraction) -> bool {
                         found.lose(FormatError::malformed(SBOM, problem));
                     }
                     Some(package) => {
-                        let declared = package.kind != PackageKind::Bitnami;
+                        let declared = !are_there && package.kind != PackageKind::Bitnami;
                         if !found.add(Package { declared, ..package }) {
                             return false;
                         }
@@ -162,11 +174,15 @@ mod tests {
                 "opt/bitnami/common/.spdx-wait-for-port.spdx",
                 "cnb/layers/sbom/launch/a/sbom.spdx.json",
                 "layers/sbom/launch/a/b/sbom.syft.json",
+                "usr/local/share/sbom/app.cdx.json",
+                "usr/share/sbom/tools/app.spdx.json",
             ],
             &[
                 "srv/.spdx-redis.spdx",
                 "layers/sbom/build/a/sbom.cdx.json",
                 "layers/launch/a/sbom.cdx.json",
+                "srv/usr/share/sbom/app.cdx.json",
+                "usr/share/sbom/README.json",
                 "layers/sbom/launch/a/bom.cdx.json",
                 "var/lib/db/sbom/glibc-2.38-r1.spdx.json",
             ],

@@ -7,6 +7,7 @@ use super::{
     config::{self, Configured},
     mounting::Absent,
     sites::{self, DOCKERS_CONTAINERD, HOME_PLACES, PLACES, Remapped},
+    slots,
     storage::StorageOptions,
     systems,
     users::{User, Users},
@@ -53,6 +54,8 @@ pub struct Machine {
     pub os: Option<Os>,
     /// Its host name.
     pub hostname: Option<String>,
+    /// The letter of the copy of its system that boots, if its disk has copies.
+    pub slot: Option<char>,
     /// The runtimes' state directories.
     pub sites: Vec<Site>,
     /// What speaks against an analysis.
@@ -69,17 +72,21 @@ pub fn assemble(volumes: &[NodeVolume], unread: &[(Volume, Signature)]) -> Machi
         mounts: Vec::new(),
         os: None,
         hostname: None,
+        slot: None,
         sites: Vec::new(),
         reasons: Vec::new(),
         gaps: Vec::new(),
     };
     let mut rest: Vec<&NodeVolume> = volumes.iter().collect();
-    let all = volumes.iter().map(|volume| &volume.volume).chain(unread.iter().map(|(volume, _)| volume));
-    let disks: BTreeSet<usize> = all.map(|volume| volume.disk).collect();
+    let all = || volumes.iter().map(|volume| &volume.volume).chain(unread.iter().map(|(volume, _)| volume));
+    let disks: BTreeSet<usize> = all().map(|volume| volume.disk).collect();
     let mut absent = Vec::new();
     if let Some(system) = systems::own(volumes, unread, &mut machine.gaps) {
         absent = machine.mount(system, (volumes, &disks), &mut rest);
     }
+    let own =
+        machine.mounts.first().and_then(|mount| volumes.iter().find(|one| one.volume.id == mount.volume));
+    machine.slot = own.and_then(|own| slots::active(all(), own.volume.disk));
     let mut missing = machine.find_sites();
     machine.find_elsewhere(&rest, &mut missing);
     if machine.sites.is_empty() {

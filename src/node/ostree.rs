@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{machine::NodeVolume, roots::holds_os};
+use super::{entries, machine::NodeVolume, roots::holds_os};
 use crate::{
-    block,
     error::{FormatError, note},
     fs::{DirEntry, FileSystem, GuestPath, Handle, Root, Timestamp},
     gap::Code,
@@ -39,7 +38,7 @@ pub(super) fn booted(
 ) -> Result<Option<Deployment>, FormatError> {
     let root = Root::new(Arc::clone(fs));
     let Some(top) = root.find(DEPLOYMENTS.as_bytes())? else { return Ok(None) };
-    let entry = entries(&root, fs, volumes, notes).into_iter().max_by_key(|entry| entry.version);
+    let entry = named(&root, fs, volumes, notes).into_iter().max_by_key(|entry| entry.version);
     let has_entry = entry.is_some();
     let (dir, spec, boot, doubt) = match entry {
         Some(entry) => (entry.dir, entry.spec, entry.boot, None),
@@ -64,7 +63,7 @@ struct Entry {
     boot: Option<usize>,
 }
 
-fn entries(
+fn named(
     root: &Root,
     fs: &Arc<dyn FileSystem>,
     volumes: &[NodeVolume],
@@ -76,30 +75,24 @@ fn entries(
         let on = Root::new(Arc::clone(&volume.opened.fs));
         let boot = (!Arc::ptr_eq(&volume.opened.fs, fs)).then_some(number);
         for dir in ["loader/entries", "boot/loader/entries"] {
-            let texts = texts(&on, dir, notes).unwrap_or_else(|error| {
+            let all = entries::read(&on, dir, notes).unwrap_or_else(|error| {
                 note(notes, error);
                 Vec::new()
             });
-            read = read.saturating_add(texts.len());
+            read = read.saturating_add(all.len());
             if read > limits::BOOT_ENTRIES {
                 let what = format!("more than {} boot loader entries", limits::BOOT_ENTRIES);
                 note(notes, FormatError::limit(what));
                 return found;
             }
-            for text in texts {
-                let value = |key: &str| {
-                    text.lines()
-                        .filter_map(|line| line.trim().split_once(char::is_whitespace))
-                        .find(|(k, _)| *k == key)
-                        .map(|(_, value)| value.trim())
-                };
-                let options = value("options").unwrap_or_default();
+            for one in all {
+                let options = one.value("options").unwrap_or_default();
                 let Some(path) =
                     options.split_ascii_whitespace().find_map(|word| word.strip_prefix("ostree="))
                 else {
                     continue;
                 };
-                let version = value("version").and_then(|version| version.parse().ok()).unwrap_or(0);
+                let version = one.value("version").and_then(|version| version.parse().ok()).unwrap_or(0);
                 match root.find(path.as_bytes()) {
                     Ok(Some(dir)) if dir.path.starts_with(&GuestPath::new(DEPLOYMENTS)) => {
                         found.push(Entry { version, dir, spec: format!("ostree={path}"), boot });
@@ -112,31 +105,6 @@ fn entries(
         }
     }
     found
-}
-
-/// The boot loader's entries in a directory. One that cannot be read is noted; another may be the one that is booted.
-fn texts(root: &Root, dir: &str, notes: &mut Vec<FormatError>) -> Result<Vec<String>, FormatError> {
-    let Some((found, listing)) = root.list(dir.as_bytes())? else { return Ok(Vec::new()) };
-    listing.damage.into_iter().for_each(|error| note(notes, error));
-    let mut names: Vec<Vec<u8>> = listing.entries.into_iter().map(|entry| entry.name).collect();
-    names.retain(|name| name.ends_with(b".conf"));
-    names.sort();
-    if names.len() > limits::BOOT_ENTRIES {
-        return Err(FormatError::limit(format!("more than {} boot loader entries", limits::BOOT_ENTRIES)));
-    }
-    let below = Root::below(&found);
-    let mut texts = Vec::new();
-    for name in names {
-        let text = below.find(&name).and_then(|file| {
-            let Some(file) = file else { return Ok(None) };
-            block::read_all(&file.open()?, "boot loader entry", limits::BOOT_ENTRY_BYTES).map(Some)
-        });
-        match text {
-            Ok(text) => texts.extend(text.map(|text| String::from_utf8_lossy(&text).into_owned())),
-            Err(error) => note(notes, error),
-        }
-    }
-    Ok(texts)
 }
 
 /// Without a boot loader's entry, the deployment that was made last: that of the youngest `NAME.origin` beside it. With

@@ -90,6 +90,14 @@ fn node(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     } else {
         super::tree::draw(&node.tree, style, to)?;
     }
+    for kernel in &node.kernels {
+        let is = |state: Option<bool>| state == Some(true);
+        let told = [(is(kernel.default), " · boots next"), (is(kernel.booted), " · booted last")];
+        let told: String = told.iter().filter(|(is, _)| *is).map(|(_, text)| *text).collect();
+        let image = kernel.images.first().map_or(kernel.modules.as_deref(), |image| Some(&image.path));
+        let release = kernel.release.as_deref().unwrap_or("of an unknown release");
+        writeln!(to, "kernel   {} · {}{told}", clean(release), clean(image.unwrap_or_default()))?;
+    }
     for runtime in &node.runtimes {
         let on = runtime.volume.as_ref().map(|volume| format!(" on {volume}")).unwrap_or_default();
         let unread =

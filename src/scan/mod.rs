@@ -8,6 +8,7 @@ mod diff;
 mod export;
 mod findings;
 mod images;
+mod kernels;
 mod layers;
 mod open;
 mod own;

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::kernels;
 use crate::{
     Gap, bytes,
     fs::{DirEntry, FileKind, GuestPath, Handle},
     gap::{Code, Scope},
     image::{self, Located},
+    inventory::Package,
     layer::{self, Walk},
     limits,
-    node::{Machine, Runtime, Site},
+    node::{Kernel, Machine, Runtime, Site},
 };
 
 /// Directories of a node that hold no packages of its own: the kernel's, and the volumes of pods.
@@ -37,13 +39,15 @@ pub(super) struct Own {
     pub(super) packages: Vec<Located>,
     /// What its lock files and manifests name, and it has not.
     pub(super) declared: Vec<Located>,
+    /// The packages that installed its kernels, in their order.
+    pub(super) kernel_owners: Vec<Option<Arc<Package>>>,
     /// Names seen in directories.
     pub(super) seen: u64,
     pub(super) gaps: Vec<Gap>,
 }
 
 impl Own {
-    pub(super) fn examine(machine: &Machine) -> Self {
+    pub(super) fn examine(machine: &Machine, kernels: &[Kernel]) -> Self {
         let Some(root) = &machine.root else { return Self::default() };
         let mut skip: Vec<GuestPath> = NOT_ITS_OWN.iter().map(GuestPath::new).collect();
         for site in machine.sites.iter().filter(|site| site.volume.is_none()) {
@@ -79,7 +83,11 @@ impl Own {
         let inventory = image::fold(&facts, "node", &|| Ok(vec![root.top()]));
         gaps.extend(inventory.gaps.into_iter().map(|gap| Gap { scope: Scope::Volume, ..gap }));
         let seen = facts.iter().map(|facts| facts.entries).sum();
-        Self { packages: inventory.packages, declared: inventory.declared, seen, gaps }
+        let mut packages = inventory.packages;
+        let kernel_owners = kernels::owners(kernels, &packages, &facts);
+        packages.extend(kernels::unowned(kernels, &kernel_owners));
+        packages.sort();
+        Self { packages, declared: inventory.declared, kernel_owners, seen, gaps }
     }
 }
 
@@ -174,7 +182,7 @@ mod tests {
             machine.sites.iter().map(|site| (site.path.to_string(), site.rootless)).collect();
         let home = "/home/u/.local/share/containers/storage".to_owned();
         assert_eq!(sites, [("/var/lib/containers/storage".to_owned(), false), (home, true)]);
-        assert_eq!(Own::examine(&machine).packages.len(), 1);
+        assert_eq!(Own::examine(&machine, &[]).packages.len(), 1);
     }
 
     #[test]
@@ -193,7 +201,7 @@ mod tests {
         root.file("srv/node_modules/own/package.json", "{\"name\": \"own\", \"version\": \"1.0.0\"}");
         state(&mut data, "");
         let machine = assemble(&[volume("disk0", 0, "aaaa", root), volume("disk1", 1, "bbbb", data)], &[]);
-        let own = Own::examine(&machine);
+        let own = Own::examine(&machine, &[]);
         let names: Vec<&str> = own.packages.iter().map(|located| located.package.name.as_str()).collect();
         assert_eq!(names, ["own"]);
         // A runtime whose directory is said to be another's leaves that one to the node.
@@ -202,7 +210,7 @@ mod tests {
         root.file("etc/containerd/config.toml", "root = \"/srv\"\n");
         root.file("srv/node_modules/own/package.json", "{\"name\": \"own\", \"version\": \"1.0.0\"}");
         state(&mut root, "srv/");
-        let own = Own::examine(&assemble(&[volume("disk0", 0, "aaaa", root)], &[]));
+        let own = Own::examine(&assemble(&[volume("disk0", 0, "aaaa", root)], &[]), &[]);
         assert_eq!(own.packages.len(), 1);
     }
 
@@ -215,7 +223,7 @@ mod tests {
         tree.link("var/lib/docker/overlay2", "../../../srv");
         tree.file(&format!("srv/{}/diff/srv/node_modules/a/package.json", "a".repeat(64)), package);
         tree.file("srv/node_modules/own/package.json", "{\"name\": \"own\", \"version\": \"1.0.0\"}");
-        let own = Own::examine(&assemble(&[volume("disk0", 0, "aaaa", tree)], &[]));
+        let own = Own::examine(&assemble(&[volume("disk0", 0, "aaaa", tree)], &[]), &[]);
         let names: Vec<&str> = own.packages.iter().map(|located| located.package.name.as_str()).collect();
         assert_eq!(names, ["own"]);
     }

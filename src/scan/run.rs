@@ -14,13 +14,14 @@ use super::{
     copies::Copies,
     findings::{Findings, Held, Known},
     images::{self, Folded},
+    kernels,
     layers::Layers,
     open,
     own::Own,
     pods,
 };
 use crate::{
-    Gap,
+    FormatError, Gap,
     fs::Root,
     gap::{Code, Reason, Scope},
     image::{Inventory, Located},
@@ -109,7 +110,8 @@ fn skipped(reasons: Vec<Reason>, reproducible: bool) -> Report {
 fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenError> {
     let node = open(&options.inputs)?;
     progress.reading(&node.counter);
-    let mut report = inspected(&node, options.bounds);
+    let (kernels, lost) = node::kernels(&node.machine, &node.file_systems);
+    let mut report = inspected(&node, options.bounds, &lost);
     report.verdict.looked_for = PackageKind::LOOKED_FOR.to_vec();
     let skipped = report.verdict.status != Status::Complete;
     let chosen = if skipped { Vec::new() } else { images::choose(&node.stores, &options.images) };
@@ -121,7 +123,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
     // The node's own files are one more tree beside the layers.
     let (layers, own) = rayon::join(
         || Layers::analyze(chosen.iter().copied(), &copies, cache.as_ref(), progress),
-        || if options.no_node { Own::default() } else { Own::examine(&node.machine) },
+        || if options.no_node { Own::default() } else { Own::examine(&node.machine, &kernels) },
     );
     for layer in layers.all() {
         report.gaps.extend(layer.gaps.iter().chain(&layer.facts.gaps).cloned());
@@ -145,6 +147,7 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
         }
     }
     report.gaps.extend(own.gaps.iter().cloned());
+    report.node.kernels = kernels::records(&kernels, &own.kernel_owners, report.node.os.as_ref());
     let own_packages = convert::packages(&own.packages, report.node.os.as_ref(), &[]);
     let looked_for = !options.no_node && node.machine.root.is_some();
     report.node.packages = looked_for.then_some(own_packages);
@@ -160,6 +163,9 @@ fn scan_here(options: &Options, progress: &dyn Progress) -> Result<Report, OpenE
         let all: Vec<_> = images.chain(containers).chain([node]).collect();
         let findings = Findings::new(database, &all, options.near_misses, progress);
         assign(&mut report, &findings, &all);
+        let os = report.node.os.clone();
+        let own_findings = report.node.findings.iter_mut().flatten();
+        kernels::mark(own_findings, &kernels, &own.kernel_owners, &own.packages, os.as_ref());
     }
     report.stats =
         stats(&node, &report, &layers, own.seen, (options.database.is_some(), options.reproducible));
@@ -217,7 +223,9 @@ fn assign(report: &mut Report, findings: &Findings<'_>, inventories: &[Held<'_>]
 /// What is on the disks, without looking into images.
 pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     let node = open(inputs)?;
-    let mut report = inspected(&node, Bounds::default());
+    let (kernels, lost) = node::kernels(&node.machine, &node.file_systems);
+    let mut report = inspected(&node, Bounds::default(), &lost);
+    report.node.kernels = kernels::records(&kernels, &[], node.machine.os.as_ref());
     let uses = images::Uses::new(&node.stores);
     let copies = Copies::new(&node.stores, Sameness::Attributes);
     let layers = Layers::none(&copies);
@@ -246,12 +254,16 @@ pub fn inspect(inputs: &Inputs) -> Result<Report, OpenError> {
     Ok(report)
 }
 
-/// The parts of a report that opening the disks gives.
-fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
+/// The parts of a report that opening the disks gives; `lost` is what could not be read of its kernels.
+fn inspected(node: &OpenedNode, bounds: Bounds, lost: &[(String, FormatError)]) -> Report {
     let machine = &node.machine;
     let (image_archives, others) = machine.root.as_ref().map(others).unwrap_or_default();
     let mut reasons = reasons(node, &others);
     reasons.extend(bounds.reasons(node.disks.iter().map(|disk| (disk.name.as_str(), disk.size))));
+    let lost = lost.iter().map(|(path, error)| {
+        let effect = "the node's kernels, or which of them runs, may not be reported";
+        Gap::from_error(error, Scope::Volume, "node", effect).at(path.clone())
+    });
     let mounts = machine.mounts.iter().map(|mount| report::Mount {
         path: mount.path.to_string(),
         volume: mount.volume.clone(),
@@ -277,6 +289,7 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
             tree: Vec::new(),
             os: machine.os.clone(),
             hostname: machine.hostname.clone(),
+            kernels: Vec::new(),
             runtimes: node.runtimes.clone(),
             image_archives,
             declared: node.declared.iter().map(|one| pods::declared(one, &node.stores)).collect(),
@@ -289,7 +302,7 @@ fn inspected(node: &OpenedNode, bounds: Bounds) -> Report {
         sandboxes: Vec::new(),
         pods: pods::records(&node.stores, &node.kubelet),
         near_misses: Vec::new(),
-        gaps: node.gaps.iter().cloned().chain(others).collect(),
+        gaps: node.gaps.iter().cloned().chain(others).chain(lost).collect(),
         stats: Stats::default(),
     }
 }

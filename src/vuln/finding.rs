@@ -150,6 +150,9 @@ pub struct Finding {
     /// Whether the package is only named by a lock file or a manifest, and may not be there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub declared: bool,
+    /// Whether the package is of a kernel of the node that certainly does not run: it was not booted last, and does not boot next.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kernel_not_running: bool,
     /// Who says that it is none here, or need not be heeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<Suppressed>,
@@ -296,6 +299,7 @@ pub(super) mod testing {
             exploitability: Exploitability::default(),
             priority: Priority::default(),
             declared: false,
+            kernel_not_running: false,
             suppressed: None,
             why: Vec::new(),
         }

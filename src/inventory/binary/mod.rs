@@ -1,5 +1,5 @@
-//! Programs and libraries that say what they were built of: Go modules, Rust crates (cargo-auditable), .NET packages, and the
-//! versions of programs that no package manager installed.
+//! Programs and libraries that say what they were built of: Go modules, Rust crates (cargo-auditable), .NET packages, components
+//! of GraalVM's native images, and the versions of programs that no package manager installed.
 //!
 //! Of a program two small reads are made, its headers and its table of sections; only the sections that hold an answer are
 //! read then. What is no program ends after the first.
@@ -8,6 +8,7 @@ mod bundle;
 mod elf;
 mod go;
 mod golang;
+mod graal;
 mod ldflags;
 mod macho;
 mod names;
@@ -66,7 +67,7 @@ impl Extractor for Binary {
             Ok(None) => {}
             Err(error) => found.lose(error),
         }
-        for read in [rust::read, note::read, bundle::read] {
+        for read in [rust::read, graal::read, note::read, bundle::read] {
             if let Err(error) = read(&program, &mut found) {
                 found.lose(error);
             }

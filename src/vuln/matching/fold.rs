@@ -195,6 +195,7 @@ fn finding(database: &Database, question: &Question<'_>, group: Group<'_>) -> Re
         exploitability,
         priority: Priority::default(),
         declared: false,
+        kernel_not_running: false,
         suppressed: None,
         why: why.into_iter().collect(),
     };
