@@ -23,8 +23,27 @@ impl Owned {
         self.files.extend(owner.files.into_iter().map(|file| (file, place)));
     }
 
-    /// Sorts, so that files can be looked up.
+    /// Sorts, so that files can be looked up, and are told alike in whatever order the disk had the lists.
     pub(super) fn seal(&mut self) {
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_by_key(|place| self.names.get(*place));
+        let mut names: Vec<(Option<PackageKind>, String)> = Vec::with_capacity(order.len());
+        let mut places = vec![0; order.len()];
+        for old in order {
+            let name = self.names.get_mut(old).map(std::mem::take).unwrap_or_default();
+            if names.last() != Some(&name) {
+                names.push(name);
+            }
+            let new = u32::try_from(names.len().saturating_sub(1)).unwrap_or_default();
+            if let Some(place) = places.get_mut(old) {
+                *place = new;
+            }
+        }
+        self.names = names;
+        for (_, place) in &mut self.files {
+            let new = usize::try_from(*place).ok().and_then(|old| places.get(old));
+            *place = new.copied().unwrap_or_default();
+        }
         self.files.sort_unstable();
         self.files.dedup();
         self.files.shrink_to_fit();
@@ -54,7 +73,11 @@ mod tests {
     #[test]
     fn files_are_found_with_all_their_packages() {
         let mut owned = Owned::default();
-        for (name, paths) in [("a", ["usr/bin/x", "usr/share/a"]), ("b", ["bin/x", "usr/share/b"])] {
+        for (name, paths) in [
+            ("b", ["bin/x", "usr/share/b"]),
+            ("a", ["usr/bin/x", "usr/share/a"]),
+            ("a", ["usr/share/c", "bin/x"]),
+        ] {
             let files = paths.iter().map(|path| owned::key(&GuestPath::new(path))).collect();
             let kind = (name == "b").then_some(PackageKind::Pypi);
             owned.add(Owner { kind, name: name.to_owned(), files });
@@ -64,6 +87,7 @@ mod tests {
         let b = (Some(PackageKind::Pypi), "b");
         assert_eq!(of("usr/bin/x"), [(None, "a"), b]);
         assert_eq!(of("usr/share/b"), [b]);
-        assert!(of("usr/share/c").is_empty());
+        assert_eq!(of("usr/share/c"), [(None, "a")]);
+        assert!(of("usr/share/d").is_empty());
     }
 }
