@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # judge-bills.sh ICECORE WORK DISK...: writes bills of materials of the disks and holds them against the published schemas and
-# rules, by validators that others wrote: CycloneDX's own library, SPDX's tools for 2.3. They are fetched from PyPI into WORK; where that cannot be
+# rules, by validators that others wrote: CycloneDX's own library, SPDX's tools for 2.3 and its model for 3.0. They are fetched from PyPI into WORK; where that cannot be
 # reached, nothing is judged, and that is said.
 set -euo pipefail
 icecore=$(realpath "$1"); work=$2; shift 2
 mkdir -p "$work"; python=$work/venv/bin/python
-if ! "$python" -c 'import cyclonedx, spdx_tools, jsonschema' 2>/dev/null; then
-  python3 -m venv "$work/venv" && "$work/venv/bin/pip" -q install 'cyclonedx-python-lib[json-validation]==11.*' 'spdx-tools==0.8.*' ||
+if ! "$python" -c 'import cyclonedx, spdx_tools, jsonschema, spdx_python_model' 2>/dev/null; then
+  python3 -m venv "$work/venv" && "$work/venv/bin/pip" -q install 'cyclonedx-python-lib[json-validation]==11.*' 'spdx-tools==0.8.*' 'spdx-python-model==0.0.*' ||
     { echo "NOT RUN: bills of materials, the validators cannot be fetched"; exit 0; }
 fi
 for disk in "$@"; do
@@ -15,9 +15,10 @@ for disk in "$@"; do
     -o cyclonedx="$to/all.cdx.json" -o spdx-2.3="$to/all.spdx.json" -o spdx-3.0="$to/all.spdx3.json" "$disk" > /dev/null || [ $? = 3 ]
 done
 "$python" - "$work" <<'PY'
-import json, pathlib, sys
+import io, pathlib, sys
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from spdx_python_model import v3_0_1
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 bad = seen = 0
@@ -34,15 +35,14 @@ for file in sorted(pathlib.Path(sys.argv[1]).glob('*/*.json')):
     elif file.name.endswith('.spdx.json'):
         for message in validate_full_spdx_document(parse_file(str(file)))[:5]: problem(file, message.validation_message)
     else:
-        # What the JSON schema of SPDX 3 asks of every reference, without its context, which is fetched: each leads to an element.
-        graph = json.loads(file.read_text())['@graph']
-        ids = {e.get('spdxId') or e.get('@id') for e in graph}
-        if len(ids) != len(graph): problem(file, 'ids are not unique')
-        for e in graph:
-            for key in ('creationInfo', 'from', 'to', 'rootElement', 'createdBy'):
-                value = e.get(key, [])
-                for one in value if isinstance(value, list) else [value]:
-                    if one not in ids: problem(file, f'{key} {one} leads nowhere')
+        # The classes that are made of the specification's own model refuse what it does not know.
+        objects = v3_0_1.SHACLObjectSet()
+        try:
+            with open(file, 'rb') as document: v3_0_1.JSONLDDeserializer().read(document, objects)
+            # What an object lacks is told when it is written.
+            v3_0_1.JSONLDSerializer().write(objects, io.BytesIO())
+            for one in sorted(objects.link())[:5]: problem(file, f'{one} leads nowhere')
+        except Exception as error: problem(file, str(error)[:400])
 print(f'{seen} documents, {bad} problems')
 sys.exit(bad > 0 or not seen)
 PY
