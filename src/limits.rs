@@ -287,6 +287,14 @@ pub const OTP_APPLICATION_BYTES: u64 = 1 << 20;
 pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of a bill of materials in an image: those of large applications have 10 MiB.
 pub const SBOM_BYTES: u64 = 64 << 20;
+/// Bytes of a model's metadata in GGUF: a vocabulary of 256,000 words with the rules that merge them has 12 MiB.
+pub const GGUF_METADATA_BYTES: u64 = 128 << 20;
+/// Arrays in each other in this metadata; real ones have none.
+pub const GGUF_ARRAY_DEPTH: usize = 4;
+/// Bytes of the header of a model in safetensors: its own bound is 100 MB, the largest models have 1 MiB in each of their parts.
+pub const SAFETENSORS_HEADER_BYTES: u64 = 32 << 20;
+/// Bytes of the file that holds the commit of a cached model.
+pub const MODEL_REFERENCE_BYTES: u64 = 4096;
 /// Bytes of a file in which WordPress looks for headers: its own bound.
 pub const WORDPRESS_HEADER_BYTES: u64 = 8 << 10;
 /// Bytes of the description of an R package.

@@ -24,6 +24,7 @@ mod homebrew;
 mod java;
 mod lines;
 mod luarocks;
+mod model;
 mod nix;
 mod node;
 mod opam;
@@ -139,6 +140,9 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &sbom::Sbom,
     &wordpress::Wordpress,
     &vscode::Vscode,
+    &model::Gguf,
+    &model::Safetensors,
+    &model::Hub,
     &declared::Declared,
     &java::Java,
     &java::Runtime,
@@ -209,6 +213,9 @@ mod tests {
             "var/www/html/wp-content/plugins/akismet/akismet.php",
             "var/www/html/wp-content/themes/a/style.css",
             "root/.vscode-server/extensions/golang.go-0.39.1/package.json",
+            "srv/tiny.gguf",
+            "srv/bert/model-00001-of-00002.safetensors",
+            "root/.cache/huggingface/hub/models--gpt2/refs/main",
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",

@@ -65,6 +65,7 @@ kinds! {
     Golang "golang" "Go."
     Hackage "hackage" "Haskell."
     Hex "hex" "Erlang and Elixir."
+    Huggingface "huggingface" "Models of the Hugging Face Hub."
     Julia "julia" "Julia."
     Luarocks "luarocks" "Lua."
     Maven "maven" "Java."
@@ -117,6 +118,7 @@ impl PackageKind {
         Self::Bitnami,
         Self::Cran,
         Self::VscodeExtension,
+        Self::Huggingface,
         Self::Generic,
     ];
 
@@ -129,6 +131,7 @@ impl PackageKind {
             | Self::Generic
             | Self::Github
             | Self::Golang
+            | Self::Huggingface
             | Self::Luarocks
             | Self::Pear
             | Self::Swift
@@ -256,7 +259,7 @@ pub struct Package {
     /// The name as installed (`@scope/name` for npm, `vendor/package` for Composer, `group:artifact` for Maven,
     /// `category/name` for Gentoo, `channel/name` for PEAR, the path of a Go module).
     pub name: String,
-    /// The version (`epoch:version-release` for rpm, the epoch only if the package has one).
+    /// The version (`epoch:version-release` for rpm, the epoch only if the package has one); empty if it has none, as models may.
     pub version: String,
     /// The architecture in the package manager's own word.
     pub arch: Option<String>,
