@@ -216,6 +216,8 @@ pub const CACHE_ENTRY_BYTES: u64 = 1 << 30;
 pub const PACKAGES: usize = 100_000;
 /// Files that one database, or the databases of one layer, list as installed by packages: a large distribution has a tenth.
 pub const OWNED_FILES: usize = 8_000_000;
+/// Bytes of dpkg's list of diversions: a hundred for each, of which a system has some dozens.
+pub const DIVERSIONS_BYTES: u64 = 4 << 20;
 /// Damaged records of one file that are named one by one; the rest is told in one sentence.
 pub const DAMAGED_RECORDS: usize = 100;
 /// What the packages of one file need of others: the largest distribution's needs a third of it.

@@ -33,6 +33,7 @@ const PATHS: &[&str] = &[
     "var/db/xbps/.a-files.plist",
     "var/db/xbps/pkgdb-0.38.plist",
     "var/lib/chisel/manifest.wall",
+    "var/lib/dpkg/diversions",
     "var/lib/dpkg/info/a.list",
     "var/lib/flatpak/app/a/x86_64/stable/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/metadata",
     "var/lib/pacman/local/a-1-1/desc",

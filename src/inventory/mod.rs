@@ -12,6 +12,7 @@ mod cran;
 mod declared;
 mod dotnet;
 mod dpkg;
+mod dpkg_diversions;
 mod dpkg_files;
 mod extraction;
 mod fields;
@@ -58,7 +59,7 @@ mod zip;
 pub use extraction::{Extraction, Shown};
 pub use file::File;
 pub use os::Os;
-pub use owned::Owner;
+pub use owned::{Diversion, Owner};
 pub use package::{Package, PackageKind, Requirement, SourcePackage, python_name};
 pub(crate) use purl::Purl;
 pub use purl::purl;
@@ -104,6 +105,7 @@ pub trait Extractor: Sync {
 pub static EXTRACTORS: &[&dyn Extractor] = &[
     &dpkg::Dpkg,
     &dpkg_files::DpkgFiles,
+    &dpkg_diversions::DpkgDiversions,
     &apk::Apk,
     &rpm::Rpm,
     &rpm::RpmManifest,
@@ -166,6 +168,7 @@ mod tests {
             "var/lib/dpkg/status.d/libc6",
             "var/lib/dpkg/status.d/libc6.md5sums",
             "var/lib/dpkg/info/libc6:amd64.list",
+            "var/lib/dpkg/diversions",
             "lib/apk/db/installed",
             "var/lib/rpm/rpmdb.sqlite",
             "var/lib/rpm/Packages",
