@@ -289,6 +289,8 @@ pub const OTP_APPLICATION_BYTES: u64 = 1 << 20;
 pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of a bill of materials in an image: those of large applications have 10 MiB.
 pub const SBOM_BYTES: u64 = 64 << 20;
+/// Bytes of what an installer notes of a distribution of CPAN, and of what that says of itself: it lists all modules.
+pub const CPAN_META_BYTES: u64 = 4 << 20;
 /// Bytes of a model's metadata in GGUF: a vocabulary of 256,000 words with the rules that merge them has 12 MiB.
 pub const GGUF_METADATA_BYTES: u64 = 128 << 20;
 /// Arrays in each other in this metadata; real ones have none.

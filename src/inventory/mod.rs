@@ -5,9 +5,11 @@ mod apk;
 mod binary;
 mod bottlerocket;
 mod chisel;
+mod chrome;
 mod composer;
 mod conda;
 mod cos;
+mod cpan;
 mod cran;
 mod declared;
 mod dotnet;
@@ -139,9 +141,11 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &otp::Otp,
     &dotnet::Dotnet,
     &cran::Cran,
+    &cpan::Cpan,
     &sbom::Sbom,
     &wordpress::Wordpress,
     &vscode::Vscode,
+    &chrome::Chrome,
     &model::Gguf,
     &model::Safetensors,
     &model::Hub,
@@ -210,12 +214,14 @@ mod tests {
             "usr/local/lib/erlang/lib/ssh-5.2.9/ebin/ssh.app",
             "app/a.deps.json",
             "usr/lib/R/library/base/DESCRIPTION",
+            "usr/local/lib/perl5/5.38.2/x86_64-linux-gnu/.meta/Try-Tiny-0.31/install.json",
             "opt/bitnami/redis/.spdx-redis.spdx",
             "layers/sbom/launch/a/b/sbom.cdx.json",
             "var/www/html/wp-includes/version.php",
             "var/www/html/wp-content/plugins/akismet/akismet.php",
             "var/www/html/wp-content/themes/a/style.css",
             "root/.vscode-server/extensions/golang.go-0.39.1/package.json",
+            "root/.config/chromium/Default/Extensions/cjpalhdlnbpafiamejdnhcphjbkeiagm/1.58.0_0/manifest.json",
             "srv/tiny.gguf",
             "srv/bert/model-00001-of-00002.safetensors",
             "root/.cache/huggingface/hub/models--gpt2/refs/main",

@@ -53,9 +53,11 @@ kinds! {
     Cargo "cargo" "Rust."
     Cocoapods "cocoapods" "Apple's platforms: CocoaPods."
     Composer "composer" "PHP."
+    ChromeExtension "chrome-extension" "Chromium and browsers made of it."
     Conan "conan" "C and C++: Conan."
     Conda "conda" "Conda."
     Cos "cos" "Container-Optimized OS."
+    Cpan "cpan" "Perl."
     Cran "cran" "R."
     Ebuild "ebuild" "Gentoo."
     Flatpak "flatpak" "Flatpak's applications and runtimes."
@@ -117,7 +119,9 @@ impl PackageKind {
         Self::Nuget,
         Self::Bitnami,
         Self::Cran,
+        Self::Cpan,
         Self::VscodeExtension,
+        Self::ChromeExtension,
         Self::Huggingface,
         Self::Generic,
     ];
@@ -127,6 +131,7 @@ impl PackageKind {
         match self {
             Self::Npm
             | Self::Composer
+            | Self::Cpan
             | Self::Ebuild
             | Self::Generic
             | Self::Github
@@ -257,7 +262,7 @@ pub struct Package {
     /// The package manager.
     pub kind: PackageKind,
     /// The name as installed (`@scope/name` for npm, `vendor/package` for Composer, `group:artifact` for Maven,
-    /// `category/name` for Gentoo, `channel/name` for PEAR, the path of a Go module).
+    /// `category/name` for Gentoo, `channel/name` for PEAR, `AUTHOR/distribution` for CPAN, the path of a Go module).
     pub name: String,
     /// The version (`epoch:version-release` for rpm, the epoch only if the package has one); empty if it has none, as models may.
     pub version: String,
