@@ -216,6 +216,8 @@ pub const CACHE_ENTRY_BYTES: u64 = 1 << 30;
 pub const PACKAGES: usize = 100_000;
 /// Files that one database, or the databases of one layer, list as installed by packages: a large distribution has a tenth.
 pub const OWNED_FILES: usize = 8_000_000;
+/// Bytes of dpkg's list of diversions: a hundred for each, of which a system has some dozens.
+pub const DIVERSIONS_BYTES: u64 = 4 << 20;
 /// Damaged records of one file that are named one by one; the rest is told in one sentence.
 pub const DAMAGED_RECORDS: usize = 100;
 /// What the packages of one file need of others: the largest distribution's needs a third of it.
@@ -287,6 +289,16 @@ pub const OTP_APPLICATION_BYTES: u64 = 1 << 20;
 pub const DEPS_JSON_BYTES: u64 = 4 << 20;
 /// Bytes of a bill of materials in an image: those of large applications have 10 MiB.
 pub const SBOM_BYTES: u64 = 64 << 20;
+/// Bytes of what an installer notes of a distribution of CPAN, and of what that says of itself: it lists all modules.
+pub const CPAN_META_BYTES: u64 = 4 << 20;
+/// Bytes of a model's metadata in GGUF: a vocabulary of 256,000 words with the rules that merge them has 12 MiB.
+pub const GGUF_METADATA_BYTES: u64 = 128 << 20;
+/// Arrays in each other in this metadata; real ones have none.
+pub const GGUF_ARRAY_DEPTH: usize = 4;
+/// Bytes of the header of a model in safetensors: its own bound is 100 MB, the largest models have 1 MiB in each of their parts.
+pub const SAFETENSORS_HEADER_BYTES: u64 = 32 << 20;
+/// Bytes of the file that holds the commit of a cached model.
+pub const MODEL_REFERENCE_BYTES: u64 = 4096;
 /// Bytes of a file in which WordPress looks for headers: its own bound.
 pub const WORDPRESS_HEADER_BYTES: u64 = 8 << 10;
 /// Bytes of the description of an R package.

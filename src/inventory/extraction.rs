@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Owner, Package};
+use super::{Diversion, Owner, Package};
 use crate::{error::FormatError, fs::GuestPath, limits};
 
 /// A package, and where in its file it shows.
@@ -27,6 +27,8 @@ pub struct Extraction {
     pub witnesses: Vec<GuestPath>,
     /// The files that packages of a distribution installed.
     pub owners: Vec<Owner>,
+    /// The files that lie elsewhere than their packages list them.
+    pub diversions: Vec<Diversion>,
     /// The records that were not read.
     pub damage: Vec<FormatError>,
     /// Bytes of text that the packages and their places have.

@@ -5,13 +5,16 @@ mod apk;
 mod binary;
 mod bottlerocket;
 mod chisel;
+mod chrome;
 mod composer;
 mod conda;
 mod cos;
+mod cpan;
 mod cran;
 mod declared;
 mod dotnet;
 mod dpkg;
+mod dpkg_diversions;
 mod dpkg_files;
 mod extraction;
 mod fields;
@@ -24,6 +27,7 @@ mod homebrew;
 mod java;
 mod lines;
 mod luarocks;
+mod model;
 mod nix;
 mod node;
 mod opam;
@@ -57,7 +61,7 @@ mod zip;
 pub use extraction::{Extraction, Shown};
 pub use file::File;
 pub use os::Os;
-pub use owned::Owner;
+pub use owned::{Diversion, Owner};
 pub use package::{Package, PackageKind, Requirement, SourcePackage, python_name};
 pub(crate) use purl::Purl;
 pub use purl::purl;
@@ -103,6 +107,7 @@ pub trait Extractor: Sync {
 pub static EXTRACTORS: &[&dyn Extractor] = &[
     &dpkg::Dpkg,
     &dpkg_files::DpkgFiles,
+    &dpkg_diversions::DpkgDiversions,
     &apk::Apk,
     &rpm::Rpm,
     &rpm::RpmManifest,
@@ -136,9 +141,14 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &otp::Otp,
     &dotnet::Dotnet,
     &cran::Cran,
+    &cpan::Cpan,
     &sbom::Sbom,
     &wordpress::Wordpress,
     &vscode::Vscode,
+    &chrome::Chrome,
+    &model::Gguf,
+    &model::Safetensors,
+    &model::Hub,
     &declared::Declared,
     &java::Java,
     &java::Runtime,
@@ -162,6 +172,7 @@ mod tests {
             "var/lib/dpkg/status.d/libc6",
             "var/lib/dpkg/status.d/libc6.md5sums",
             "var/lib/dpkg/info/libc6:amd64.list",
+            "var/lib/dpkg/diversions",
             "lib/apk/db/installed",
             "var/lib/rpm/rpmdb.sqlite",
             "var/lib/rpm/Packages",
@@ -203,12 +214,17 @@ mod tests {
             "usr/local/lib/erlang/lib/ssh-5.2.9/ebin/ssh.app",
             "app/a.deps.json",
             "usr/lib/R/library/base/DESCRIPTION",
+            "usr/local/lib/perl5/5.38.2/x86_64-linux-gnu/.meta/Try-Tiny-0.31/install.json",
             "opt/bitnami/redis/.spdx-redis.spdx",
             "layers/sbom/launch/a/b/sbom.cdx.json",
             "var/www/html/wp-includes/version.php",
             "var/www/html/wp-content/plugins/akismet/akismet.php",
             "var/www/html/wp-content/themes/a/style.css",
             "root/.vscode-server/extensions/golang.go-0.39.1/package.json",
+            "root/.config/chromium/Default/Extensions/cjpalhdlnbpafiamejdnhcphjbkeiagm/1.58.0_0/manifest.json",
+            "srv/tiny.gguf",
+            "srv/bert/model-00001-of-00002.safetensors",
+            "root/.cache/huggingface/hub/models--gpt2/refs/main",
             "app/lib/a-1.jar",
             "app/WEB-INF/classes/META-INF/maven/g/a/pom.properties",
             "usr/lib/jvm/java-17/release",

@@ -17,6 +17,17 @@ pub struct Owner {
     pub files: Vec<u64>,
 }
 
+/// A path at which one package has its file, while those of the others that list it lie elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diversion {
+    /// The path that packages list, as [`key`] spells it.
+    pub from: u64,
+    /// Where the files of the others lie.
+    pub to: u64,
+    /// The package whose file lies at the path; `None` if that is nobody's.
+    pub by: Option<String>,
+}
+
 /// A path by which files and their owners find each other. Where `/lib` and its like are links into `/usr`, databases
 /// still list files under either name.
 pub fn key(path: &GuestPath) -> u64 {

@@ -53,9 +53,11 @@ kinds! {
     Cargo "cargo" "Rust."
     Cocoapods "cocoapods" "Apple's platforms: CocoaPods."
     Composer "composer" "PHP."
+    ChromeExtension "chrome-extension" "Chromium and browsers made of it."
     Conan "conan" "C and C++: Conan."
     Conda "conda" "Conda."
     Cos "cos" "Container-Optimized OS."
+    Cpan "cpan" "Perl."
     Cran "cran" "R."
     Ebuild "ebuild" "Gentoo."
     Flatpak "flatpak" "Flatpak's applications and runtimes."
@@ -65,6 +67,7 @@ kinds! {
     Golang "golang" "Go."
     Hackage "hackage" "Haskell."
     Hex "hex" "Erlang and Elixir."
+    Huggingface "huggingface" "Models of the Hugging Face Hub."
     Julia "julia" "Julia."
     Luarocks "luarocks" "Lua."
     Maven "maven" "Java."
@@ -116,7 +119,10 @@ impl PackageKind {
         Self::Nuget,
         Self::Bitnami,
         Self::Cran,
+        Self::Cpan,
         Self::VscodeExtension,
+        Self::ChromeExtension,
+        Self::Huggingface,
         Self::Generic,
     ];
 
@@ -125,10 +131,12 @@ impl PackageKind {
         match self {
             Self::Npm
             | Self::Composer
+            | Self::Cpan
             | Self::Ebuild
             | Self::Generic
             | Self::Github
             | Self::Golang
+            | Self::Huggingface
             | Self::Luarocks
             | Self::Pear
             | Self::Swift
@@ -254,9 +262,9 @@ pub struct Package {
     /// The package manager.
     pub kind: PackageKind,
     /// The name as installed (`@scope/name` for npm, `vendor/package` for Composer, `group:artifact` for Maven,
-    /// `category/name` for Gentoo, `channel/name` for PEAR, the path of a Go module).
+    /// `category/name` for Gentoo, `channel/name` for PEAR, `AUTHOR/distribution` for CPAN, the path of a Go module).
     pub name: String,
-    /// The version (`epoch:version-release` for rpm, the epoch only if the package has one).
+    /// The version (`epoch:version-release` for rpm, the epoch only if the package has one); empty if it has none, as models may.
     pub version: String,
     /// The architecture in the package manager's own word.
     pub arch: Option<String>,

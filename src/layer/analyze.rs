@@ -327,6 +327,7 @@ impl Walker<'_> {
                         self.facts.owned.add(owner);
                     }
                 }
+                self.facts.owned.divert(extraction.diversions);
                 for error in &extraction.damage {
                     self.gap(error, Some(path), "packages that these records show are missing");
                 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fs::GuestPath,
-    inventory::{Owner, PackageKind, owned},
+    inventory::{Diversion, Owner, PackageKind, owned},
 };
 
 /// Files and the names of their packages.
@@ -13,6 +13,9 @@ pub struct Owned {
     names: Vec<(Option<PackageKind>, String)>,
     /// Keys of paths with places in `names`, sorted.
     files: Vec<(u64, u32)>,
+    /// What [`Self::seal`] applies.
+    #[serde(skip)]
+    diversions: Vec<Diversion>,
 }
 
 impl Owned {
@@ -23,7 +26,13 @@ impl Owned {
         self.files.extend(owner.files.into_iter().map(|file| (file, place)));
     }
 
-    /// Sorts, so that files can be looked up, and are told alike in whatever order the disk had the lists.
+    /// Takes what a package manager says lies elsewhere than packages list it.
+    pub(super) fn divert(&mut self, diversions: Vec<Diversion>) {
+        self.diversions.extend(diversions);
+    }
+
+    /// Puts the files of distributions' packages where diversions say, and sorts, so that files can be looked up, and are told
+    /// alike in whatever order the disk had the lists.
     pub(super) fn seal(&mut self) {
         let mut order: Vec<usize> = (0..self.names.len()).collect();
         order.sort_by_key(|place| self.names.get(*place));
@@ -45,8 +54,31 @@ impl Owned {
             *place = new.copied().unwrap_or_default();
         }
         self.files.sort_unstable();
+        let mut diversions = std::mem::take(&mut self.diversions);
+        diversions.sort_by_key(|diversion| diversion.from);
+        diversions.dedup_by_key(|diversion| diversion.from);
+        // One does not lead on to another: they are applied at once.
+        let moves: Vec<_> = diversions.iter().flat_map(|diversion| self.moved(diversion)).collect();
+        for (at, to) in moves {
+            if let Some((file, _)) = self.files.get_mut(at) {
+                *file = to;
+            }
+        }
+        self.files.sort_unstable();
         self.files.dedup();
         self.files.shrink_to_fit();
+    }
+
+    /// The places in `files` of those that a diversion moves, and their new keys.
+    fn moved(&self, diversion: &Diversion) -> impl Iterator<Item = (usize, u64)> {
+        let Diversion { from, to, by } = diversion;
+        let first = self.files.partition_point(|(file, _)| file < from);
+        let files = self.files.iter().enumerate().skip(first).take_while(move |(_, (file, _))| file == from);
+        let is_moved = move |place: u32| {
+            let name = usize::try_from(place).ok().and_then(|place| self.names.get(place));
+            name.is_some_and(|(kind, name)| kind.is_none() && Some(name) != by.as_ref())
+        };
+        files.filter(move |(_, (_, place))| is_moved(*place)).map(move |(at, _)| (at, *to))
     }
 
     /// How many files there are.
@@ -89,5 +121,34 @@ mod tests {
         assert_eq!(of("usr/share/b"), [b]);
         assert_eq!(of("usr/share/c"), [(None, "a")]);
         assert!(of("usr/share/d").is_empty());
+    }
+
+    #[test]
+    fn what_is_diverted_is_looked_for_where_it_lies() {
+        let mut owned = Owned::default();
+        let key = |path: &str| owned::key(&GuestPath::new(path));
+        for (kind, name) in [(None, "a"), (None, "b"), (Some(PackageKind::Pypi), "p")] {
+            owned.add(Owner {
+                kind,
+                name: name.to_owned(),
+                files: vec![key("bin/x"), key("bin/y"), key("bin/z")],
+            });
+        }
+        let diversion = |from, to, by: Option<&str>| Diversion {
+            from: key(from),
+            to: key(to),
+            by: by.map(str::to_owned),
+        };
+        owned.divert(vec![
+            diversion("usr/bin/x", "usr/bin/x.a", Some("b")),
+            diversion("usr/bin/y", "usr/bin/x", None),
+            diversion("usr/bin/w", "usr/bin/w.a", Some("b")),
+        ]);
+        owned.seal();
+        let of = |path: &str| owned.of(&GuestPath::new(path)).map(|(_, name)| name).collect::<Vec<_>>();
+        assert_eq!(of("usr/bin/x"), ["a", "b", "p"]);
+        assert_eq!(of("usr/bin/x.a"), ["a"]);
+        assert_eq!((of("usr/bin/y"), of("usr/bin/z")), (vec!["p"], vec!["a", "b", "p"]));
+        assert_eq!((of("usr/bin/w"), of("usr/bin/w.a")), (Vec::new(), Vec::new()));
     }
 }

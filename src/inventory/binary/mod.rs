@@ -39,7 +39,7 @@ impl Extractor for Binary {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {

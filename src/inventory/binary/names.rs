@@ -3,7 +3,7 @@
 use crate::fs::GuestPath;
 
 /// Directories that hold no programs, wherever they are.
-const PLAIN: &[&[u8]] = &[b".git", b"__pycache__", b"ebin", b"terminfo", b"zoneinfo"];
+const PLAIN: &[&[u8]] = &[b".git", b"__pycache__", b"ebin", b"refs", b"terminfo", b"zoneinfo"];
 /// Trees that hold no programs of their own: the kernel's, data for all architectures, and package managers' state.
 #[rustfmt::skip]
 const TREES: &[&[u8]] = &[
@@ -32,14 +32,14 @@ const EXTENSIONS: &[&[u8]] = &[
     b"a", b"adoc", b"afm", b"asar", b"asc", b"awk", b"bak", b"bat", b"bz2", b"c", b"cache", b"cc", b"cer", b"cfg",
     b"cjs", b"class", b"cmd", b"cnf", b"cob", b"coffee", b"conf", b"conffiles", b"config", b"cpp", b"crt", b"cs",
     b"csproj", b"css", b"csv", b"cts", b"dat", b"db", b"deb", b"debug", b"def", b"desktop", b"dtd", b"ear", b"egg",
-    b"egg-info", b"el", b"elc", b"eot", b"erb", b"f", b"f90", b"flow", b"freeze", b"fsproj", b"gemspec", b"gif",
+    b"egg-info", b"el", b"elc", b"eot", b"erb", b"f", b"f90", b"flow", b"freeze", b"fsproj", b"gemspec", b"gguf", b"gif",
     b"gir", b"go", b"gpg", b"gz", b"h", b"hpp", b"html", b"hwdb", b"ico", b"in", b"inc", b"ini", b"ipynb", b"jar",
     b"java", b"jpeg", b"jpg", b"js", b"json", b"jst", b"key", b"ko", b"la", b"less", b"list", b"lock", b"locked",
     b"lockfile", b"log", b"lua", b"lzma", b"m4", b"map", b"markdown", b"mat", b"md", b"md5sums", b"mjs", b"mo",
     b"mod", b"mount", b"mp3", b"mp4", b"mts", b"npy", b"npz", b"o", b"odt", b"orig", b"otf", b"pc", b"pdf", b"pem",
     b"pex", b"ph", b"phar", b"php", b"pickle", b"pkl", b"pl", b"plist", b"pm", b"png", b"po", b"pod", b"postinst", b"postrm",
     b"preinst", b"prerm", b"properties", b"props", b"proto", b"ps1", b"pth", b"pub", b"pxd", b"py", b"pyc", b"pyi",
-    b"pyo", b"pyx", b"pyz", b"rb", b"reg", b"resolved", b"rlib", b"rockspec", b"rpm", b"rs", b"rst", b"rules", b"sample", b"sav",
+    b"pyo", b"pyx", b"pyz", b"rb", b"reg", b"resolved", b"rlib", b"rockspec", b"rpm", b"rs", b"rst", b"rules", b"safetensors", b"sample", b"sav",
     b"scss", b"service", b"sh", b"shlibs", b"slice", b"socket", b"spdx", b"sql", b"sqlite", b"svg", b"symbols", b"tab",
     b"tar", b"target", b"tcc", b"tcl", b"template", b"templates", b"tgz", b"timer", b"tmpl", b"toml", b"tpl",
     b"triggers", b"ts", b"ttf", b"txt", b"typed", b"typelib", b"vbproj", b"wall", b"war", b"wasm", b"wav", b"webp",

@@ -175,6 +175,27 @@ mod tests {
             ("ffmpeg-linux-x86_64", "FFmpeg version n9.0.2-17-g2a571b6068\0", Some("ffmpeg 9.0.2")),
             ("deno", "Deno/0.80.0 x\0Deno/2.9.6Deno/2.9.6+e518fbd", Some("deno 2.9.6")),
             ("exim4", "<<eximcnumber>>\x004.96\0<<eximversion>>", Some("exim 4.96")),
+            ("mariadb", "gnu\x0010.11.19-MariaDB\x00x86_64", Some("mariadb 10.11.19")),
+            (
+                "firefox-bin",
+                "{ec8030f7-c20a-464f-9b0e-13a3a9e97384}&version=153.8.0&buildid=20261117185949",
+                Some("firefox 153.8.0"),
+            ),
+            (
+                "thunderbird",
+                "{3550f703-e582-4d05-9a08-453d09bdfdc6}&version=153.8.0&buildid=20261120213730",
+                Some("thunderbird 153.8.0"),
+            ),
+            ("libvips-cpp.so.8.18.7", "init: main\x008.18.7\0libvips %s\n", Some("libvips 8.18.7")),
+            ("libkrb5-fcafa220.so.3.3", "KRB5_BRAND: krb5-1.15.1-final 1.15.1 ", Some("krb5 1.15.1")),
+            ("libkrb5support.so.0", "KRB5_BRAND: krb5-1.15.1-final", None),
+            ("libgit2-b9a7920b.so.1.9.7", "\0libgit2 1.9.7\0", Some("libgit2 1.9.7")),
+            ("libproj.so.25", "\0PROJ 9.1.1\0 using ", Some("proj 9.1.1")),
+            ("mpd", "\0Music Player Daemon 0.23.12\0", Some("mpd 0.23.12")),
+            ("liboctave.so.9", "GNU Octave, version 7.3.0\nCopyright", Some("octave 7.3.0")),
+            ("pdftocairo", "\x0022.12.0\0pdftocairo version %s", Some("poppler 22.12.0")),
+            ("starter", "Starting %sSwan 5.9.8 IPsec [starter]", Some("strongswan 5.9.8")),
+            ("tini-static", "tini version 0.19.0 - git.de40ad0\0", Some("tini 0.19.0")),
             ("other", "nginx version: nginx/1.22.1", None),
         ] {
             assert_eq!(find(file, text).as_deref(), expected, "{file}");

@@ -8,13 +8,15 @@ use crate::{
     block::{Memory, ReadAt, Source},
     error::FormatError,
     inventory::{
-        Extraction,
+        Extraction, sbom,
         zip::{ARCHIVE, Budget, Directory, Member, within},
     },
     limits, num,
 };
 
 const MANIFEST: &str = "META-INF/MANIFEST.MF";
+/// Where builds of Spring Boot's and others put what an archive is made of (Spring Boot's reference, "CycloneDX SBOM").
+const BILLS: (&[u8], &[u8]) = (b"META-INF/sbom/", b".cdx.json");
 
 /// The file names that Java archives have: extension, and whether other formats have it, too.
 const EXTENSIONS: [(&str, bool); 12] = [
@@ -70,6 +72,7 @@ struct Place<'a> {
 struct Parts {
     poms: Vec<(Box<str>, Member)>,
     manifest: Option<Member>,
+    bills: Vec<(Box<str>, Member)>,
     archives: Vec<(Box<str>, Member)>,
 }
 
@@ -115,6 +118,8 @@ impl Search {
                 &mut parts.poms
             } else if extension(name).is_some() {
                 &mut parts.archives
+            } else if name.starts_with(BILLS.0) && name.ends_with(BILLS.1) {
+                &mut parts.bills
             } else {
                 if name.eq_ignore_ascii_case(MANIFEST.as_bytes()) {
                     parts.manifest.get_or_insert(member);
@@ -124,7 +129,7 @@ impl Search {
             let problem = if name.len() > limits::PATH_BYTES {
                 format!("a member's name of more than {} bytes", limits::PATH_BYTES)
             } else if list.len() >= limits::ZIP_MEMBERS {
-                format!("more than {} archives or {} in one archive", limits::ZIP_MEMBERS, super::POM)
+                format!("more than {} archives, bills or {} in one archive", limits::ZIP_MEMBERS, super::POM)
             } else {
                 list.push((String::from_utf8_lossy(name).into(), member));
                 continue;
@@ -161,6 +166,35 @@ impl Search {
             };
             self.full |= !taken;
         }
+        for (name, member) in &parts.bills {
+            let inside = place.join(name);
+            if let Err(error) = self.bill(source, *member, &inside) {
+                self.found.lose(within(error, &inside));
+            }
+        }
+    }
+
+    /// What a bill of materials names may lie in the archive or not.
+    fn bill(&mut self, source: &Source, member: Member, inside: &Arc<str>) -> Result<(), FormatError> {
+        if member.size > limits::SBOM_BYTES {
+            let (size, bound) = (member.size, limits::SBOM_BYTES);
+            return Err(FormatError::limit(format!(
+                "a bill of materials of {size} bytes, more than {bound}"
+            )));
+        }
+        self.budget.unpack(member.size.max(member.packed))?;
+        let mut named = Extraction::default();
+        sbom::components(&member.read(source)?, "components", false, &mut named);
+        for error in named.damage {
+            self.found.lose(within(error, inside));
+        }
+        for shown in named.shown {
+            if self.full {
+                break;
+            }
+            self.full = !self.found.add_inside(Arc::unwrap_or_clone(shown.package), inside);
+        }
+        Ok(())
     }
 
     fn pom(&mut self, source: &Source, member: Member) -> Result<Coordinates, FormatError> {

@@ -1,5 +1,6 @@
 //! Java packages: the artifacts that archives are and hold (JAR File Specification; Maven's `pom.properties`), archives that
-//! were unpacked, and the runtime. An archive costs its directory and the few members that name packages, not its bytes.
+//! were unpacked, and the runtime. An archive costs its directory and the few members that name packages, not its bytes. What a bill
+//! of materials in one names is declared.
 
 mod archive;
 mod filename;
@@ -33,7 +34,7 @@ impl Extractor for Java {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {

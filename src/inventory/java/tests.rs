@@ -105,6 +105,22 @@ fn archives_in_archives_stored_and_compressed() {
 }
 
 #[test]
+fn what_a_bill_of_materials_names_is_declared() {
+    const BILL: &str = "META-INF/sbom/application.cdx.json";
+    let bill = br#"{"bomFormat":"CycloneDX","components":[{"name":"a","purl":"pkg:maven/g/a@1?type=jar"},{"purl":"x"}]}"#;
+    let outer = archive(&[("BOOT-INF/lib/b-1.jar", &jar("b"), stored()), (BILL, bill, deflated())]);
+    let found = testing::extract(&Java, "app.jar", &outer, &[]).unwrap();
+    let rows: Vec<_> = found
+        .shown
+        .iter()
+        .map(|shown| (shown.inside.as_deref(), shown.package.name.as_str(), shown.package.declared))
+        .collect();
+    assert_eq!(rows, [(Some(BILL), "g:a", true), (Some("BOOT-INF/lib/b-1.jar"), "g:b", false)]);
+    let damage: Vec<_> = found.damage.iter().map(FormatError::detail).collect();
+    assert_eq!(damage, [format!("bill of materials: record 2 has a purl that is none: x ({BILL})")]);
+}
+
+#[test]
 fn something_before_and_behind_an_archive() {
     let bytes = jar("a");
     let with = |before: &[u8], behind: &[u8]| [before, &bytes, behind].concat();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Bill, Kind, Part, digest, place};
+use super::{Bill, Kind, Part, digest, place, version};
 use crate::{
     inventory::PackageKind,
     report::{Package, json, license::License},
@@ -254,12 +254,16 @@ fn component(reference: String, package: &Package) -> Component<'_> {
     ];
     let others = others.into_iter().filter_map(|(name, value)| Some(property(name, value?)));
     Component {
-        r#type: if package.kind == PackageKind::Generic { "application" } else { "library" },
+        r#type: match (package.kind, group) {
+            (PackageKind::Huggingface, _) | (PackageKind::Generic, Some("model")) => "machine-learning-model",
+            (PackageKind::Generic, _) => "application",
+            _ => "library",
+        },
         reference: Some(reference),
         supplier: package.vendor.as_deref().map(|name| Supplier { name }),
         group,
         name,
-        version: Some(&package.version),
+        version: version(package),
         hashes: hash(package).map(|hash| [hash]),
         licenses: declared.into_iter().collect(),
         purl: Some(&package.purl),

@@ -248,6 +248,11 @@ impl<'a> Part<'a> {
     }
 }
 
+/// A package's version, if it has one.
+fn version(package: &Package) -> Option<&str> {
+    Some(package.version.as_str()).filter(|version| !version.is_empty())
+}
+
 /// The algorithm and the digits of a package's digest.
 fn digest(package: &Package) -> Option<(&str, &str)> {
     package.digest.as_deref()?.split_once(':')

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Bill, Contents, Kind, Part, digest, places};
+use super::{Bill, Contents, Kind, Part, digest, places, version};
 use crate::report::{Package, json, license::License};
 
 const NONE: &str = "NOASSERTION";
@@ -174,7 +174,7 @@ fn whole<'a>(part: &'a Part<'_>) -> Entry<'a> {
 fn of<'a>(package: &'a Package, reference_id: &str) -> Entry<'a> {
     let expression = License::of(package).and_then(License::expression);
     Entry {
-        version_info: Some(&package.version),
+        version_info: version(package),
         // Line breaks and the like are no part of a name.
         supplier: package.vendor.as_deref().map(|vendor| format!("Organization: {vendor}")),
         homepage: package.url.as_deref(),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Bill, Contents, Kind, Part, digest, places};
+use super::{Bill, Contents, Kind, Part, digest, places, version};
 use crate::report::{Package, json};
 
 const CREATION: &str = "_:creation";
@@ -196,7 +196,7 @@ fn of(package: &Package, id: String) -> Element<'_> {
         id,
         creation: CREATION,
         name: &package.name,
-        version: Some(&package.version),
+        version: version(package),
         purl: Some(&package.purl),
         homepage: package.url.as_deref(),
         digest: digest(package).map(|(algorithm, value)| [Hash { kind: "Hash", algorithm, value }]),

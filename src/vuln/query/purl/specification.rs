@@ -7,6 +7,10 @@ const CASES: &str = include_str!("../../../../tests/purl/cases.tsv");
 
 /// What the rules of a type forbid is asked all the same: whoever wrote it meant a package.
 const FORBIDDEN_AND_READ: &[&str] = &[
+    "pkg:chrome-extension/44444algnefjeiefhmpklpfiohadpglk",
+    "pkg:chrome-extension/dogs",
+    "pkg:chrome-extension/dlpngalgnefjeiefhmpklpfiohadpglk@1.2.3.4.5",
+    "pkg:chrome-extension/dlpngalgnefjeiefhmpklpfiohadpglk@1.2.3-beta",
     "pkg:conan/bincrafters/cctz@2.3",
     "pkg:conan/cctz@2.3?channel=stable",
     "pkg:cran/A3",
@@ -97,7 +101,7 @@ fn cases() -> Vec<Case> {
         }
     };
     let cases: Vec<_> = CASES.lines().skip(1).map(case).collect();
-    assert_eq!(cases.len(), 148);
+    assert_eq!(cases.len(), 155);
     cases
 }
 
