@@ -40,6 +40,16 @@ seeds() { # target
       seed pv "$fixtures"/lvm/pv?.img.zst ;;
     lvm) for fixture in "$fixtures"/dm/*.img.zst; do seed "$(basename "$fixture" .img.zst)" "$fixture"; done ;;
     store_* | tar_split) stores "$target" ;;
+    dpkg) head -c 20000 "$fixtures/inventory/dpkg-status" > "corpus/$target/status" ;;
+    rpm_header)
+      zstd -dcqf "$fixtures/inventory/rpmdb.sqlite.zst" > "artifacts/$target.sqlite"
+      python3 - "artifacts/$target.sqlite" "corpus/$target" <<'P'
+import sqlite3, sys
+for number, blob in sqlite3.connect(sys.argv[1]).execute("select hnum, blob from Packages"):
+    with open(f"{sys.argv[2]}/header{number}", "wb") as file:
+        file.write(blob)
+P
+      ;;
     jar) cp -n "$fixtures"/inventory/{app.jar,shop.ear,tools-1.0-all.jar} "corpus/$target/" ;;
     binary)
       for fixture in "$fixtures"/programs/*.zst; do seed "$(basename "$fixture" .zst)" "$fixture"; done ;;
@@ -76,11 +86,15 @@ stores() { # target
       gzip -c corpus/tar_split/lines > corpus/tar_split/gzip ;;
   esac
 }
+# What readers look for: the constants of their sources.
+words=$(mktemp)
+trap 'rm -f "$words"' EXIT
+grep -rhoE --include='*.rs' '"[A-Za-z_#!<-][A-Za-z0-9_ .:/<>=!-]{1,30}"' ../src/inventory ../src/node | sort -u > "$words"
 for target in "${targets[@]}"; do
   mkdir -p "corpus/$target" "artifacts/$target"
   seeds "$target"
   "$CARGO_TARGET_DIR/$host/release/$target" "corpus/$target" -artifact_prefix="artifacts/$target/" \
-    -max_total_time="$seconds" -max_len=1048576 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 2> "artifacts/$target.log" ||
+    -max_total_time="$seconds" -max_len=1048576 -rss_limit_mb=2048 -timeout=20 -dict="$words" -print_final_stats=1 2> "artifacts/$target.log" ||
     { tail -n 40 "artifacts/$target.log" >&2; echo "$target failed" >&2; exit 1; }
   awk -v target="$target" '/number_of_executed_units/ {print target ": " $2 " executions"}' "artifacts/$target.log"
 done

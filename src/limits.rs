@@ -222,6 +222,8 @@ pub const DIVERSIONS_BYTES: u64 = 4 << 20;
 pub const DAMAGED_RECORDS: usize = 100;
 /// What the packages of one file need of others: the largest distribution's needs a third of it.
 pub const REQUIREMENTS: usize = 1_000_000;
+/// Bytes that the names take which the packages of one file need and provide: a million names.
+pub const CAPABILITY_BYTES: usize = 128 << 20;
 /// Tokens of a Python requirement's environment marker.
 pub const MARKER_TOKENS: usize = 1024;
 /// How deep the parentheses of such a marker go.
@@ -232,6 +234,8 @@ pub const PROVIDERS: usize = 64;
 pub const PACKAGE_NAME_BYTES: usize = 1024;
 /// Packages that the files of one layer show.
 pub const LAYER_PACKAGES: usize = 200_000;
+/// Bytes of text that the packages of one layer have together; that of a large node has a tenth.
+pub const LAYER_TEXT_BYTES: usize = 128 << 20;
 /// Packages of all layers of a scan, and rows of them in all its images, in which what a package needs counts as a sixteenth:
 /// a large node has a hundredth of it.
 pub const SCAN_PACKAGES: u64 = 2_000_000;

@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 const NAMES: &[&str] = &[
     "Cargo.lock",
     "Gemfile.lock",
+    "Manifest.toml",
     "Package.resolved",
     "Pipfile.lock",
     "Podfile.lock",

@@ -149,30 +149,62 @@ pub fn machine(data: &[u8]) {
     root.file("srv/x", "");
     let state = ["", "lib/containerd/", "containerd/", "lib/os-release/"][usize::from(shape >> 1 & 3)];
     other.file(&format!("{state}io.containerd.metadata.v1.bolt/meta.db"), "x");
-    let volume = |number: u32, name: &str, tree: Tree| {
-        let partition = Partition {
-            number,
-            kind: "5DFBF5F4-2848-4BAC-AA5E-0D9A20B745A6".to_owned(),
-            name: Some(name.to_owned()),
-            attributes: u64::from(*shape) << 48,
-            ..Partition::default()
-        };
-        let (names, parts) = (Vec::new(), Vec::new());
-        let id = format!("disk0p{number}");
-        let volume =
-            Volume { id, disk: 0, start: 0, source: source(b""), partition: Some(partition), names, parts };
-        let (uuid, label) = (Some("b".to_owned()), Some("b".to_owned()));
-        NodeVolume {
-            volume,
-            opened: Opened { fs: tree.build(), kind: "memory", uuid, label, notes: Vec::new() },
-        }
-    };
-    let machine = node::assemble(&[volume(1, "STATE", root), volume(2, "EPHEMERAL", other)], &[]);
+    let volumes = [node_volume(1, "STATE", *shape, root), node_volume(2, "EPHEMERAL", *shape, other)];
+    let machine = node::assemble(&volumes, &[]);
     if let Some(root) = &machine.root {
         for path in ["var/lib/containerd", "srv/x", "etc/os-release"] {
             let _ = root.find(path.as_bytes());
         }
     }
+}
+
+/// A volume of a file system, on a partition with a name and attributes.
+fn node_volume(number: u32, name: &str, attributes: u8, tree: Tree) -> NodeVolume {
+    let partition = Partition {
+        number,
+        kind: "5DFBF5F4-2848-4BAC-AA5E-0D9A20B745A6".to_owned(),
+        name: Some(name.to_owned()),
+        attributes: u64::from(attributes) << 48,
+        ..Partition::default()
+    };
+    let (names, parts) = (Vec::new(), Vec::new());
+    let id = format!("disk0p{number}");
+    let volume =
+        Volume { id, disk: 0, start: 0, source: source(b""), partition: Some(partition), names, parts };
+    let (uuid, label) = (Some("b".to_owned()), Some("b".to_owned()));
+    NodeVolume { volume, opened: Opened { fs: tree.build(), kind: "memory", uuid, label, notes: Vec::new() } }
+}
+
+/// The files that tell which kernels a machine has, and which of them boots.
+const KERNELS: &[&str] = &[
+    "boot/vmlinuz-6.1.0-9-amd64",
+    "boot/vmlinuz-6.1.0-10-amd64",
+    "boot/grub/grub.cfg",
+    "boot/grub/grubenv",
+    "boot/grub/custom.cfg",
+    "boot/extlinux/extlinux.conf",
+    "boot/loader/loader.conf",
+    "boot/loader/entries/a-6.1.0-9-amd64.conf",
+    "boot/loader/entries/b-6.1.0-10-amd64+3-1.conf",
+    "boot/EFI/Linux/a.efi",
+    "var/log/wtmp",
+    "var/log/wtmp.1",
+    "var/log/kern.log",
+];
+
+/// Looks for the kernels of a machine whose files these are; a file that has no bytes is not there.
+pub fn kernels(files: &[&[u8]]) {
+    let (mut root, mut other) = (Tree::default(), Tree::default());
+    root.file("etc/os-release", "ID=a\n");
+    for (path, content) in KERNELS.iter().zip(files).filter(|(_, content)| !content.is_empty()) {
+        root.file(path, *content);
+        if let Some(below) = path.strip_prefix("boot/") {
+            other.file(below, *content);
+        }
+    }
+    let volumes = [node_volume(1, "root", 0, root), node_volume(2, "USR-A", 1, other)];
+    let (kernels, _) = node::kernels(&node::assemble(&volumes, &[]), &volumes);
+    assert!(kernels.iter().filter(|kernel| kernel.default == Some(true)).count() <= 1);
 }
 
 fn walk(fs: &dyn FileSystem) {

@@ -109,27 +109,30 @@ fn own(packages: &mut Vec<Located>, others: &[Located], layers: &[Arc<LayerFacts
     });
 }
 
+/// Packages of one name by their places.
+type Places<'a> = BTreeMap<&'a GuestPath, &'a Arc<Package>>;
+
 /// The packages that files may have come with.
 struct Owners<'a> {
     layers: &'a [Arc<LayerFacts>],
-    /// By their names, those of languages with their kinds.
-    installed: HashMap<(Option<PackageKind>, &'a str), &'a Arc<Package>>,
+    /// By their names, those of languages with their kinds; and by their places, as one may be in several environments.
+    installed: HashMap<(Option<PackageKind>, &'a str), Places<'a>>,
     /// Those of Node.js by their directories.
     of_node: HashMap<GuestPath, &'a Arc<Package>>,
 }
 
 impl<'a> Owners<'a> {
     fn new(packages: &'a [Located], others: &'a [Located], layers: &'a [Arc<LayerFacts>]) -> Self {
-        let key = |package: &'a Arc<Package>| {
+        let mut installed: HashMap<_, Places<'a>> = HashMap::new();
+        for Located { path, package, .. } in others.iter().chain(packages) {
             let kind = (!package.kind.is_os()).then_some(package.kind);
-            ((kind, package.name.as_str()), package)
-        };
-        let all = others.iter().chain(packages).map(|located| &located.package);
+            installed.entry((kind, package.name.as_str())).or_default().insert(path.as_ref(), package);
+        }
         let of_node = packages
             .iter()
             .filter(|located| located.package.kind == PackageKind::Npm && located.inside.is_none())
             .filter_map(|located| Some((located.path.parent()?, &located.package)));
-        Self { layers, installed: all.map(key).collect(), of_node: of_node.collect() }
+        Self { layers, installed, of_node: of_node.collect() }
     }
 
     /// The package that another one came with: one of the distribution before one of a language.
@@ -138,10 +141,10 @@ impl<'a> Owners<'a> {
             return None;
         }
         let owned = &self.layers.get(located.layer)?.owned;
-        let mut listed: Vec<_> =
-            owned.of(&located.path).filter_map(|name| self.installed.get(&name)).collect();
+        let named = owned.of(&located.path).filter_map(|name| self.installed.get(&name));
+        let mut listed: Vec<_> = named.filter_map(|places| beside(places, &located.path)).collect();
         // Its own record lists what shows it.
-        listed.retain(|owner| ***owner != located.package);
+        listed.retain(|owner| **owner != located.package);
         let of_os = listed.iter().find(|owner| owner.kind.is_os());
         if let Some(owner) = of_os.or(listed.first()) {
             return Some(Arc::clone(owner));
@@ -149,6 +152,17 @@ impl<'a> Owners<'a> {
         // Which packages need each other in `node_modules` is another question.
         (located.package.kind != PackageKind::Npm).then(|| nearest(&self.of_node, &located.path)).flatten()
     }
+}
+
+/// Of the places of one package, what is at the one that a file lies nearest to.
+fn beside<'a>(places: &Places<'a>, path: &GuestPath) -> Option<&'a Arc<Package>> {
+    let shared =
+        |place: &GuestPath| place.components().zip(path.components()).take_while(|(a, b)| a == b).count();
+    // What begins as the path does is sorted next to it.
+    let (before, behind) =
+        (places.range::<&GuestPath, _>(..=path).next_back(), places.range::<&GuestPath, _>(path..).next());
+    let nearest = before.into_iter().chain(behind).max_by_key(|(place, _)| shared(place));
+    nearest.map(|(_, package)| *package)
 }
 
 /// The package of Node.js in whose directory a file lies.
@@ -389,6 +403,35 @@ mod tests {
             .map(|at| (at.package.name.as_str(), at.owner.as_ref().map(|owner| owner.name.as_str())))
             .collect();
         assert_eq!(shown, [("b", None), ("a", None), ("six", Some("a")), ("six", None)]);
+    }
+
+    #[test]
+    fn what_a_package_brought_is_of_its_own_environment() {
+        let mut tree = Tree::default();
+        for (site, version) in [("opt/a/lib", 70), ("opt/b/lib", 80)] {
+            let (own, other) =
+                (format!("setuptools-{version}.dist-info"), "setuptools/_vendor/wheel-1.dist-info");
+            tree.file(&format!("{site}/{own}/METADATA"), format!("Name: setuptools\nVersion: {version}\n"));
+            tree.file(&format!("{site}/{own}/RECORD"), format!("{own}/METADATA,,\n{other}/METADATA,,\n"));
+            tree.file(&format!("{site}/{other}/METADATA"), "Name: wheel\nVersion: 1\n");
+        }
+        let top = Root::new(tree.build()).top();
+        let facts = Arc::new(layer::analyze(&top, Walk::whole("", Scope::Layer)));
+        let inventory = fold(&[facts], "", &|| Ok(Vec::new()));
+        let owned = |at: &Located| {
+            let owner = at.owner.as_ref().map(|owner| owner.version.clone());
+            (at.package.name.clone(), at.package.version.clone(), owner)
+        };
+        let row = |name: &str, version: &str, owner: Option<&str>| {
+            (name.to_owned(), version.to_owned(), owner.map(str::to_owned))
+        };
+        let expected = [
+            row("wheel", "1", Some("70")),
+            row("setuptools", "70", None),
+            row("wheel", "1", Some("80")),
+            row("setuptools", "80", None),
+        ];
+        assert_eq!(inventory.packages.iter().map(owned).collect::<Vec<_>>(), expected);
     }
 
     #[test]

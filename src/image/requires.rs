@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use super::Located;
@@ -15,46 +15,39 @@ pub fn requires(packages: &[Located]) -> Vec<BTreeSet<usize>> {
     let paths: Vec<Cow<'_, [u8]>> = packages.iter().map(path).collect();
     let sites: Vec<Site<'_>> =
         packages.iter().zip(&paths).map(|(one, path)| Site::of(&one.package, path)).collect();
-    let mut found: HashMap<Key<'_>, Vec<usize>> = HashMap::new();
-    for (number, (located, site)) in packages.iter().zip(&sites).enumerate() {
+    // Hostile paths are long, and packages require many that are not there: places have numbers, names come first.
+    let mut places: HashMap<(PackageKind, &[u8]), usize> = HashMap::new();
+    let mut found: HashMap<Name<'_>, BTreeMap<usize, Vec<usize>>> = HashMap::new();
+    for (number, site) in sites.iter().enumerate() {
         for place in site.place.iter().chain(&site.shared) {
-            found.entry((located.package.kind, place, site.name.clone())).or_default().push(number);
+            let next = places.len();
+            let place = *places.entry((site.kind, place)).or_insert(next);
+            found.entry((site.kind, site.name.clone())).or_default().entry(place).or_default().push(number);
         }
     }
-    let mut places: Vec<_> = found.keys().map(|(kind, place, _)| (*kind, *place)).collect();
-    places.sort_unstable();
-    places.dedup();
-    let needed = |(located, site): (&Located, &Site<'_>)| {
+    let needed = |(own, (located, site)): (usize, (&Located, &Site<'_>))| {
         if located.package.requires.is_empty() {
             return BTreeSet::new();
         }
         let around = site.around();
-        let around: Vec<&[u8]> = around
-            .iter()
-            .map(Cow::as_ref)
-            .filter(|place| places.binary_search(&(located.package.kind, place)).is_ok())
-            .collect();
-        let one = |required: &Requirement| find(packages, &found, located, &around, required);
-        located.package.requires.iter().flat_map(one).collect()
+        let around: Vec<usize> =
+            around.filter_map(|place| places.get(&(site.kind, place))).copied().collect();
+        let one = |required: &Requirement| {
+            let all = found.get(&(site.kind, site.kind.normal(&required.name)))?;
+            let all = around.iter().find_map(|place| all.get(place))?;
+            Some(fitting(packages, all, located, required))
+        };
+        let needed = located.package.requires.iter().filter_map(one).flatten();
+        needed.filter(|number| *number != own).collect()
     };
-    packages.iter().zip(&sites).map(needed).collect()
+    packages.iter().zip(&sites).enumerate().map(needed).collect()
 }
 
-/// The kind of a package, a place where it is found, and the name by which it is found there.
-type Key<'a> = (PackageKind, &'a [u8], Cow<'a, str>);
+/// The kind of a package, and the name by which it is found.
+type Name<'a> = (PackageKind, Cow<'a, str>);
 
-/// The packages that meet a requirement: those of the first place that has one of its name.
-fn find(
-    packages: &[Located],
-    found: &HashMap<Key<'_>, Vec<usize>>,
-    located: &Located,
-    around: &[&[u8]],
-    required: &Requirement,
-) -> Vec<usize> {
-    let (kind, name) = (located.package.kind, located.package.kind.normal(&required.name));
-    let Some(all) = around.iter().find_map(|place| found.get(&(kind, *place, name.clone()))) else {
-        return Vec::new();
-    };
+/// Those of the packages of one name in one place that meet a requirement.
+fn fitting(packages: &[Located], all: &[usize], located: &Located, required: &Requirement) -> Vec<usize> {
     let all = || all.iter().filter_map(|number| Some((*number, packages.get(*number)?.package.as_ref())));
     let is_of_its_arch = all().any(|(_, one)| one.arch == located.package.arch);
     let fitting = all().filter(|(_, one)| match &required.version {
@@ -84,8 +77,6 @@ struct Site<'a> {
     name: Cow<'a, str>,
 }
 
-const NODE_MODULES: &[u8] = b"node_modules";
-
 impl<'a> Site<'a> {
     fn of(package: &'a Package, path: &'a [u8]) -> Self {
         let (kind, name) = (package.kind, package.kind.normal(&package.name));
@@ -96,13 +87,16 @@ impl<'a> Site<'a> {
             PackageKind::Npm => {
                 let Some((place, name)) = in_node_modules(path) else { return site(None, None) };
                 let shared = memchr::memmem::find(place, b"/.pnpm/").and_then(|at| place.get(..at));
+                let shared = shared.and_then(without_node_modules);
                 Self { name: String::from_utf8_lossy(name), ..site(Some(place), shared) }
             }
             PackageKind::Pypi => {
                 let levels = if path.ends_with(b".egg-info") { 1 } else { 2 };
                 let place = above(levels).unwrap_or_default();
                 // Debian's interpreters look into several.
-                site(Some(place), place.ends_with(b"/dist-packages").then_some(b"dist-packages"))
+                let dir = place.strip_suffix(b"/dist-packages");
+                let is_two = |dir: &[u8]| memchr::memmem::rfind(dir, b"/python2").is_some();
+                site(Some(place), dir.map(|dir| if is_two(dir) { &b"python2"[..] } else { b"python3" }))
             }
             PackageKind::Gem => {
                 let dir = above(1).unwrap_or_default();
@@ -118,29 +112,27 @@ impl<'a> Site<'a> {
     }
 
     /// The places where the package's tool looks for what it needs, in this order.
-    fn around(&self) -> Vec<Cow<'a, [u8]>> {
-        let own = self.place.map(Cow::Borrowed).into_iter().chain(self.shared.map(Cow::Borrowed));
-        if self.kind != PackageKind::Npm {
-            return own.collect();
-        }
+    fn around(&self) -> impl Iterator<Item = &'a [u8]> {
         // Node.js looks into the directory of the package, and then upwards.
-        let dirs = self.path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
-        let dirs = dirs.filter_map(|(at, _)| self.path.get(..at)).chain([b"".as_slice()]);
-        let dirs = dirs.filter(|dir| dir.rsplit(|byte| *byte == b'/').next() != Some(NODE_MODULES));
-        let places = dirs.map(|dir| match dir {
-            b"" => Cow::Borrowed(NODE_MODULES),
-            dir => Cow::Owned([dir, b"/", NODE_MODULES].concat()),
-        });
-        places.chain(self.shared.map(Cow::Borrowed)).collect()
+        let (path, is_npm) = (self.path, self.kind == PackageKind::Npm);
+        let dirs = path.iter().enumerate().rev().filter(move |(_, byte)| is_npm && **byte == b'/');
+        let dirs = dirs.filter_map(move |(at, _)| path.get(..at)).chain(is_npm.then_some(&b""[..]));
+        let dirs = dirs.filter(|dir| without_node_modules(dir).is_none());
+        dirs.chain(self.place.filter(|_| !is_npm)).chain(self.shared)
     }
 }
 
-/// The `node_modules` directory in which a package lies, and the name that it has there.
+/// The directory whose `node_modules` a package lies in, and the name that it has there.
 fn in_node_modules(manifest: &[u8]) -> Option<(&[u8], &[u8])> {
     let dir = manifest.get(..manifest.iter().rposition(|byte| *byte == b'/')?)?;
-    let at = memchr::memmem::rfind(dir, NODE_MODULES)?.checked_add(NODE_MODULES.len())?;
-    let (place, name) = dir.split_at_checked(at)?;
-    Some((place, name.strip_prefix(b"/")?))
+    let ends = memchr::memrchr_iter(b'/', dir).filter_map(|at| dir.split_at_checked(at));
+    ends.filter_map(|(above, name)| Some((without_node_modules(above)?, name.strip_prefix(b"/")?))).next()
+}
+
+/// The directory that a `node_modules` directory lies in.
+fn without_node_modules(dir: &[u8]) -> Option<&[u8]> {
+    let above = dir.strip_suffix(b"node_modules")?;
+    if above.is_empty() { Some(above) } else { above.strip_suffix(b"/") }
 }
 
 #[cfg(test)]
@@ -193,9 +185,12 @@ mod tests {
                 ("node_modules/none/package.json", "none 1 a"),
                 ("app/x.asar!/node_modules/a/package.json", "a 3 c"),
                 ("app/x.asar!/node_modules/c/package.json", "c 3 b"),
+                ("app/node_modules/e/package.json", "e 1 node_modules-f e"),
+                ("app/node_modules/node_modules-f/package.json", "node_modules-f 1"),
             ],
         );
-        assert_eq!(found, [vec![1, 3, 5], vec![0, 3], vec![], vec![4], vec![2, 3], vec![], vec![7], vec![2]]);
+        let expected: [&[usize]; 10] = [&[1, 3, 5], &[0, 3], &[], &[4], &[2, 3], &[], &[7], &[2], &[9], &[]];
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -217,9 +212,10 @@ mod tests {
                 ("usr/lib/python3/dist-packages/d.egg-info/PKG-INFO", "d 1"),
                 ("usr/local/lib/python3.11/dist-packages/e-1.dist-info/METADATA", "e 1 d f b-c"),
                 ("usr/lib/python3/dist-packages/f-1.egg-info", "f 1"),
+                ("usr/lib/python2.7/dist-packages/b_c-1.egg-info", "b-c 1 f"),
             ],
         );
-        assert_eq!(found, [vec![1], vec![], vec![], vec![2, 4], vec![]]);
+        assert_eq!(found, [vec![1], vec![], vec![], vec![2, 4], vec![], vec![]]);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Diversion, Owner, Package};
 use crate::{error::FormatError, fs::GuestPath, limits};
 
+/// Bytes that count as text of a requirement, besides its own.
+const REQUIREMENT: usize = 64;
+
 /// A package, and where in its file it shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shown {
@@ -94,6 +97,11 @@ impl Extraction {
         self.shown.iter().map(|shown| Package::clone(&shown.package)).collect()
     }
 
+    /// Bytes of text that the packages have.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.shown.iter().map(|shown| text(&shown.package)).sum()
+    }
+
     /// The extraction, or its first error if nothing at all could be read.
     pub(super) fn finish(mut self) -> Result<Self, FormatError> {
         if self.shown.is_empty() && !self.damage.is_empty() {
@@ -107,10 +115,12 @@ fn text(package: &Package) -> usize {
     let Package {
         name, version, arch, source, license, vendor, module, origin, url, digest, requires, ..
     } = package;
+    let needs = requires.len().saturating_mul(REQUIREMENT);
     let requires = requires.iter().flat_map(|one| [Some(&one.name), one.version.as_ref()]).flatten();
     let source = source.iter().flat_map(|source| [&source.name, &source.version]);
     let others = [arch, license, vendor, module, origin, url, digest].into_iter().flatten();
-    [name, version].into_iter().chain(source).chain(others).chain(requires).map(String::len).sum()
+    let all = [name, version].into_iter().chain(source).chain(others).chain(requires);
+    all.map(String::len).fold(needs, usize::saturating_add)
 }
 
 #[cfg(test)]

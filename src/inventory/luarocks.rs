@@ -78,13 +78,17 @@ fn namespace(file: &File<'_>) -> Result<Option<String>, FormatError> {
 
 /// The string of `NAME = "…"`, without escapes, in a text of Lua.
 fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    // What stands before it in its line, from the last match on.
+    let (mut last, mut is_comment) = (0, false);
     text.match_indices(name).find_map(|(at, _)| {
-        let (before, rest) = text.split_at_checked(at)?;
+        let before = text.get(last..at)?;
+        last = at;
         let line = before.rsplit('\n').next().unwrap_or(before);
-        if line.contains("--") || line.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+        is_comment = is_comment && line.len() == before.len() || line.contains("--");
+        if is_comment || line.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
             return None;
         }
-        let value = rest.strip_prefix(name)?.trim_start().strip_prefix('=')?.trim_start();
+        let value = text.get(at..)?.strip_prefix(name)?.trim_start().strip_prefix('=')?.trim_start();
         let value = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.split_once(*quote))?.0;
         (!value.is_empty() && !value.contains(['\\', '\n'])).then_some(value)
     })

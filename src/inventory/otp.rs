@@ -51,14 +51,14 @@ fn application(path: &GuestPath) -> Option<&[u8]> {
     (is_elixirs || rest.starts_with(b"-")).then_some(name)
 }
 
-/// The string of `{vsn, "…"}`.
-fn version(text: &str) -> Option<&str> {
+/// The string of `{vsn, "…"}`, but in comments.
+fn version(text: &str) -> Option<String> {
+    let lines = text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with('%'));
+    let text: String = lines.collect();
     text.match_indices(VERSION).find_map(|(at, _)| {
-        let (before, rest) = text.split_at_checked(at)?;
-        let is_comment = before.rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with('%'));
-        let value = rest.strip_prefix(VERSION)?.trim_start().strip_prefix(',')?.trim_start();
+        let value = text.get(at..)?.strip_prefix(VERSION)?.trim_start().strip_prefix(',')?.trim_start();
         let (version, _) = value.strip_prefix('"')?.split_once('"')?;
-        (!is_comment && !version.is_empty() && !version.contains(['\\', '\n'])).then_some(version)
+        (!version.is_empty() && !version.contains(['\\', '\n'])).then(|| version.to_owned())
     })
 }
 

@@ -64,9 +64,10 @@ impl Extractor for Phar {
         let members = Manifest(&manifest).installed(start.saturating_add(length));
         let members = members
             .ok_or_else(|| FormatError::corrupt(PHAR, start, "a manifest that ends within a record"))?;
+        let mut budget = limits::COMPOSER_INSTALLED_BYTES;
         for member in members {
             let name: Arc<str> = String::from_utf8_lossy(member.name).into();
-            match member.read(source).and_then(|bytes| composer::read(&bytes)) {
+            match member.read(source, &mut budget).and_then(|bytes| composer::read(&bytes)) {
                 Ok(inside) => {
                     for shown in inside.shown {
                         found.add_inside(Arc::unwrap_or_clone(shown.package), &name);
@@ -147,11 +148,13 @@ struct Member<'a> {
 }
 
 impl Member<'_> {
-    fn read(&self, source: &Source) -> Result<Vec<u8>, FormatError> {
-        let bound = limits::COMPOSER_INSTALLED_BYTES;
-        if u64::from(self.size.max(self.packed)) > bound {
-            return Err(FormatError::limit(format!("a file of more than {bound} bytes in a {PHAR}")));
-        }
+    /// Its content; `budget` is what is left of the bytes of all that are read.
+    fn read(&self, source: &Source, budget: &mut u64) -> Result<Vec<u8>, FormatError> {
+        let size = u64::from(self.size.max(self.packed));
+        *budget = budget.checked_sub(size).ok_or_else(|| {
+            let bound = limits::COMPOSER_INSTALLED_BYTES;
+            FormatError::limit(format!("installed.json files of more than {bound} bytes in a {PHAR}"))
+        })?;
         if self.flags & BZIP2 != 0 {
             return Err(FormatError::unsupported("a phar archive that bzip2 compressed"));
         }

@@ -58,6 +58,7 @@ pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
         facts: LayerFacts::default(),
         wanted: Vec::new(),
         packages: 0,
+        text: 0,
         seen: HashSet::from([top.ino]),
     };
     walker.tree();
@@ -132,6 +133,8 @@ struct Walker<'a> {
     wanted: Vec<Wanted>,
     /// Packages found so far.
     packages: usize,
+    /// Bytes of text that they have.
+    text: usize,
     /// Directories met so far: a damaged tree may have cycles.
     seen: HashSet<Ino>,
 }
@@ -319,6 +322,12 @@ impl Walker<'_> {
                 if self.packages > limits::LAYER_PACKAGES {
                     let bound = limits::LAYER_PACKAGES;
                     return Err(FormatError::limit(format!("more than {bound} packages of one layer")));
+                }
+                self.text = self.text.saturating_add(extraction.text_bytes());
+                if self.text > limits::LAYER_TEXT_BYTES {
+                    let bound = limits::LAYER_TEXT_BYTES;
+                    let detail = format!("packages of one layer with more than {bound} bytes of text");
+                    return Err(FormatError::limit(detail));
                 }
                 facts.packages = extraction.shown;
                 facts.witnesses = extraction.witnesses.into_iter().map(Paths).collect();

@@ -128,12 +128,23 @@ fn is_of(package: &Package, kernel: &Kernel) -> bool {
             let rest = release.strip_prefix(version).filter(|_| package.name.starts_with("kernel"));
             let arch = rest.and_then(|rest| rest.strip_prefix('.').or(rest.is_empty().then_some("")));
             // A flavour follows: `.x86_64+debug`.
-            arch.is_some_and(|arch| {
+            let is_of_arch = arch.is_some_and(|arch| {
                 arch.is_empty() || package.arch.as_deref() == arch.split(['+', '.']).next()
-            })
+            });
+            is_of_arch || is_flavoured(&package.name, version, release)
         }
         _ => false,
     }
+}
+
+/// Whether a release is that of SUSE's `kernel-FLAVOUR`: it has no count of rebuilds, and the flavour at its end.
+fn is_flavoured(name: &str, version: &str, release: &str) -> bool {
+    let base = name.strip_prefix("kernel-").and_then(|flavour| {
+        let flavour = flavour.split('-').next()?;
+        release.strip_suffix(flavour)?.strip_suffix('-')
+    });
+    let rest = base.and_then(|base| version.strip_prefix(base));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]
@@ -172,6 +183,10 @@ mod tests {
             (rpm("kernel-core", "5.14.0-42"), "5.14.0-427.el9.x86_64", false),
             (rpm("kernel-core", "5.14.0-427.el9"), "5.14.0-427.el9.aarch64", false),
             (rpm("kmod", "5.14.0-427.el9"), "5.14.0-427.el9.x86_64", false),
+            (rpm("kernel-default", "6.4.0-150600.23.7.3"), "6.4.0-150600.23.7-default", true),
+            (rpm("kernel-default-base", "6.4.0-150600.23.7.3"), "6.4.0-150600.23.7-default", true),
+            (rpm("kernel-default", "6.4.0-150600.23.70.3"), "6.4.0-150600.23.7-default", false),
+            (rpm("kernel-azure", "6.4.0-150600.23.7.3"), "6.4.0-150600.23.7-default", false),
             (deb("linux-image-6.1.0-56-amd64"), "6.1.0-56-amd64", true),
             (deb("linux-modules-extra-6.8.0-31-generic"), "6.8.0-31-generic", true),
             (deb("linux-image-6.1.0-56-cloud-amd64"), "6.1.0-56-amd64", false),

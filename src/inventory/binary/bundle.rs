@@ -212,6 +212,12 @@ mod tests {
         assert_eq!(long.0, Code::LimitReached);
         let past = error(1, |list| list[12 + 3 + 17 + 7 + 4] = 1);
         assert_eq!(past.0, Code::CorruptStructure);
+        // Where the second file is, and its size.
+        let place = 12 + 3 + 17 + 7;
+        for (range, code) in [(0..8, Code::CorruptStructure), (8..16, Code::LimitReached)] {
+            let bytes = application(1, |list| list[place..][range.clone()].fill(0xff));
+            assert_eq!(extract(&bytes).unwrap_err().code(), code, "{range:?}");
+        }
     }
 
     #[test]

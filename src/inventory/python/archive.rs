@@ -28,7 +28,7 @@ impl Extractor for Archive {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {

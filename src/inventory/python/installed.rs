@@ -30,7 +30,7 @@ impl Extractor for Python {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn wants(&self, path: &GuestPath, kind: FileKind) -> bool {

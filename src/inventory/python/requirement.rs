@@ -8,7 +8,7 @@ pub(super) type Version = (u32, u32);
 
 /// The Python of whose environment a file is part: `lib/python3.11/site-packages/…`.
 pub(super) fn python_of(path: &GuestPath) -> Option<Version> {
-    path.components().find_map(|dir| version(std::str::from_utf8(dir.strip_prefix(b"python")?).ok()?))
+    path.components().rev().find_map(|dir| version(std::str::from_utf8(dir.strip_prefix(b"python")?).ok()?))
 }
 
 /// The first two numbers of a version.
@@ -266,6 +266,7 @@ mod tests {
             ("usr/lib/python3.11/site-packages/a.dist-info/METADATA", Some((3, 11))),
             ("usr/lib/python3/dist-packages/a.egg-info/PKG-INFO", None),
             ("opt/python3.13t/lib/x", Some((3, 13))),
+            ("opt/python2.7-tools/lib/python3.11/site-packages/a.dist-info/METADATA", Some((3, 11))),
         ] {
             assert_eq!(python_of(&GuestPath::new(path)), expected, "{path}");
         }

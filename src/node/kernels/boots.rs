@@ -31,30 +31,46 @@ const LOGS: [&str; 6] = [
 
 /// The release of the kernel that was booted last; `None` if no log tells, or logs contradict each other.
 pub(super) fn last(root: &Root, damage: &mut Vec<(String, FormatError)>) -> Option<String> {
-    let mut first = |paths: &[&str], find: fn(&[u8]) -> Option<String>| {
-        paths.iter().find_map(|path| match tail(root, path) {
-            Ok(bytes) => find(&bytes?),
-            Err(error) => {
-                damage.push(((*path).to_owned(), error));
-                None
-            }
-        })
-    };
-    match (first(&LOGINS, logins), first(&LOGS, banner)) {
+    match (first(root, &LOGINS, logins, damage), first(root, &LOGS, banner, damage)) {
         (Some(a), Some(b)) if a != b => None,
         (a, b) => a.or(b),
     }
 }
 
-/// The end of a log, from the beginning of a record on if it has records.
-fn tail(root: &Root, path: &str) -> Result<Option<Vec<u8>>, FormatError> {
+/// What the first log that tells of a boot says. After one that was not read, or not to its beginning, older ones say nothing.
+fn first(
+    root: &Root,
+    paths: &[&str],
+    find: fn(&[u8]) -> Result<Option<String>, FormatError>,
+    damage: &mut Vec<(String, FormatError)>,
+) -> Option<String> {
+    for path in paths {
+        let read = tail(root, path).and_then(|tail| {
+            let Some((bytes, is_whole)) = tail else { return Ok((None, true)) };
+            find(&bytes).map(|release| (release, is_whole))
+        });
+        match read {
+            Ok((None, true)) => {}
+            Ok((release, _)) => return release,
+            Err(error) => {
+                damage.push(((*path).to_owned(), error));
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// The end of a log, from the beginning of a record on if it has records, and whether that is all of it.
+fn tail(root: &Root, path: &str) -> Result<Option<(Vec<u8>, bool)>, FormatError> {
     let Some(file) = root.find(path.as_bytes())?.filter(is_file) else { return Ok(None) };
     let file = file.open()?;
     let least: usize = RECORDS.iter().product();
     let length = file.size().min(limits::BOOT_LOG_BYTES);
     let from = file.size().saturating_sub(length).next_multiple_of(num::to_u64(least)).min(file.size());
     let length = file.size().saturating_sub(from);
-    block::read_vec(&file, LOG, from, num::to_usize(length)).map(Some)
+    let bytes = block::read_vec(&file, LOG, from, num::to_usize(length))?;
+    Ok(Some((bytes, from == 0)))
 }
 
 fn is_file(file: &Handle) -> bool {
@@ -62,24 +78,25 @@ fn is_file(file: &Handle) -> bool {
 }
 
 /// The release in the last boot record.
-fn logins(bytes: &[u8]) -> Option<String> {
+fn logins(bytes: &[u8]) -> Result<Option<String>, FormatError> {
     let size = RECORDS.into_iter().find(|size| {
         bytes.len().is_multiple_of(*size)
             && bytes.chunks_exact(*size).all(|record| matches!(record, [0..=9, 0, ..]))
-    })?;
+    });
+    let size = size.ok_or_else(|| FormatError::malformed(LOG, "not records of logins"))?;
     let is_boot = |record: &&[u8]| {
         record.starts_with(&TYPE_BOOT)
             && record.get(LINE..).is_some_and(|line| line.starts_with(b"~\0"))
             && record.get(USER..).is_some_and(|user| user.starts_with(b"reboot\0"))
     };
-    let record = bytes.chunks_exact(size).rev().find(is_boot)?;
-    image::release(record.get(HOST..)?)
+    let record = bytes.chunks_exact(size).rev().find(is_boot);
+    Ok(record.and_then(|record| image::release(record.get(HOST..)?)))
 }
 
 /// The release in the kernel's last banner. Others may write to a log, but not as the kernel.
-fn banner(bytes: &[u8]) -> Option<String> {
+fn banner(bytes: &[u8]) -> Result<Option<String>, FormatError> {
     let text = b"Linux version ";
-    memmem::rfind_iter(bytes, text).find_map(|at| {
+    let release = memmem::rfind_iter(bytes, text).find_map(|at| {
         let line = bytes.get(..at)?.rsplit(|byte| *byte == b'\n').next()?;
         let by_kernel = match line.trim_ascii_end() {
             [before @ .., b']'] => {
@@ -90,7 +107,8 @@ fn banner(bytes: &[u8]) -> Option<String> {
         let is_kernels = by_kernel.ends_with(b" kernel:") || by_kernel.is_empty();
         let after = bytes.get(at.checked_add(text.len())?..).filter(|_| is_kernels)?;
         image::release(after)
-    })
+    });
+    Ok(release)
 }
 
 #[cfg(test)]
@@ -128,6 +146,7 @@ mod tests {
                 Some("6.1.0-44-amd64")
             );
             assert_eq!(last(&[(LOGINS[0], &log[0][1..])]), None);
+            assert_eq!(last(&[(LOGINS[0], &log[0][1..]), (LOGINS[1], &log[0])]), None);
         }
     }
 
@@ -147,6 +166,9 @@ mod tests {
         let boot = record(384, 2, "reboot", "6.1.0-44-amd64");
         assert_eq!(last(&[(LOGS[0], log), (LOGINS[0], &boot)]), None, "they contradict each other");
         assert_eq!(last(&[(LOGS[0], b"")]), None);
+        assert_eq!(last(&[(LOGS[0], b"x\n"), (LOGS[1], log)]).as_deref(), Some("6.1.0-56-amd64"));
+        let long = [log, &vec![b'x'; 5 << 20][..]].concat();
+        assert_eq!(last(&[(LOGS[0], &long), (LOGS[1], log)]), None, "the last boot is before what is read");
     }
 
     proptest::proptest! {

@@ -42,7 +42,8 @@ impl Menu {
         let mut menu = Self::default();
         let mut open: Vec<Block> = Vec::new();
         let mut conditions: usize = 0;
-        for command in commands(text) {
+        let mut is_deep = false;
+        commands(text, &mut |command| {
             let words: Vec<&str> = command.iter().map(String::as_str).collect();
             let depth = conditions.saturating_sub(open.last().map_or(0, |block| block.conditions));
             match words.as_slice() {
@@ -59,7 +60,7 @@ impl Menu {
                 }
                 [.., "{"] => open.push(Block { item: None, conditions }),
                 ["}"] => {
-                    let Some(block) = open.pop() else { continue };
+                    let Some(block) = open.pop() else { return true };
                     conditions = block.conditions;
                     if let (Some(item), Some(list)) = (block.item, menu.list(&mut open)) {
                         list.push(item);
@@ -80,17 +81,16 @@ impl Menu {
                     }
                 }
                 ["load_env", ..] => menu.loads_environment = true,
-                ["set", assigned, ..] if open.is_empty() => {
+                ["set", assigned, ..] | [assigned] if open.is_empty() => {
                     let value = assigned.strip_prefix("default=");
                     menu.defaults.extend(value.map(|value| (value.to_owned(), conditions)));
                 }
                 _ => {}
             }
-            if open.len() > limits::BOOT_MENU_DEPTH {
-                return None;
-            }
-        }
-        Some(menu)
+            is_deep = open.len() > limits::BOOT_MENU_DEPTH;
+            !is_deep
+        });
+        (!is_deep).then_some(menu)
     }
 
     /// Where what ends in the innermost block belongs; `None` in a function.
@@ -148,49 +148,62 @@ struct Block {
     conditions: usize,
 }
 
-/// One choice of a menu.
-enum Choice<'a> {
+/// One choice of a menu: its names, whether it is there under a condition only, and what it boots.
+struct Choice<'a> {
+    names: [Option<&'a str>; 2],
+    is_conditional: bool,
+    boots: Boots<'a>,
+}
+
+enum Boots<'a> {
     Linux(Option<&'a str>),
     Submenu(&'a [Item]),
+}
+
+/// What there is to choose. A menu may have the entries of The Boot Loader Specification any number of times.
+fn choices<'a>(items: &'a [Item], entries: &'a [Named]) -> impl Iterator<Item = Choice<'a>> {
+    items.iter().flat_map(move |item| {
+        let (own, named) = match &item.kind {
+            Kind::Entry(linux) => (Some(Boots::Linux(linux.as_deref())), &[][..]),
+            Kind::Submenu(items) => (Some(Boots::Submenu(items)), &[][..]),
+            Kind::Entries => (None, entries),
+        };
+        let is_conditional = item.is_conditional;
+        let mut names = item.names.iter().map(String::as_str);
+        let names = [names.next(), names.next()];
+        let own = own.map(|boots| Choice { names, is_conditional, boots });
+        own.into_iter().chain(named.iter().map(move |(name, title, linux)| Choice {
+            names: [Some(name), title.as_deref()],
+            is_conditional,
+            boots: Boots::Linux(linux.as_deref()),
+        }))
+    })
 }
 
 /// What a number, a title or an identifier chooses, `>` before what is chosen in a submenu. A choice that is not there is the
 /// first one.
 fn pick(items: &[Item], spec: &str, entries: &[Named]) -> Option<String> {
     let (first, rest) = spec.split_once('>').map_or((spec, None), |(first, rest)| (first, Some(rest)));
-    let mut all: Vec<(Vec<&str>, bool, Choice<'_>)> = Vec::new();
-    for item in items {
-        let names = item.names.iter().map(String::as_str).collect();
-        match &item.kind {
-            Kind::Entry(linux) => all.push((names, item.is_conditional, Choice::Linux(linux.as_deref()))),
-            Kind::Submenu(items) => all.push((names, item.is_conditional, Choice::Submenu(items))),
-            Kind::Entries => all.extend(entries.iter().map(|(name, title, linux)| {
-                let names = [Some(name), title.as_ref()].into_iter().flatten().map(String::as_str).collect();
-                (names, item.is_conditional, Choice::Linux(linux.as_deref()))
-            })),
-        }
-    }
-    // What is counted past a condition may be another one; a name is one's own.
-    let (place, from) = match first.parse::<usize>().ok().filter(|number| *number < all.len()) {
-        Some(number) => (number, 0),
-        None => {
-            let named = all.iter().position(|(names, ..)| names.contains(&first)).unwrap_or(0);
-            (named, named)
-        }
+    let all = || choices(items, entries);
+    let numbered = first.parse::<usize>().ok().and_then(|number| Some((number, all().nth(number)?)));
+    let choice = match numbered {
+        // What is counted past a condition may be another one; a name is one's own.
+        Some((number, _)) if all().take(number).any(|choice| choice.is_conditional) => return None,
+        Some((_, choice)) => choice,
+        None => all().find(|choice| choice.names.contains(&Some(first))).or_else(|| all().next())?,
     };
-    if all.get(from..=place)?.iter().any(|(_, is_conditional, _)| *is_conditional) {
-        return None;
-    }
-    match &all.get(place)?.2 {
-        Choice::Linux(linux) => linux.map(str::to_owned),
-        Choice::Submenu(items) => pick(items, rest?, entries),
+    match choice.boots {
+        _ if choice.is_conditional => None,
+        Boots::Linux(linux) => linux.map(str::to_owned),
+        Boots::Submenu(items) => pick(items, rest?, entries),
     }
 }
 
-/// The commands of a script, each with its words; a brace ends the command that it stands in, and stands alone or at its end.
-fn commands(text: &str) -> Vec<Vec<String>> {
+/// Hands over the commands of a script, each with its words, until `each` has enough (false); a brace ends the command that it
+/// stands in, and stands alone or at its end.
+fn commands(text: &str, each: &mut dyn FnMut(&[String]) -> bool) {
     const AFTER: [&str; 4] = ["then", "else", "do", "elif"];
-    let (mut all, mut words) = (Vec::new(), Vec::new());
+    let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
     let mut letters = text.chars().peekable();
     let end = |word: &mut Option<String>, words: &mut Vec<String>| {
@@ -225,16 +238,23 @@ fn commands(text: &str) -> Vec<Vec<String>> {
             }
             '\n' | ';' => {
                 end(&mut word, &mut words);
-                if !words.is_empty() {
-                    all.push(std::mem::take(&mut words));
+                if !words.is_empty() && !each(&words) {
+                    return;
                 }
+                words.clear();
             }
             '{' | '}' if word.is_none() => {
                 if letter == '}' && !words.is_empty() {
-                    all.push(std::mem::take(&mut words));
+                    if !each(&words) {
+                        return;
+                    }
+                    words.clear();
                 }
                 words.push(letter.to_string());
-                all.push(std::mem::take(&mut words));
+                if !each(&words) {
+                    return;
+                }
+                words.clear();
             }
             letter if letter.is_whitespace() => end(&mut word, &mut words),
             letter => word.get_or_insert_default().push(letter),
@@ -242,9 +262,8 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     }
     end(&mut word, &mut words);
     if !words.is_empty() {
-        all.push(words);
+        each(&words);
     }
-    all
 }
 
 #[cfg(test)]
@@ -362,6 +381,10 @@ menuentry "Memory test" { linux16 /boot/memtest86+.bin }
         assert_eq!(of("menuentry 'a' {\n linux /\\\nvmlinuz x }").as_deref(), Some("/vmlinuz"));
         assert_eq!(of("menuentry a {\n if x; then linux /b; fi\n}"), None);
         assert_eq!(of("set default=0\nset default=1\nmenuentry a { linux /b }"), None);
+        assert_eq!(
+            of("default=1\nmenuentry a { linux /b }\nmenuentry c { linux /d }").as_deref(),
+            Some("/d")
+        );
         assert_eq!(of("} } } menuentry"), None);
         assert!(Menu::parse(&"submenu a {\n".repeat(limits::BOOT_MENU_DEPTH + 1)).is_none());
     }

@@ -10,6 +10,7 @@ use crate::{
 
 const MENU: &str = "boot loader's menu";
 const GRUBS: [&str; 2] = ["grub", "grub2"];
+const CUSTOM: &str = "custom.cfg";
 const EXTLINUX: [&str; 3] = ["extlinux/extlinux.conf", "extlinux.conf", "syslinux/syslinux.cfg"];
 
 /// Directories before a path that are the way to the machine's root: of a subvolume, mostly one.
@@ -73,9 +74,22 @@ impl Loaders {
         };
         let mut has_menu = false;
         for grub in GRUBS {
-            let Some(menu) = text(&at(&format!("{grub}/grub.cfg"))) else { continue };
-            has_menu = true;
-            let environment = text(&at(&format!("{grub}/grubenv"))).unwrap_or_default();
+            let menu = text(&at(&format!("{grub}/grub.cfg")));
+            let environment = text(&at(&format!("{grub}/grubenv")));
+            has_menu |= menu.is_some() || environment.is_some();
+            let Some(mut menu) = menu else {
+                // Its menu lies elsewhere, mostly on the EFI system partition.
+                if environment.is_some() {
+                    say(None, grub);
+                }
+                continue;
+            };
+            let environment = environment.unwrap_or_default();
+            // The menu's last part is the user's own.
+            if menu.contains(CUSTOM) {
+                menu.push('\n');
+                menu.push_str(&text(&at(&format!("{grub}/{CUSTOM}"))).unwrap_or_default());
+            }
             // GRUB sorts by names only.
             let mut all: Vec<&Entry> = entries.iter().collect();
             all.sort_by(|a, b| entries::compare(b.id().0, a.id().0));
@@ -118,7 +132,7 @@ enum Said<'a> {
 /// entries too, sorted among the others by what is in them.
 fn systemd_boot<'a>(config: &str, entries: &'a [Entry], has_unified: bool) -> Said<'a> {
     let mut lines = config.lines().filter_map(|line| line.trim().split_once(char::is_whitespace));
-    let pattern = lines.find(|(key, _)| *key == "default").map(|(_, value)| value.trim());
+    let pattern = lines.rfind(|(key, _)| *key == "default").map(|(_, value)| value.trim());
     let fits = |pattern: &str, entry: &Entry| {
         let name = format!("{}.conf", entry.name);
         let id = format!("{}.conf", entry.id().0);

@@ -55,12 +55,14 @@ pub(super) struct Search<'a> {
     base: &'a Base,
     pub(super) found: Vec<Candidate>,
     pub(super) damage: Vec<(String, FormatError)>,
+    /// Whether there are more than are taken, which is told once.
+    is_full: bool,
 }
 
 impl<'a> Search<'a> {
     /// Looks in all places of a tree.
     pub(super) fn new(base: &'a Base) -> Self {
-        let mut search = Self { base, found: Vec::new(), damage: Vec::new() };
+        let mut search = Self { base, found: Vec::new(), damage: Vec::new(), is_full: false };
         for boot in base.boots() {
             search.boot(boot);
         }
@@ -122,6 +124,9 @@ impl<'a> Search<'a> {
         is_one: &dyn Fn(&[u8]) -> bool,
         release: &dyn Fn(&[u8]) -> Option<String>,
     ) {
+        if self.is_full {
+            return;
+        }
         for (dir, entry) in self.list(dir) {
             if entry.kind != FileKind::Regular || !is_one(&entry.name) {
                 continue;
@@ -132,6 +137,7 @@ impl<'a> Search<'a> {
                 continue;
             }
             if self.found.len() >= limits::KERNELS {
+                self.is_full = true;
                 let error = FormatError::limit(format!("more than {} kernels", limits::KERNELS));
                 return self.damage.push((dir.to_string(), error));
             }

@@ -116,6 +116,12 @@ fn entries_of_the_specification_are_sorted() {
     let grub = ("boot/grub2/grub.cfg", "load_env\nset default=\"${saved_entry}\"\nblscfg\n");
     let saved = ("boot/grub2/grubenv", "# GRUB Environment Block\nsaved_entry=m-5.14.0-70\n####");
     let extlinux = ("boot/extlinux/extlinux.conf", "default a\nlabel a\nlinux ../vmlinuz-5.14.0-70\n");
+    let own = (
+        "boot/grub2/grub.cfg",
+        "load_env\nset default=\"${saved_entry}\"\nblscfg\nif [ -f $prefix/custom.cfg ]; then source $prefix/custom.cfg; fi",
+    );
+    let chosen = ("boot/grub2/grubenv", "saved_entry=a\n");
+    let custom = |text| ("boot/grub2/custom.cfg", text);
     for (files, new) in [
         (&[][..], Some(true)),
         (&[grub], Some(true)),
@@ -125,6 +131,12 @@ fn entries_of_the_specification_are_sorted() {
         (&[("boot/loader/loader.conf", "timeout 3\ndefault m-5.14.0-7*\n")], Some(false)),
         (&[("boot/loader/loader.conf", "default m-5.14.0-70.conf\n")], Some(false)),
         (&[("boot/loader/loader.conf", "default @saved\n")], None),
+        (&[("boot/loader/loader.conf", "default m-5.14.0-427\ndefault m-5.14.0-70\n")], Some(false)),
+        // Its menu is on the EFI system partition.
+        (&[saved], None),
+        (&[own, custom("set default=m-5.14.0-70")], None),
+        (&[own, custom("menuentry a { linux /boot/vmlinuz-5.14.0-70 }")], Some(true)),
+        (&[own, chosen, custom("menuentry a { linux /boot/vmlinuz-5.14.0-70 }")], Some(false)),
         (&[("boot/loader/loader.conf", ""), ("boot/EFI/Linux/a.efi", "x")], None),
     ] {
         let expected =
@@ -169,4 +181,15 @@ fn what_no_image_tells_is_in_its_path() {
     let (kernels, _) = kernels(&assemble(&[volume("r", Partition::default(), tree)], &[]), &[]);
     let told: Vec<_> = kernels.iter().map(|kernel| (kernel.release.as_deref(), kernel.told_by)).collect();
     assert_eq!(told, [(None, Teller::Path), (Some("6.1.0-10-amd64"), Teller::Path)]);
+}
+
+#[test]
+fn kernels_without_end_are_told_once() {
+    let mut tree = system();
+    for number in 0..2 * limits::KERNELS {
+        tree.file(&format!("usr/lib/modules/{number}/vmlinuz"), image(&number.to_string()));
+    }
+    let (kernels, damage) = kernels(&assemble(&[volume("r", Partition::default(), tree)], &[]), &[]);
+    let told: Vec<_> = damage.iter().map(|(_, error)| error.detail()).collect();
+    assert_eq!((kernels.len(), told), (limits::KERNELS, vec!["more than 256 kernels".to_owned()]));
 }
