@@ -9,7 +9,7 @@ mapfile -t targets < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else basename -
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-  -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Coverflow-checks=on -Cdebug-assertions=on"
+  -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=16 -Coverflow-checks=on -Cdebug-assertions=on"
 host=$(rustc -vV | sed -n 's/^host: //p')
 cargo build --quiet --release --target "$host" $(printf -- '--bin %s ' "${targets[@]}")
 # The fixtures that a target's format has: a disk, or several that belong together, as one input (fuzz/src/sparse.rs).
