@@ -173,7 +173,8 @@ fn corpus_of_text_databases() {
     });
     let is = |name: &str| seen[name].clone();
     assert!(is("apk/hostile/binary").is_err());
-    assert_eq!(is("apk/hostile/huge_deps"), Ok((1, 0)));
+    // Its dependencies are longer than any line that is read.
+    assert_eq!(is("apk/hostile/huge_deps"), Ok((1, 1)));
     assert_eq!(is("dpkg/hostile/dup_package"), Ok((2, 0)));
     assert_eq!(is("dpkg/hostile/huge_count.gz"), Ok((100_000, 1)));
     let versionless = is("dpkg/hostile/no_version");
