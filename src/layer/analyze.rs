@@ -2,14 +2,14 @@
 
 use std::{cell::RefCell, collections::HashSet};
 
-use super::{FileFacts, LayerFacts, OsFile, Paths, overlay};
+use super::{FileFacts, LayerFacts, OsFile, Owned, Paths, overlay};
 use crate::{
     Gap,
     block::{self, ReadAt, Source},
     error::FormatError,
     fs::{FileKind, FileSystem, GuestPath, Handle, Ino, Listing, Root, Stat, settle},
     gap::{Code, Scope},
-    inventory::{EXTRACTORS, Extraction, Extractor, File, Os, is_on_the_way},
+    inventory::{Diversion, EXTRACTORS, Extraction, Extractor, File, Os, Owner, is_on_the_way},
     limits,
 };
 
@@ -59,13 +59,16 @@ pub fn analyze(top: &Handle, walk: Walk<'_>) -> LayerFacts {
         wanted: Vec::new(),
         packages: 0,
         text: 0,
+        owners: Vec::new(),
+        owned_files: 0,
+        diversions: Vec::new(),
         seen: HashSet::from([top.ino]),
     };
     walker.tree();
     walker.read_wanted();
     let mut facts = walker.facts;
     facts.shadow.seal();
-    facts.owned.seal();
+    facts.owned = Owned::new(walker.owners, walker.diversions);
     facts.files.sort_by(|a, b| a.path.cmp(&b.path));
     facts.os.sort_by(|a, b| a.path().cmp(b.path()));
     facts.whiteouts.sort();
@@ -135,6 +138,10 @@ struct Walker<'a> {
     packages: usize,
     /// Bytes of text that they have.
     text: usize,
+    /// What they installed, and how many files that is.
+    owners: Vec<Owner>,
+    owned_files: usize,
+    diversions: Vec<Diversion>,
     /// Directories met so far: a damaged tree may have cycles.
     seen: HashSet<Ino>,
 }
@@ -332,11 +339,13 @@ impl Walker<'_> {
                 facts.packages = extraction.shown;
                 facts.witnesses = extraction.witnesses.into_iter().map(Paths).collect();
                 for owner in extraction.owners {
-                    if self.facts.owned.len().saturating_add(owner.files.len()) <= limits::OWNED_FILES {
-                        self.facts.owned.add(owner);
+                    let files = self.owned_files.saturating_add(owner.files.len());
+                    if files <= limits::OWNED_FILES {
+                        self.owned_files = files;
+                        self.owners.push(owner);
                     }
                 }
-                self.facts.owned.divert(extraction.diversions);
+                self.diversions.extend(extraction.diversions);
                 for error in &extraction.damage {
                     self.gap(error, Some(path), "packages that these records show are missing");
                 }

@@ -13,60 +13,36 @@ pub struct Owned {
     names: Vec<(Option<PackageKind>, String)>,
     /// Keys of paths with places in `names`, sorted.
     files: Vec<(u64, u32)>,
-    /// What [`Self::seal`] applies.
-    #[serde(skip)]
-    diversions: Vec<Diversion>,
 }
 
 impl Owned {
-    /// Takes what a database of packages says. [`Self::seal`] follows the last one.
-    pub(super) fn add(&mut self, owner: Owner) {
-        let Ok(place) = u32::try_from(self.names.len()) else { return };
-        self.names.push((owner.kind, owner.name));
-        self.files.extend(owner.files.into_iter().map(|file| (file, place)));
-    }
-
-    /// Takes what a package manager says lies elsewhere than packages list it.
-    pub(super) fn divert(&mut self, diversions: Vec<Diversion>) {
-        self.diversions.extend(diversions);
-    }
-
-    /// Puts the files of distributions' packages where diversions say, and sorts, so that files can be looked up, and are told
-    /// alike in whatever order the disk had the lists.
-    pub(super) fn seal(&mut self) {
-        let mut order: Vec<usize> = (0..self.names.len()).collect();
-        order.sort_by_key(|place| self.names.get(*place));
-        let mut names: Vec<(Option<PackageKind>, String)> = Vec::with_capacity(order.len());
-        let mut places = vec![0; order.len()];
-        for old in order {
-            let name = self.names.get_mut(old).map(std::mem::take).unwrap_or_default();
-            if names.last() != Some(&name) {
-                names.push(name);
+    /// What packages installed, with the files of distributions' packages where diversions say. It is the same in whatever order
+    /// the disk had the lists.
+    pub(super) fn new(mut owners: Vec<Owner>, mut diversions: Vec<Diversion>) -> Self {
+        owners.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        let mut owned = Self::default();
+        for Owner { kind, name, files } in owners {
+            let name = (kind, name);
+            if owned.names.last() != Some(&name) {
+                owned.names.push(name);
             }
-            let new = u32::try_from(names.len().saturating_sub(1)).unwrap_or_default();
-            if let Some(place) = places.get_mut(old) {
-                *place = new;
-            }
+            let Ok(place) = u32::try_from(owned.names.len().saturating_sub(1)) else { break };
+            owned.files.extend(files.into_iter().map(|file| (file, place)));
         }
-        self.names = names;
-        for (_, place) in &mut self.files {
-            let new = usize::try_from(*place).ok().and_then(|old| places.get(old));
-            *place = new.copied().unwrap_or_default();
-        }
-        self.files.sort_unstable();
-        let mut diversions = std::mem::take(&mut self.diversions);
+        owned.files.sort_unstable();
         diversions.sort_by_key(|diversion| diversion.from);
         diversions.dedup_by_key(|diversion| diversion.from);
         // One does not lead on to another: they are applied at once.
-        let moves: Vec<_> = diversions.iter().flat_map(|diversion| self.moved(diversion)).collect();
+        let moves: Vec<_> = diversions.iter().flat_map(|diversion| owned.moved(diversion)).collect();
         for (at, to) in moves {
-            if let Some((file, _)) = self.files.get_mut(at) {
+            if let Some((file, _)) = owned.files.get_mut(at) {
                 *file = to;
             }
         }
-        self.files.sort_unstable();
-        self.files.dedup();
-        self.files.shrink_to_fit();
+        owned.files.sort_unstable();
+        owned.files.dedup();
+        owned.files.shrink_to_fit();
+        owned
     }
 
     /// The places in `files` of those that a diversion moves, and their new keys.
@@ -79,11 +55,6 @@ impl Owned {
             name.is_some_and(|(kind, name)| kind.is_none() && Some(name) != by.as_ref())
         };
         files.filter(move |(_, (_, place))| is_moved(*place)).map(move |(at, _)| (at, *to))
-    }
-
-    /// How many files there are.
-    pub(super) fn len(&self) -> usize {
-        self.files.len()
     }
 
     /// The packages that installed the file at a path: the kinds of those of languages, and the names.
@@ -104,17 +75,17 @@ mod tests {
 
     #[test]
     fn files_are_found_with_all_their_packages() {
-        let mut owned = Owned::default();
-        for (name, paths) in [
+        let owners = [
             ("b", ["bin/x", "usr/share/b"]),
             ("a", ["usr/bin/x", "usr/share/a"]),
             ("a", ["usr/share/c", "bin/x"]),
-        ] {
+        ];
+        let owners = owners.map(|(name, paths)| {
             let files = paths.iter().map(|path| owned::key(&GuestPath::new(path))).collect();
             let kind = (name == "b").then_some(PackageKind::Pypi);
-            owned.add(Owner { kind, name: name.to_owned(), files });
-        }
-        owned.seal();
+            Owner { kind, name: name.to_owned(), files }
+        });
+        let owned = Owned::new(owners.into(), Vec::new());
         let of = |path: &str| owned.of(&GuestPath::new(path)).collect::<Vec<_>>();
         let b = (Some(PackageKind::Pypi), "b");
         assert_eq!(of("usr/bin/x"), [(None, "a"), b]);
@@ -125,26 +96,23 @@ mod tests {
 
     #[test]
     fn what_is_diverted_is_looked_for_where_it_lies() {
-        let mut owned = Owned::default();
         let key = |path: &str| owned::key(&GuestPath::new(path));
-        for (kind, name) in [(None, "a"), (None, "b"), (Some(PackageKind::Pypi), "p")] {
-            owned.add(Owner {
-                kind,
-                name: name.to_owned(),
-                files: vec![key("bin/x"), key("bin/y"), key("bin/z")],
-            });
-        }
+        let owners = [(None, "a"), (None, "b"), (Some(PackageKind::Pypi), "p")].map(|(kind, name)| Owner {
+            kind,
+            name: name.to_owned(),
+            files: vec![key("bin/x"), key("bin/y"), key("bin/z")],
+        });
         let diversion = |from, to, by: Option<&str>| Diversion {
             from: key(from),
             to: key(to),
             by: by.map(str::to_owned),
         };
-        owned.divert(vec![
+        let diversions = vec![
             diversion("usr/bin/x", "usr/bin/x.a", Some("b")),
             diversion("usr/bin/y", "usr/bin/x", None),
             diversion("usr/bin/w", "usr/bin/w.a", Some("b")),
-        ]);
-        owned.seal();
+        ];
+        let owned = Owned::new(owners.into(), diversions);
         let of = |path: &str| owned.of(&GuestPath::new(path)).map(|(_, name)| name).collect::<Vec<_>>();
         assert_eq!(of("usr/bin/x"), ["a", "b", "p"]);
         assert_eq!(of("usr/bin/x.a"), ["a"]);
