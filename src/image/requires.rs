@@ -12,6 +12,10 @@ use crate::inventory::{Package, PackageKind, Requirement};
 /// For each package, the numbers of those that it needs and that are there. What a package requires may be optional, so that
 /// what is not there is not told.
 pub fn requires(packages: &[Located]) -> Vec<BTreeSet<usize>> {
+    // Of what lock files name nothing is known.
+    if packages.iter().all(|one| one.package.requires.is_empty()) {
+        return vec![BTreeSet::new(); packages.len()];
+    }
     let paths: Vec<Cow<'_, [u8]>> = packages.iter().map(path).collect();
     let sites: Vec<Site<'_>> =
         packages.iter().zip(&paths).map(|(one, path)| Site::of(&one.package, path)).collect();

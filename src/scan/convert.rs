@@ -12,8 +12,9 @@ use crate::{
 /// that the same package installed, or none. `layers` are the DiffIDs of the
 /// layers, base first; a node has none.
 pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) -> Vec<report::Package> {
+    let purls: Vec<String> = located.iter().map(|one| purl(&one.package, os)).collect();
     let mut by_identity: BTreeMap<_, Entry<'_>> = BTreeMap::new();
-    for (needed, one) in image::requires(located).into_iter().zip(located) {
+    for ((needed, one), purl) in image::requires(located).into_iter().zip(located).zip(&purls) {
         let Located { path, inside, layer, package, files_gone, owner } = one;
         let location = report::Location {
             path: path.to_string(),
@@ -21,7 +22,7 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
             layer: layers.get(*layer).cloned(),
         };
         let key = (identity(package), owner.as_deref(), *files_gone);
-        let entry = by_identity.entry(key).or_insert_with(|| Entry::of(package));
+        let entry = by_identity.entry(key).or_insert_with(|| Entry::of(package, purl));
         entry.locations.push(location);
         entry.needed.extend(needed);
         // Of copies of one package, some tell more than others.
@@ -30,10 +31,9 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
             *told = package;
         }
     }
-    let purls: Vec<String> = located.iter().map(|one| purl(&one.package, os)).collect();
     by_identity
         .into_iter()
-        .map(|((_, owner, files_gone), Entry { package, mut locations, needed })| {
+        .map(|((_, owner, files_gone), Entry { package, purl: own, mut locations, needed })| {
             locations.sort();
             locations.dedup();
             let depends_on: BTreeSet<&String> =
@@ -43,7 +43,7 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
                 name: package.name.clone(),
                 version: package.version.clone(),
                 arch: package.arch.clone(),
-                purl: purl(package, os),
+                purl: own.to_owned(),
                 source: package.source.clone(),
                 license: package.license.clone(),
                 license_expression: package
@@ -68,14 +68,15 @@ pub(super) fn packages(located: &[Located], os: Option<&Os>, layers: &[String]) 
 /// A package of the report that is being put together.
 struct Entry<'a> {
     package: &'a Package,
+    purl: &'a str,
     locations: Vec<report::Location>,
     /// The numbers of what it needs, in the list that it comes from.
     needed: BTreeSet<usize>,
 }
 
 impl<'a> Entry<'a> {
-    fn of(package: &'a Package) -> Self {
-        Self { package, locations: Vec::new(), needed: BTreeSet::new() }
+    fn of(package: &'a Package, purl: &'a str) -> Self {
+        Self { package, purl, locations: Vec::new(), needed: BTreeSet::new() }
     }
 }
 
