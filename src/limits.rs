@@ -236,9 +236,10 @@ pub const PACKAGE_NAME_BYTES: usize = 1024;
 pub const LAYER_PACKAGES: usize = 200_000;
 /// Bytes of text that the packages of one layer have together; that of a large node has a tenth.
 pub const LAYER_TEXT_BYTES: usize = 128 << 20;
-/// Packages of all layers of a scan, and rows of them in all its images, in which what a package needs counts as a sixteenth:
-/// a large node has a hundredth of it.
+/// Packages of all layers of a scan, and rows of them in all its images: a large node has a hundredth of it.
 pub const SCAN_PACKAGES: u64 = 2_000_000;
+/// What packages need of others that counts as one row of these.
+pub const REQUIREMENTS_OF_A_ROW: usize = 16;
 /// Entries of all layers of a scan: a large node has a hundredth of it.
 pub const SCAN_ENTRIES: u64 = 200_000_000;
 /// Bytes that are decompressed again to reach the files of one layer blob.

@@ -58,7 +58,7 @@ pub(super) struct Blocks<'a> {
     structure: &'static str,
     names: Names,
     wanted: &'static [&'static str],
-    repeated: &'static str,
+    repeated: Option<&'static str>,
     list: Option<List>,
 }
 
@@ -77,12 +77,12 @@ impl<'a> Blocks<'a> {
         names: Names,
         wanted: &'static [&'static str],
     ) -> Self {
-        Self { lines, structure, names, wanted, repeated: "", list: None }
+        Self { lines, structure, names, wanted, repeated: None, list: None }
     }
 
     /// With one of the wanted fields as often as a block has it.
     pub(super) fn repeating(self, repeated: &'static str) -> Self {
-        Self { repeated, ..self }
+        Self { repeated: Some(repeated), ..self }
     }
 
     /// With the files that blocks list.
@@ -149,7 +149,7 @@ fn read_line(
     line: &Line<'_>,
     names: Names,
     wanted: &'static [&'static str],
-    repeated: &str,
+    repeated: Option<&str>,
 ) -> Result<(), String> {
     if line.bytes.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
         return Ok(());
@@ -166,7 +166,7 @@ fn read_line(
     if line.cut {
         return Err(format!("{field} is longer than {} bytes", line.bytes.len()));
     }
-    if *field != repeated && block.fields.iter().any(|(known, _)| known == field) {
+    if Some(*field) != repeated && block.fields.iter().any(|(known, _)| known == field) {
         return Err(format!("{field} is given twice"));
     }
     let value = value.get(1..).unwrap_or_default().trim_ascii();

@@ -96,7 +96,10 @@ pub(super) fn fold<'a>(
             };
             let listed = inventory.packages.len().saturating_add(inventory.declared.len());
             let needed: usize = inventory.packages.iter().map(|one| one.package.requires.len()).sum();
-            rows.fetch_add(num::to_u64(listed.saturating_add(needed / 16)), Relaxed);
+            rows.fetch_add(
+                num::to_u64(listed.saturating_add(needed / limits::REQUIREMENTS_OF_A_ROW)),
+                Relaxed,
+            );
             progress.step();
             Folded { image, inventory }
         })
